@@ -1,0 +1,5 @@
+DROP TABLE leniency_counts;
+DROP TABLE scim_requests;
+DROP TABLE notices;
+DROP TABLE receipts;
+DROP TABLE audit_events;

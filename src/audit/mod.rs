@@ -1,0 +1,1 @@
+//! Audit events: their catalogue and recording. No SQL.

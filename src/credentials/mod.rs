@@ -1,0 +1,1 @@
+//! Issue, verify, rotate, revoke, adopt: everything that can authenticate. No SQL.

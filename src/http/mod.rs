@@ -1,0 +1,1 @@
+//! The HTTP edges. No SQL and no rules.

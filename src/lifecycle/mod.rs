@@ -1,0 +1,1 @@
+//! Leaving and losing rights: the one transaction that revokes, ends, flags, audits and queues notices.

@@ -1,0 +1,1 @@
+//! The outbox of notices to admins. No SQL.

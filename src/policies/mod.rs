@@ -1,0 +1,1 @@
+//! Roles, products and scopes: who may do what. No SQL.

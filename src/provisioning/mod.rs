@@ -1,0 +1,1 @@
+//! The SCIM operations on stored resources. No SQL and no HTTP.

@@ -1,0 +1,12 @@
+//! The SCIM protocol core (RFC 7643, RFC 7644, RFC 9865): schemas, validation, paths, filters, PATCH,
+//! projection, paging and bulk ordering.
+//!
+//! Pure: no I/O, clock, HTTP or SQL, and no knowledge of what an attribute means; names come from the
+//! schema documents. Start with [`schema::Registry`], [`ScimError`] and [`patch`].
+
+pub mod error;
+pub mod leniency;
+pub mod path;
+pub mod schema;
+
+pub use error::{ErrorKind, ScimError};
