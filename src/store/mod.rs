@@ -2,5 +2,16 @@
 //! compiler from filter to SQL. Functions take a connection and the directory they are confined to.
 //!
 //! No rules live here and no protocol; whether something may happen is decided in the rooms above.
+//! [`Database`] is the way in, [`DatabaseConnection`] what every function takes.
 
+pub mod connection;
+pub mod database;
+pub mod error;
+mod functions;
 pub mod id;
+pub mod migrate;
+mod writer;
+
+pub use connection::{DatabaseConnection, DatabaseUrl, SqlDialect};
+pub use database::{Database, savepoint};
+pub use error::{StoreError, TransactionError};

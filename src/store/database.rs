@@ -1,0 +1,212 @@
+//! The database as the rooms above see it: reads, and transactions that are on disk when they are answered.
+
+use diesel::Connection as _;
+use diesel::r2d2::Pool;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+use super::connection::{
+    ConnectionManager, ConnectionPool, DatabaseConnection, DatabaseUrl, SqlDialect,
+};
+use super::error::{StoreError, TransactionError};
+use super::migrate;
+use super::writer::{Committed, Writer};
+
+/// How often a transaction is run again that a deadlock or serialization failure ended.
+const ATTEMPTS: u32 = 8;
+/// How long a caller waits for a pooled connection.
+const POOL_WAIT: Duration = Duration::from_secs(5);
+
+/// One database, shared by everything in the process; cloning is cheap.
+#[derive(Clone)]
+pub struct Database {
+    url: DatabaseUrl,
+    pool: ConnectionPool,
+    /// SQLite takes one writer at a time; PostgreSQL writes through the pool.
+    writer: Option<Writer>,
+}
+
+impl Database {
+    /// Opens the database, which must have been migrated (see [`migrate::run`]).
+    ///
+    /// `connections` is the size of the pool, for reads on SQLite and for everything on PostgreSQL.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub fn open(url: DatabaseUrl, connections: u32) -> Result<Self, StoreError> {
+        let pool = Pool::builder()
+            .max_size(connections)
+            .min_idle(Some(1))
+            .test_on_check_out(false)
+            .connection_timeout(POOL_WAIT)
+            .build(ConnectionManager::new(url.clone()))?;
+        let writer = match url.dialect() {
+            SqlDialect::Sqlite => Some(Writer::start(url.connect()?)),
+            SqlDialect::Postgres => None,
+        };
+        Ok(Self { url, pool, writer })
+    }
+
+    /// Applies pending migrations and opens the database.
+    ///
+    /// # Errors
+    /// When the database cannot be reached or a migration fails.
+    pub fn migrate_and_open(url: DatabaseUrl, connections: u32) -> Result<Self, StoreError> {
+        migrate::run(&url)?;
+        Self::open(url, connections)
+    }
+
+    /// The SQL dialect spoken there.
+    #[must_use]
+    pub fn dialect(&self) -> SqlDialect {
+        self.url.dialect()
+    }
+
+    /// Reads on the calling thread. Only for look-ups by key: anything that can take longer goes through
+    /// [`Database::read`].
+    ///
+    /// # Errors
+    /// Those of the closure, and the store's own.
+    pub fn read_now<T, E: From<StoreError>>(
+        &self,
+        body: impl FnOnce(&mut DatabaseConnection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut connection = self.pool.get().map_err(StoreError::from)?;
+        body(&mut connection)
+    }
+
+    /// Reads on a thread that may block.
+    ///
+    /// # Errors
+    /// Those of the closure, and the store's own.
+    pub async fn read<T, E>(
+        &self,
+        body: impl FnOnce(&mut DatabaseConnection) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let database = self.clone();
+        tokio::task::spawn_blocking(move || database.read_now(body))
+            .await
+            .unwrap_or_else(|_| Err(StoreError::Busy.into()))
+    }
+
+    /// Runs a transaction and answers once it is on disk. The closure may be run more than once: PostgreSQL
+    /// ends one of two transactions that wait for each other.
+    ///
+    /// # Errors
+    /// Those of the closure, after which nothing has changed, and the store's own.
+    pub async fn write<T, E>(
+        &self,
+        body: impl Fn(&mut DatabaseConnection) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: TransactionError,
+    {
+        if let Some(writer) = &self.writer {
+            return match queue(writer, body)?.await {
+                Ok(outcome) => outcome,
+                Err(_) => Err(StoreError::Commit.into()),
+            };
+        }
+        let database = self.clone();
+        tokio::task::spawn_blocking(move || database.transact(&body))
+            .await
+            .unwrap_or_else(|_| Err(StoreError::Commit.into()))
+    }
+
+    /// Like [`Database::write`], for the command line, which has no asynchronous runtime.
+    ///
+    /// # Errors
+    /// Those of the closure, after which nothing has changed, and the store's own.
+    pub fn write_blocking<T, E>(
+        &self,
+        body: impl Fn(&mut DatabaseConnection) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: TransactionError,
+    {
+        match &self.writer {
+            Some(writer) => match queue(writer, body)?.blocking_recv() {
+                Ok(outcome) => outcome,
+                Err(_) => Err(StoreError::Commit.into()),
+            },
+            None => self.transact(&body),
+        }
+    }
+
+    fn transact<T, E: TransactionError>(
+        &self,
+        body: &impl Fn(&mut DatabaseConnection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut connection = self.pool.get().map_err(StoreError::from)?;
+        let mut attempt = 1;
+        loop {
+            let outcome = savepoint(&mut connection, body);
+            match &outcome {
+                Err(error)
+                    if attempt < ATTEMPTS
+                        && error.store_error().is_some_and(StoreError::is_transient) =>
+                {
+                    attempt += 1;
+                }
+                _ => return outcome,
+            }
+        }
+    }
+}
+
+/// Runs the body in a transaction, or in a savepoint where one is open already.
+///
+/// # Errors
+/// Those of the body, after which what it did is undone.
+pub fn savepoint<T, E: From<StoreError>>(
+    connection: &mut DatabaseConnection,
+    body: impl FnOnce(&mut DatabaseConnection) -> Result<T, E>,
+) -> Result<T, E> {
+    connection
+        .transaction(|connection| body(connection).map_err(Undo::Body))
+        .map_err(|undo| match undo {
+            Undo::Body(error) => error,
+            Undo::Database(error) => StoreError::from(error).into(),
+        })
+}
+
+/// Why a transaction is undone; diesel wants its own errors to be representable.
+enum Undo<E> {
+    Body(E),
+    Database(diesel::result::Error),
+}
+
+impl<E> From<diesel::result::Error> for Undo<E> {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+/// Queues the body for the writer; what comes back is its outcome after the commit.
+fn queue<T, E>(
+    writer: &Writer,
+    body: impl Fn(&mut DatabaseConnection) -> Result<T, E> + Send + 'static,
+) -> Result<oneshot::Receiver<Result<T, E>>, StoreError>
+where
+    T: Send + 'static,
+    E: TransactionError,
+{
+    let (answer, outcome) = oneshot::channel();
+    writer.submit(Box::new(move |connection| {
+        let result = savepoint(connection, body);
+        Box::new(move |committed: Committed| {
+            // A caller that has gone away needs no answer.
+            let _ = answer.send(match committed {
+                Ok(()) => result,
+                Err(error) => result.and_then(|_| Err(error.into())),
+            });
+        })
+    }))?;
+    Ok(outcome)
+}

@@ -1,0 +1,84 @@
+//! What can go wrong between us and the database.
+
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+
+/// A failure of the database or of the way to it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database refused a statement.
+    #[error("the database refused a statement")]
+    Query(#[from] DieselError),
+    /// No connection could be made.
+    #[error("no connection to the database could be made")]
+    Connect(#[from] diesel::ConnectionError),
+    /// No connection came free in time.
+    #[error("no database connection came free in time")]
+    Pool(#[from] diesel::r2d2::PoolError),
+    /// The migrations could not be applied.
+    #[error("the migrations could not be applied: {0}")]
+    Migration(String),
+    /// The address of the database is not one that is understood.
+    #[error(
+        "{0:?} is not a database address: write sqlite:PATH or postgres://user:password@host/database"
+    )]
+    Address(String),
+    /// The writer's queue is full, or it has stopped.
+    #[error("the database writer is busy")]
+    Busy,
+    /// The statement ran longer than it may.
+    #[error("the query exceeded its time limit")]
+    TimeLimit,
+    /// A transaction that others had to share a commit with was lost.
+    #[error("the transaction could not be committed")]
+    Commit,
+    /// A stored text could not be read back.
+    #[error("a stored {what} could not be read back")]
+    Corrupt {
+        /// What it was.
+        what: &'static str,
+    },
+}
+
+impl StoreError {
+    /// Whether running the same transaction again may succeed (PostgreSQL: deadlock, serialization failure).
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Query(DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _)) => {
+                true
+            }
+            Self::Query(DieselError::DatabaseError(_, information)) => {
+                information.message().contains("deadlock detected")
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a unique constraint refused the statement, and which.
+    #[must_use]
+    pub fn unique_violation(&self) -> Option<&str> {
+        match self {
+            Self::Query(DieselError::DatabaseError(
+                DatabaseErrorKind::UniqueViolation,
+                information,
+            )) => Some(
+                information
+                    .constraint_name()
+                    .unwrap_or_else(|| information.message()),
+            ),
+            _ => None,
+        }
+    }
+}
+
+/// The error of a transaction: a room's own, into which the store's can be wrapped and found again.
+pub trait TransactionError: From<StoreError> + Send + 'static {
+    /// The store's error, where it was the cause.
+    fn store_error(&self) -> Option<&StoreError>;
+}
+
+impl TransactionError for StoreError {
+    fn store_error(&self) -> Option<&StoreError> {
+        Some(self)
+    }
+}

@@ -1,0 +1,105 @@
+//! The embedded migrations, applied under a lock so that several nodes may start at once.
+
+use diesel::connection::SimpleConnection;
+use diesel::migration::{Migration, MigrationSource, MigrationVersion};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+
+use super::connection::{DatabaseConnection, DatabaseUrl};
+use super::error::StoreError;
+
+const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+
+/// The key of PostgreSQL's advisory lock; any number of our own.
+const LOCK_KEY: i64 = 0x706f_7274_6375_6c6c;
+
+/// Applies what is pending and gives the versions applied now.
+///
+/// # Errors
+/// When a migration fails, or when the database was migrated by a newer release than this one.
+pub fn run(url: &DatabaseUrl) -> Result<Vec<String>, StoreError> {
+    match url.connect()? {
+        DatabaseConnection::Sqlite(mut connection) => {
+            connection.immediate_transaction(|connection| {
+                refuse_newer(connection, &SQLITE)?;
+                apply(connection, SQLITE)
+            })
+        }
+        DatabaseConnection::Postgres(mut connection) => {
+            connection.batch_execute(&format!("SELECT pg_advisory_lock({LOCK_KEY})"))?;
+            let applied = refuse_newer(&mut connection, &POSTGRES)
+                .and_then(|()| apply(&mut connection, POSTGRES));
+            connection.batch_execute(&format!("SELECT pg_advisory_unlock({LOCK_KEY})"))?;
+            applied
+        }
+    }
+}
+
+/// Whether every migration of this release has been applied.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub fn is_current(connection: &mut DatabaseConnection) -> Result<bool, StoreError> {
+    let pending = match connection {
+        DatabaseConnection::Sqlite(connection) => connection.has_pending_migration(SQLITE),
+        DatabaseConnection::Postgres(connection) => connection.has_pending_migration(POSTGRES),
+    };
+    pending.map(|pending| !pending).map_err(migration_error)
+}
+
+fn apply<DB, C>(connection: &mut C, source: EmbeddedMigrations) -> Result<Vec<String>, StoreError>
+where
+    DB: diesel::backend::Backend,
+    C: MigrationHarness<DB>,
+    EmbeddedMigrations: MigrationSource<DB>,
+{
+    let applied = connection
+        .run_pending_migrations(source)
+        .map_err(migration_error)?;
+    Ok(applied.iter().map(ToString::to_string).collect())
+}
+
+/// A database that a newer release has migrated may hold what this one would destroy.
+fn refuse_newer<DB, C>(connection: &mut C, source: &EmbeddedMigrations) -> Result<(), StoreError>
+where
+    DB: diesel::backend::Backend,
+    C: MigrationHarness<DB>,
+    EmbeddedMigrations: MigrationSource<DB>,
+{
+    let known: Vec<Box<dyn Migration<DB>>> = source.migrations().map_err(migration_error)?;
+    let known: Vec<MigrationVersion<'_>> = known
+        .iter()
+        .map(|migration| migration.name().version())
+        .collect();
+    let applied = connection.applied_migrations().map_err(migration_error)?;
+    match applied.iter().find(|version| !known.contains(version)) {
+        Some(version) => Err(StoreError::Migration(format!(
+            "the database was migrated to version {version} by a newer release; install that release"
+        ))),
+        None => Ok(()),
+    }
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the form that map_err asks for"
+)]
+fn migration_error(error: Box<dyn std::error::Error + Send + Sync>) -> StoreError {
+    StoreError::Migration(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sqlite_is_migrated_once_and_then_current() {
+        let directory = std::env::temp_dir().join(format!("portcullis-{}", uuid::Uuid::now_v7()));
+        std::fs::create_dir(&directory).unwrap();
+        let url = DatabaseUrl::Sqlite(directory.join("portcullis.db"));
+        assert!(!run(&url).unwrap().is_empty());
+        assert!(run(&url).unwrap().is_empty());
+        assert!(is_current(&mut url.connect().unwrap()).unwrap());
+        std::fs::remove_dir_all(&directory).unwrap();
+    }
+}
