@@ -39,6 +39,8 @@ pub enum Leniency {
     RemoveAbsent,
     /// More than one element claimed to be primary; the last one keeps the claim.
     SeveralPrimary,
+    /// A `password` that the directory does not allow is ignored.
+    PasswordIgnored,
 }
 
 impl Leniency {
@@ -60,6 +62,7 @@ impl Leniency {
             Self::MissingSchema => "missing_schema",
             Self::RemoveAbsent => "remove_absent",
             Self::SeveralPrimary => "several_primary",
+            Self::PasswordIgnored => "password_ignored",
         }
     }
 }
@@ -80,6 +83,25 @@ pub enum Dialect {
 }
 
 impl Dialect {
+    const ALL: [Self; 4] = [Self::Lenient, Self::Strict, Self::Entra, Self::Okta];
+
+    /// The name under which it is stored and shown.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Lenient => "lenient",
+            Self::Strict => "strict",
+            Self::Entra => "entra",
+            Self::Okta => "okta",
+        }
+    }
+
+    /// The dialect of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|dialect| dialect.name() == name)
+    }
+
     /// Whether this dialect forgives that deviation.
     #[must_use]
     pub fn allows(self, leniency: Leniency) -> bool {
@@ -100,10 +122,15 @@ impl Dialect {
                     | L::ReadOnlyIgnored
                     | L::UnknownAttribute
                     | L::RemoveAbsent
+                    | L::PasswordIgnored
             ),
             Self::Okta => matches!(
                 leniency,
-                L::ReadOnlyIgnored | L::UnknownAttribute | L::RemoveAbsent | L::EmptyUnassigns
+                L::ReadOnlyIgnored
+                    | L::UnknownAttribute
+                    | L::RemoveAbsent
+                    | L::EmptyUnassigns
+                    | L::PasswordIgnored
             ),
         }
     }

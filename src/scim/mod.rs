@@ -4,9 +4,12 @@
 //! Pure: no I/O, clock, HTTP or SQL, and no knowledge of what an attribute means; names come from the
 //! schema documents. Start with [`schema::Registry`], [`ScimError`] and [`patch`].
 
+pub mod condition;
 pub mod error;
+pub mod filter;
 pub mod leniency;
 pub mod path;
+pub mod resource;
 pub mod schema;
 
 pub use error::{ErrorKind, ScimError};

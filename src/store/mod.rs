@@ -6,10 +6,13 @@
 
 pub mod connection;
 pub mod database;
+pub mod directories;
 pub mod error;
 mod functions;
 pub mod id;
 pub mod migrate;
+mod schema;
+pub mod settings;
 mod writer;
 
 pub use connection::{DatabaseConnection, DatabaseUrl, SqlDialect};

@@ -3,11 +3,15 @@
 //!
 //! [`Registry`] is built once at start and shared; [`ResourceType::resolve`] turns names into definitions.
 
+mod load;
+
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::path::AttributePath;
+
+pub use load::{RESOURCE_TYPE_SCHEMA, SCHEMA_SCHEMA, SERVICE_PROVIDER_CONFIG_SCHEMA, SchemaError};
 
 /// The data type of an attribute (RFC 7643 section 2.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -157,6 +161,10 @@ pub struct ResourceType {
     pub schema: Arc<Schema>,
     /// The extensions, in document order.
     pub extensions: Vec<Extension>,
+    /// Whether a stored document can be answered as it is: no attribute that must be hidden.
+    pub spliceable: bool,
+    /// The canonical paths of attributes whose values must be unique, but for `id` and `userName`.
+    pub unique_paths: Vec<String>,
     /// The document as read, for discovery.
     pub document: Value,
 }

@@ -1,0 +1,708 @@
+//! A filter with its meaning for one resource type: names resolved, types checked, text folded.
+//!
+//! [`Condition`] is evaluated in memory by [`Condition::matches`] and compiled to SQL by the store; the two
+//! must agree, so the rules are written down at each variant:
+//!
+//! - Text compares folded (`str::to_lowercase`) unless the attribute is case exact; order is byte order.
+//! - A multi-valued attribute matches where any element does.
+//! - Something absent matches `ne` and nothing else. For a multi-valued attribute that is: no elements, or
+//!   an element that lacks the sub-attribute.
+//! - `not` is plain negation.
+
+use std::cmp::Ordering;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::{Map, Value};
+
+use super::ScimError;
+use super::filter::{Filter, Literal, Operator};
+use super::leniency::{Leniencies, Leniency};
+use super::path::AttributePath;
+use super::schema::{Attribute, AttributeKind, Resolved, ResourceType, Returned};
+
+/// What a comparison looks at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The URN of the extension that holds the attribute; `None` for core attributes.
+    pub extension: Option<String>,
+    /// The attribute's canonical name; inside an [`Condition::Element`], the sub-attribute's.
+    pub attribute: String,
+    /// The sub-attribute's canonical name.
+    pub sub_attribute: Option<String>,
+    /// The type of what is compared: of the sub-attribute where there is one.
+    pub kind: AttributeKind,
+    /// Whether its text minds the case.
+    pub case_exact: bool,
+    /// Whether the attribute holds an array.
+    pub multi_valued: bool,
+}
+
+impl Target {
+    /// The canonical path, such as `emails.value`.
+    #[must_use]
+    pub fn path(&self) -> String {
+        let core = match &self.sub_attribute {
+            None => self.attribute.clone(),
+            Some(sub) => format!("{}.{sub}", self.attribute),
+        };
+        match &self.extension {
+            None => core,
+            Some(urn) => format!("{urn}:{core}"),
+        }
+    }
+
+    /// The attribute's value in a document.
+    fn value<'a>(&self, document: &'a Map<String, Value>) -> Option<&'a Value> {
+        match &self.extension {
+            None => document.get(&self.attribute),
+            Some(urn) => document.get(urn)?.get(&self.attribute),
+        }
+    }
+
+    /// The elements of the attribute: one for a single value, none where it is absent.
+    fn elements<'a>(&self, document: &'a Map<String, Value>) -> &'a [Value] {
+        match self.value(document) {
+            None | Some(Value::Null) => &[],
+            Some(Value::Array(elements)) => elements,
+            Some(single) => std::slice::from_ref(single),
+        }
+    }
+
+    /// What is compared of an element.
+    fn leaf<'a>(&self, element: &'a Value) -> Option<&'a Value> {
+        match &self.sub_attribute {
+            None => Some(element),
+            Some(sub) => element.get(sub),
+        }
+    }
+}
+
+/// What a target is compared with.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Operand {
+    /// Text, folded already unless the target is case exact; for dateTime its canonical text.
+    Text(String),
+    /// A boolean.
+    Boolean(bool),
+    /// A whole number.
+    Integer(i64),
+    /// Any other number.
+    Decimal(f64),
+}
+
+/// A condition on one resource.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Condition {
+    /// Always (`true`) or never.
+    Constant(bool),
+    /// All of them.
+    All(Vec<Condition>),
+    /// Any of them.
+    Any(Vec<Condition>),
+    /// Not this one.
+    Not(Box<Condition>),
+    /// A comparison.
+    Compare {
+        /// What.
+        target: Target,
+        /// How.
+        operator: Operator,
+        /// With what.
+        operand: Operand,
+    },
+    /// There is a value; of a complex one, at least one sub-attribute.
+    Present(Target),
+    /// An element of which all that holds; the targets inside name sub-attributes of the element.
+    Element {
+        /// The attribute: multi-valued, or a single complex one (zero or one element).
+        target: Target,
+        /// What holds of the element.
+        condition: Box<Condition>,
+    },
+}
+
+/// What a filter means by an attribute that the resource type lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unknown {
+    /// 400 `invalidFilter`.
+    Refused,
+    /// It is absent (RFC 7644 section 3.4.2.1: queries across resource types).
+    Absent,
+}
+
+/// Gives a filter its meaning for a resource type.
+///
+/// # Errors
+/// 400 `invalidFilter` that names the attribute and the reason.
+pub fn bind(
+    filter: &Filter,
+    resource_type: &ResourceType,
+    unknown: Unknown,
+    leniencies: &mut Leniencies,
+) -> Result<Condition, ScimError> {
+    Binder {
+        scope: Scope::Resource(resource_type),
+        unknown,
+        leniencies,
+    }
+    .bind(filter)
+}
+
+/// Gives the filter inside brackets its meaning for the elements of an attribute.
+///
+/// # Errors
+/// 400 `invalidFilter` that names the attribute and the reason.
+pub fn bind_element(
+    filter: &Filter,
+    attribute: &Attribute,
+    leniencies: &mut Leniencies,
+) -> Result<Condition, ScimError> {
+    Binder {
+        scope: Scope::Element(attribute),
+        unknown: Unknown::Refused,
+        leniencies,
+    }
+    .bind(filter)
+}
+
+/// Resolves a path to what can be compared or sorted by: a complex attribute stands for its `value`.
+#[must_use]
+pub fn target(resource_type: &ResourceType, path: &AttributePath) -> Option<Target> {
+    match resource_type.resolve(path)? {
+        Resolved::Extension(_) => None,
+        Resolved::Attribute {
+            extension,
+            attribute,
+            sub_attribute,
+        } => {
+            let sub_attribute = match (attribute.kind, sub_attribute) {
+                (AttributeKind::Complex, None) => attribute.sub_attribute("value"),
+                (_, given) => given,
+            };
+            Some(target_of(
+                extension.map(|schema| schema.id.clone()),
+                attribute,
+                sub_attribute,
+            ))
+        }
+    }
+}
+
+fn target_of(
+    extension: Option<String>,
+    attribute: &Attribute,
+    sub_attribute: Option<&Attribute>,
+) -> Target {
+    let compared = sub_attribute.unwrap_or(attribute);
+    Target {
+        extension,
+        attribute: attribute.name.clone(),
+        sub_attribute: sub_attribute.map(|sub| sub.name.clone()),
+        kind: compared.kind,
+        case_exact: compared.case_exact,
+        multi_valued: attribute.multi_valued,
+    }
+}
+
+enum Scope<'a> {
+    Resource(&'a ResourceType),
+    Element(&'a Attribute),
+}
+
+struct Binder<'a, 'b> {
+    scope: Scope<'a>,
+    unknown: Unknown,
+    leniencies: &'b mut Leniencies,
+}
+
+type Found<'a> = (Option<String>, &'a Attribute, Option<&'a Attribute>);
+
+impl<'a> Binder<'a, '_> {
+    fn bind(&mut self, filter: &Filter) -> Result<Condition, ScimError> {
+        match filter {
+            Filter::And(parts) => Ok(Condition::All(self.bind_all(parts)?)),
+            Filter::Or(parts) => Ok(Condition::Any(self.bind_all(parts)?)),
+            Filter::Not(inner) => Ok(Condition::Not(Box::new(self.bind(inner)?))),
+            Filter::Present(path) => self.bind_present(path),
+            Filter::Compare {
+                path,
+                operator,
+                value,
+            } => self.bind_comparison(path, *operator, value),
+            Filter::ValuePath { path, filter } => self.bind_value_path(path, filter),
+        }
+    }
+
+    fn bind_all(&mut self, parts: &[Filter]) -> Result<Vec<Condition>, ScimError> {
+        parts.iter().map(|part| self.bind(part)).collect()
+    }
+
+    /// The definition that a path names; `None` where it is absent by [`Unknown::Absent`].
+    fn find(&self, path: &AttributePath) -> Result<Option<Found<'a>>, ScimError> {
+        let found = match self.scope {
+            Scope::Resource(resource_type) => match resource_type.resolve(path) {
+                Some(Resolved::Attribute {
+                    extension,
+                    attribute,
+                    sub_attribute,
+                }) => Some((
+                    extension.map(|schema| schema.id.clone()),
+                    attribute,
+                    sub_attribute,
+                )),
+                Some(Resolved::Extension(_)) => {
+                    return Err(ScimError::invalid_filter(format!(
+                        "{path} is a whole schema extension; a filter compares one of its attributes"
+                    )));
+                }
+                None => None,
+            },
+            Scope::Element(attribute) => element_attribute(attribute, path),
+        };
+        match found {
+            Some((_, attribute, sub)) if sub.unwrap_or(attribute).returned == Returned::Never => {
+                Err(ScimError::invalid_filter(format!(
+                    "{path} is never returned and cannot be filtered on"
+                )))
+            }
+            None if self.unknown == Unknown::Refused => Err(ScimError::invalid_filter(format!(
+                "no attribute {path} is defined here"
+            ))),
+            found => Ok(found),
+        }
+    }
+
+    fn bind_present(&mut self, path: &AttributePath) -> Result<Condition, ScimError> {
+        // RFC 7644 section 3.4.2.2: an extension is present where the resource holds any of its attributes.
+        if let Scope::Resource(resource_type) = self.scope
+            && let Some(Resolved::Extension(schema)) = resource_type.resolve(path)
+        {
+            return Ok(Condition::Present(Target {
+                extension: None,
+                attribute: schema.id.clone(),
+                sub_attribute: None,
+                kind: AttributeKind::Complex,
+                case_exact: true,
+                multi_valued: false,
+            }));
+        }
+        Ok(match self.find(path)? {
+            None => Condition::Constant(false),
+            Some((extension, attribute, sub)) => {
+                Condition::Present(target_of(extension, attribute, sub))
+            }
+        })
+    }
+
+    fn bind_comparison(
+        &mut self,
+        path: &AttributePath,
+        operator: Operator,
+        value: &Literal,
+    ) -> Result<Condition, ScimError> {
+        if *value == Literal::Null {
+            let present = self.bind_present(path)?;
+            return match operator {
+                Operator::Equal => Ok(Condition::Not(Box::new(present))),
+                Operator::NotEqual => Ok(present),
+                _ => Err(ScimError::invalid_filter(format!(
+                    "{path} {} null: null can only be compared with eq and ne",
+                    operator.name()
+                ))),
+            };
+        }
+        let Some((extension, attribute, sub)) = self.find(path)? else {
+            return Ok(Condition::Constant(operator == Operator::NotEqual));
+        };
+        let sub = match (attribute.kind, sub) {
+            (AttributeKind::Complex, None) => match attribute.sub_attribute("value") {
+                Some(value) => Some(value),
+                None => {
+                    return Err(ScimError::invalid_filter(format!(
+                        "{path} is complex; a filter compares one of its sub-attributes"
+                    )));
+                }
+            },
+            (_, given) => given,
+        };
+        let target = target_of(extension, attribute, sub);
+        check_operator(path, operator, target.kind)?;
+        let operand = self.operand(path, &target, value)?;
+        Ok(Condition::Compare {
+            target,
+            operator,
+            operand,
+        })
+    }
+
+    fn bind_value_path(
+        &mut self,
+        path: &AttributePath,
+        filter: &Filter,
+    ) -> Result<Condition, ScimError> {
+        let Some((extension, attribute, sub)) = self.find(path)? else {
+            return Ok(Condition::Constant(false));
+        };
+        if sub.is_some() || (attribute.kind != AttributeKind::Complex && !attribute.multi_valued) {
+            return Err(ScimError::invalid_filter(format!(
+                "{path}[…]: only a complex or multi-valued attribute takes a value filter"
+            )));
+        }
+        let condition = bind_element(filter, attribute, self.leniencies)?;
+        Ok(Condition::Element {
+            target: target_of(extension, attribute, None),
+            condition: Box::new(condition),
+        })
+    }
+
+    fn operand(
+        &mut self,
+        path: &AttributePath,
+        target: &Target,
+        literal: &Literal,
+    ) -> Result<Operand, ScimError> {
+        let refused = |wanted: &str| {
+            Err(ScimError::invalid_filter(format!(
+                "{path} is compared with {wanted}, not with {literal}"
+            )))
+        };
+        match (target.kind, literal) {
+            (AttributeKind::Boolean, Literal::Boolean(flag)) => Ok(Operand::Boolean(*flag)),
+            (AttributeKind::Boolean, Literal::Text(text)) => match boolean_text(text) {
+                Some(flag) if self.leniencies.take(Leniency::BooleanAsString) => {
+                    Ok(Operand::Boolean(flag))
+                }
+                _ => refused("true or false"),
+            },
+            (AttributeKind::Boolean, _) => refused("true or false"),
+            (AttributeKind::Integer | AttributeKind::Decimal, Literal::Number(number)) => {
+                match (number.as_i64(), number.as_f64()) {
+                    (Some(whole), _) => Ok(Operand::Integer(whole)),
+                    (None, Some(real)) => Ok(Operand::Decimal(real)),
+                    (None, None) => refused("a number"),
+                }
+            }
+            (AttributeKind::Integer | AttributeKind::Decimal, _) => refused("a number"),
+            (AttributeKind::DateTime, Literal::Text(text)) => match canonical_date_time(text) {
+                Some(instant) => Ok(Operand::Text(instant)),
+                None => refused("a date and time such as \"2026-01-31T12:00:00Z\""),
+            },
+            (AttributeKind::DateTime, _) => {
+                refused("a date and time such as \"2026-01-31T12:00:00Z\"")
+            }
+            (_, Literal::Text(text)) if target.case_exact => Ok(Operand::Text(text.clone())),
+            (_, Literal::Text(text)) => Ok(Operand::Text(text.to_lowercase())),
+            (_, _) => refused("a string"),
+        }
+    }
+}
+
+/// What a path inside brackets names: a sub-attribute, or `value` of an attribute that is not complex.
+fn element_attribute<'a>(attribute: &'a Attribute, path: &AttributePath) -> Option<Found<'a>> {
+    if path.schema.is_some() || path.sub_attribute.is_some() {
+        return None;
+    }
+    if attribute.kind != AttributeKind::Complex {
+        return path
+            .attribute
+            .eq_ignore_ascii_case("value")
+            .then_some((None, attribute, None));
+    }
+    attribute
+        .sub_attribute(&path.attribute)
+        .map(|sub| (None, sub, None))
+}
+
+fn check_operator(
+    path: &AttributePath,
+    operator: Operator,
+    kind: AttributeKind,
+) -> Result<(), ScimError> {
+    let fits = match operator {
+        Operator::Equal | Operator::NotEqual => true,
+        Operator::Contains | Operator::StartsWith | Operator::EndsWith => {
+            matches!(kind, AttributeKind::String | AttributeKind::Reference)
+        }
+        _ => !matches!(kind, AttributeKind::Boolean | AttributeKind::Binary),
+    };
+    if fits {
+        return Ok(());
+    }
+    Err(ScimError::invalid_filter(format!(
+        "{path} cannot be compared with {}",
+        operator.name()
+    )))
+}
+
+/// `true` and `false` in any case.
+#[must_use]
+pub(crate) fn boolean_text(text: &str) -> Option<bool> {
+    if text.eq_ignore_ascii_case("true") {
+        Some(true)
+    } else if text.eq_ignore_ascii_case("false") {
+        Some(false)
+    } else {
+        None
+    }
+}
+
+/// An instant in UTC with three fractional digits, so that the order of texts is the order of time.
+#[must_use]
+pub(crate) fn canonical_date_time(text: &str) -> Option<String> {
+    // RFC 7643 section 2.3.5 follows xsd:dateTime, where the zone may be missing; that is taken as UTC.
+    let instant = DateTime::parse_from_rfc3339(text)
+        .map(|instant| instant.with_timezone(&Utc))
+        .or_else(|_| {
+            text.parse::<chrono::NaiveDateTime>()
+                .map(|instant| instant.and_utc())
+        })
+        .ok()?;
+    let four_digit_year = (0..=9999).contains(&chrono::Datelike::year(&instant));
+    four_digit_year.then(|| instant.to_rfc3339_opts(SecondsFormat::Millis, true))
+}
+
+impl Condition {
+    /// Whether a full representation (with `id`, `meta`, `groups` and `members`) meets the condition.
+    #[must_use]
+    pub fn matches(&self, document: &Map<String, Value>) -> bool {
+        match self {
+            Self::Constant(constant) => *constant,
+            Self::All(parts) => parts.iter().all(|part| part.matches(document)),
+            Self::Any(parts) => parts.iter().any(|part| part.matches(document)),
+            Self::Not(inner) => !inner.matches(document),
+            Self::Present(target) => target
+                .elements(document)
+                .iter()
+                .any(|element| target.leaf(element).is_some_and(is_present)),
+            Self::Compare {
+                target,
+                operator,
+                operand,
+            } => {
+                let elements = target.elements(document);
+                if elements.is_empty() {
+                    return *operator == Operator::NotEqual;
+                }
+                elements
+                    .iter()
+                    .any(|element| compare(target, target.leaf(element), *operator, operand))
+            }
+            Self::Element { target, condition } => target
+                .elements(document)
+                .iter()
+                .any(|element| condition.matches_element(element)),
+        }
+    }
+
+    /// Whether one element of a multi-valued attribute meets the condition.
+    #[must_use]
+    pub fn matches_element(&self, element: &Value) -> bool {
+        match element {
+            Value::Object(object) => self.matches(object),
+            simple => self.matches_simple(simple),
+        }
+    }
+
+    /// The elements of an attribute that is not complex have themselves as `value`.
+    fn matches_simple(&self, element: &Value) -> bool {
+        match self {
+            Self::Constant(constant) => *constant,
+            Self::All(parts) => parts.iter().all(|part| part.matches_simple(element)),
+            Self::Any(parts) => parts.iter().any(|part| part.matches_simple(element)),
+            Self::Not(inner) => !inner.matches_simple(element),
+            Self::Present(_) => is_present(element),
+            Self::Compare {
+                target,
+                operator,
+                operand,
+            } => compare(target, Some(element), *operator, operand),
+            Self::Element { .. } => false,
+        }
+    }
+}
+
+fn is_present(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Array(elements) => !elements.is_empty(),
+        Value::Object(members) => !members.is_empty(),
+        _ => true,
+    }
+}
+
+fn compare(target: &Target, leaf: Option<&Value>, operator: Operator, operand: &Operand) -> bool {
+    let Some(leaf) = leaf.filter(|leaf| !leaf.is_null()) else {
+        return operator == Operator::NotEqual;
+    };
+    match (leaf, operand) {
+        (Value::String(text), Operand::Text(wanted)) => {
+            let folds = !target.case_exact && target.kind != AttributeKind::DateTime;
+            let text = if folds {
+                text.to_lowercase()
+            } else {
+                text.clone()
+            };
+            compare_text(&text, operator, wanted)
+        }
+        (Value::Bool(flag), Operand::Boolean(wanted)) => ordered(operator, flag.cmp(wanted)),
+        (Value::Number(number), Operand::Integer(wanted)) => match number.as_i64() {
+            Some(whole) => ordered(operator, whole.cmp(wanted)),
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "the stored number is no integer"
+            )]
+            None => compare_reals(number.as_f64(), operator, *wanted as f64),
+        },
+        (Value::Number(number), Operand::Decimal(wanted)) => {
+            compare_reals(number.as_f64(), operator, *wanted)
+        }
+        // A stored value of another type than the schema's is different and has no order.
+        _ => operator == Operator::NotEqual,
+    }
+}
+
+fn compare_text(text: &str, operator: Operator, wanted: &str) -> bool {
+    match operator {
+        Operator::Contains => text.contains(wanted),
+        Operator::StartsWith => text.starts_with(wanted),
+        Operator::EndsWith => text.ends_with(wanted),
+        _ => ordered(operator, text.cmp(wanted)),
+    }
+}
+
+fn compare_reals(number: Option<f64>, operator: Operator, wanted: f64) -> bool {
+    number
+        .and_then(|number| number.partial_cmp(&wanted))
+        .is_some_and(|ordering| ordered(operator, ordering))
+}
+
+fn ordered(operator: Operator, ordering: Ordering) -> bool {
+    match operator {
+        Operator::Equal => ordering.is_eq(),
+        Operator::NotEqual => ordering.is_ne(),
+        Operator::Greater => ordering.is_gt(),
+        Operator::GreaterOrEqual => ordering.is_ge(),
+        Operator::Less => ordering.is_lt(),
+        Operator::LessOrEqual => ordering.is_le(),
+        Operator::Contains | Operator::StartsWith | Operator::EndsWith => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scim::filter::parse;
+    use crate::scim::leniency::Dialect;
+    use crate::scim::schema::Registry;
+    use serde_json::json;
+
+    fn bound(text: &str) -> Result<Condition, ScimError> {
+        let registry = Registry::load(&[]).unwrap();
+        let user = registry.resource_type("User").unwrap();
+        bind(
+            &parse(text).unwrap(),
+            user,
+            Unknown::Refused,
+            &mut Leniencies::new(Dialect::Lenient),
+        )
+    }
+
+    fn barbara() -> Map<String, Value> {
+        let value = json!({
+            "id": "2819c223", "userName": "bjensen@Example.com", "active": true, "title": "Führerin",
+            "name": {"familyName": "Jensen"}, "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+            "emails": [{"value": "b@work.example", "type": "work"}, {"value": "babs@home.example", "type": "home", "primary": true}, {"type": "other"}],
+            "meta": {"created": "2026-01-31T12:00:00.000Z"},
+            "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {"department": "Tours", "manager": {"value": "26118915"}},
+        });
+        value.as_object().unwrap().clone()
+    }
+
+    #[test]
+    fn conditions_hold_as_the_rfc_says() {
+        let cases = [
+            (r#"userName eq "BJENSEN@example.COM""#, true),
+            (r#"USERNAME EQ "bjensen@example.com""#, true),
+            (r#"id eq "2819C223""#, false),
+            (r#"title eq "FÜHRERIN""#, true),
+            (
+                r#"title sw "füh" and title ew "IN" and title co "rer""#,
+                true,
+            ),
+            (r#"nickName eq "x""#, false),
+            (r#"nickName ne "x""#, true),
+            (r"nickName pr", false),
+            (r"nickName eq null", true),
+            (r"title ne null", true),
+            (r#"emails.value eq "B@work.example""#, true),
+            (r#"emails co "home""#, true),
+            (r#"emails.value ne "b@work.example""#, true),
+            (r#"emails[type eq "work" and value co "home"]"#, false),
+            (r#"emails[type eq "home" and primary eq true]"#, true),
+            (r#"emails[type eq "home" and primary eq "True"]"#, true),
+            (r#"emails[type ne "work"]"#, true),
+            (r#"emails[not (value pr)]"#, true),
+            (r#"phoneNumbers.value ne "1""#, true),
+            (r#"phoneNumbers[value ne "1"]"#, false),
+            (r#"meta.created gt "2026-01-31T13:59:59+02:00""#, true),
+            (r#"meta.created le "2026-01-31T12:00:00Z""#, true),
+            (
+                r#"name.familyName ge "jensen" and not (name.familyName gt "jensen")"#,
+                true,
+            ),
+            (r#"name[familyName eq "Jensen"]"#, true),
+            (
+                r#"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department eq "tours""#,
+                true,
+            ),
+            (
+                r#"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager eq "26118915""#,
+                true,
+            ),
+            (
+                r"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User pr",
+                true,
+            ),
+            (
+                r#"schemas eq "urn:ietf:params:scim:schemas:core:2.0:User""#,
+                true,
+            ),
+            (r"active eq true or active eq false", true),
+            (r#"not (active eq "False")"#, true),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(bound(text).unwrap().matches(&barbara()), expected, "{text}");
+            let negated = format!("not ({text})");
+            assert_eq!(
+                bound(&negated).unwrap().matches(&barbara()),
+                !expected,
+                "{negated}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for text in [
+            r#"nosuch eq "x""#,
+            r#"name eq "x""#,
+            r#"name.nosuch eq "x""#,
+            r#"urn:example:other:title eq "x""#,
+            r#"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User eq "x""#,
+            "active gt true",
+            r#"active eq "maybe""#,
+            "active eq 1",
+            "userName eq 1",
+            "userName eq true",
+            "userName gt null",
+            r#"meta.created eq "yesterday""#,
+            r#"meta.created co "2026""#,
+            r#"password eq "x""#,
+            r#"userName[value eq "x"]"#,
+            r#"emails[nosuch eq "x"]"#,
+        ] {
+            let error = bound(text).unwrap_err();
+            assert_eq!(error.kind, crate::scim::ErrorKind::InvalidFilter, "{text}");
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! The tables, as diesel sees them. `migrations/` makes them; a test holds the two together.
+
+diesel::table! {
+    settings (name) {
+        name -> Text,
+        value -> Text,
+    }
+}
+
+diesel::table! {
+    directories (id) {
+        id -> Text,
+        name -> Text,
+        name_folded -> Text,
+        kind -> Text,
+        dialect -> Text,
+        password_allowed -> Bool,
+        created_at -> BigInt,
+        modified_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    resources (id) {
+        id -> Text,
+        directory_id -> Text,
+        resource_type -> Text,
+        user_name -> Nullable<Text>,
+        user_name_folded -> Nullable<Text>,
+        external_id -> Nullable<Text>,
+        display_name -> Nullable<Text>,
+        display_name_folded -> Nullable<Text>,
+        active -> Bool,
+        version -> BigInt,
+        created_at -> BigInt,
+        modified_at -> BigInt,
+        document -> Text,
+    }
+}
+
+diesel::table! {
+    resource_counts (directory_id, resource_type, stripe) {
+        directory_id -> Text,
+        resource_type -> Text,
+        stripe -> Integer,
+        count -> BigInt,
+    }
+}
+
+diesel::table! {
+    memberships (group_id, member_id) {
+        group_id -> Text,
+        member_id -> Text,
+        directory_id -> Text,
+        member_type -> Text,
+    }
+}
+
+diesel::table! {
+    indexed_values (resource_id, attribute, value) {
+        resource_id -> Text,
+        attribute -> Text,
+        value -> Text,
+        directory_id -> Text,
+        resource_type -> Text,
+    }
+}
+
+diesel::table! {
+    unique_values (directory_id, resource_type, attribute, value) {
+        directory_id -> Text,
+        resource_type -> Text,
+        attribute -> Text,
+        value -> Text,
+        resource_id -> Text,
+    }
+}
+
+diesel::table! {
+    credentials (id) {
+        id -> Text,
+        kind -> Text,
+        hash -> Binary,
+        prefix -> Text,
+        name -> Text,
+        directory_id -> Nullable<Text>,
+        owner_id -> Nullable<Text>,
+        product_id -> Nullable<Text>,
+        scopes -> Text,
+        allowed_networks -> Text,
+        created_at -> BigInt,
+        creator_id -> Nullable<Text>,
+        creator_user_name -> Nullable<Text>,
+        creator_display_name -> Nullable<Text>,
+        expires_at -> BigInt,
+        idle_expires_at -> Nullable<BigInt>,
+        last_used_at -> Nullable<BigInt>,
+        last_used_ip -> Nullable<Text>,
+        predecessor_id -> Nullable<Text>,
+        successor_id -> Nullable<Text>,
+        overlap_hours -> Nullable<BigInt>,
+        retires_at -> Nullable<BigInt>,
+        revoked_at -> Nullable<BigInt>,
+        revoked_reason -> Nullable<Text>,
+        orphaned_at -> Nullable<BigInt>,
+        orphaned_reason -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    passwords (person_id) {
+        person_id -> Text,
+        hash -> Text,
+        set_at -> BigInt,
+        set_by -> Text,
+    }
+}
+
+diesel::table! {
+    role_assignments (person_id, role) {
+        person_id -> Text,
+        role -> Text,
+        granted_at -> BigInt,
+        granted_by -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    role_mappings (id) {
+        id -> Text,
+        directory_id -> Text,
+        group_id -> Text,
+        role -> Text,
+        created_at -> BigInt,
+        created_by -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    products (id) {
+        id -> Text,
+        name -> Text,
+        name_folded -> Text,
+        scopes -> Text,
+        created_at -> BigInt,
+        modified_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    audit_events (id) {
+        id -> Text,
+        at -> BigInt,
+        action -> Text,
+        directory_id -> Nullable<Text>,
+        actor_kind -> Text,
+        actor_credential_id -> Nullable<Text>,
+        actor_person_id -> Nullable<Text>,
+        actor_name -> Nullable<Text>,
+        target_type -> Nullable<Text>,
+        target_id -> Nullable<Text>,
+        target_name -> Nullable<Text>,
+        outcome -> Text,
+        source_ip -> Nullable<Text>,
+        detail -> Text,
+    }
+}
+
+diesel::table! {
+    receipts (id) {
+        id -> Text,
+        directory_id -> Nullable<Text>,
+        person_id -> Text,
+        user_name -> Nullable<Text>,
+        display_name -> Nullable<Text>,
+        reason -> Text,
+        requested_at -> BigInt,
+        effective_at -> BigInt,
+        actor_kind -> Text,
+        actor_credential_id -> Nullable<Text>,
+        actor_name -> Nullable<Text>,
+        revoked -> Text,
+        orphaned -> Text,
+    }
+}
+
+diesel::table! {
+    notices (id) {
+        id -> Text,
+        at -> BigInt,
+        kind -> Text,
+        directory_id -> Nullable<Text>,
+        subject -> Text,
+        detail -> Text,
+        read_at -> Nullable<BigInt>,
+        delivered_at -> Nullable<BigInt>,
+        attempts -> Integer,
+    }
+}
+
+diesel::table! {
+    scim_requests (id) {
+        id -> Text,
+        directory_id -> Text,
+        at -> BigInt,
+        credential_id -> Text,
+        method -> Text,
+        path -> Text,
+        status -> Integer,
+        outcome -> Text,
+        changed -> Text,
+        leniencies -> Text,
+        duration_micros -> BigInt,
+    }
+}
+
+diesel::table! {
+    leniency_counts (directory_id, leniency) {
+        directory_id -> Text,
+        leniency -> Text,
+        count -> BigInt,
+        last_at -> BigInt,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(
+    credentials,
+    directories,
+    indexed_values,
+    memberships,
+    passwords,
+    products,
+    resources,
+    role_assignments,
+    role_mappings,
+);

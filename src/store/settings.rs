@@ -1,0 +1,42 @@
+//! Settings of the deployment that live in the database: one text per name.
+
+use diesel::prelude::*;
+
+use super::DatabaseConnection;
+use super::error::StoreError;
+use super::schema::settings;
+
+/// The value of a setting.
+///
+/// # Errors
+/// When the database fails.
+pub fn find(connection: &mut DatabaseConnection, name: &str) -> Result<Option<String>, StoreError> {
+    Ok(settings::table
+        .find(name)
+        .select(settings::value)
+        .first(connection)
+        .optional()?)
+}
+
+/// Sets a setting that has no value yet; one that has keeps it (two nodes may start at once).
+///
+/// # Errors
+/// When the database fails.
+pub fn set_once(
+    connection: &mut DatabaseConnection,
+    name: &str,
+    value: &str,
+) -> Result<(), StoreError> {
+    let row = (settings::name.eq(name), settings::value.eq(value));
+    match connection {
+        DatabaseConnection::Sqlite(connection) => diesel::insert_into(settings::table)
+            .values(row)
+            .on_conflict_do_nothing()
+            .execute(connection)?,
+        DatabaseConnection::Postgres(connection) => diesel::insert_into(settings::table)
+            .values(row)
+            .on_conflict_do_nothing()
+            .execute(connection)?,
+    };
+    Ok(())
+}
