@@ -158,3 +158,14 @@ impl ManageConnection for ConnectionManager {
 
 /// A pool of connections.
 pub type ConnectionPool = Pool<ConnectionManager>;
+
+/// Runs the same statement on whichever database it is, for what diesel does not offer on both at once.
+macro_rules! on_either {
+    ($connection:expr, $inner:ident => $body:expr) => {
+        match $connection {
+            $crate::store::DatabaseConnection::Sqlite($inner) => $body,
+            $crate::store::DatabaseConnection::Postgres($inner) => $body,
+        }
+    };
+}
+pub(super) use on_either;

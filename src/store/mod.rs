@@ -10,9 +10,12 @@ pub mod directories;
 pub mod error;
 mod functions;
 pub mod id;
+pub mod memberships;
 pub mod migrate;
+pub mod resources;
 mod schema;
 pub mod settings;
+mod sql;
 mod writer;
 
 pub use connection::{DatabaseConnection, DatabaseUrl, SqlDialect};

@@ -1,0 +1,339 @@
+//! Membership of groups: one row each, never part of a document, so that a change costs the same whatever
+//! the size of the group.
+
+use std::collections::BTreeMap;
+
+use diesel::prelude::*;
+use diesel::sql_types::{Nullable, Text};
+
+use super::DatabaseConnection;
+use super::connection::on_either;
+use super::error::StoreError;
+use super::id::{DirectoryId, ResourceId};
+use super::resources::CHUNK;
+use super::schema::{memberships, resources};
+
+/// A member of a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupMember {
+    /// The member's identifier.
+    pub id: ResourceId,
+    /// The name of its resource type.
+    pub member_type: String,
+    /// What it is called.
+    pub display: Option<String>,
+}
+
+/// A group that something is a member of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberOf {
+    /// The group.
+    pub group_id: ResourceId,
+    /// What it is called.
+    pub display_name: Option<String>,
+    /// Whether by itself, and not only through another group.
+    pub direct: bool,
+}
+
+/// The resource types of those ids that the directory holds, which nobody can delete until the transaction
+/// ends.
+///
+/// # Errors
+/// When the database fails.
+pub fn existing(
+    connection: &mut DatabaseConnection,
+    directory: &DirectoryId,
+    ids: &[&str],
+) -> Result<BTreeMap<String, String>, StoreError> {
+    let mut found = BTreeMap::new();
+    for some in ids.chunks(CHUNK) {
+        let query = resources::table
+            .filter(resources::id.eq_any(some.iter().copied()))
+            .filter(resources::directory_id.eq(directory.as_str()))
+            .order(resources::id)
+            .select((resources::id, resources::resource_type));
+        let rows: Vec<(String, String)> = match connection {
+            DatabaseConnection::Sqlite(connection) => query.load(connection)?,
+            DatabaseConnection::Postgres(connection) => query.for_key_share().load(connection)?,
+        };
+        found.extend(rows);
+    }
+    Ok(found)
+}
+
+/// Adds members, given as id and resource type, and gives those that were none before. The caller holds the
+/// group's row.
+///
+/// # Errors
+/// When the database fails.
+pub fn add(
+    connection: &mut DatabaseConnection,
+    directory: &DirectoryId,
+    group: &ResourceId,
+    members: &[(ResourceId, String)],
+) -> Result<Vec<ResourceId>, StoreError> {
+    let mut added = Vec::new();
+    for some in members.chunks(CHUNK) {
+        let rows: Vec<_> = some
+            .iter()
+            .map(|(id, member_type)| {
+                (
+                    memberships::group_id.eq(group.as_str()),
+                    memberships::member_id.eq(id.as_str()),
+                    memberships::directory_id.eq(directory.as_str()),
+                    memberships::member_type.eq(member_type.as_str()),
+                )
+            })
+            .collect();
+        let ids: Vec<String> = on_either!(connection, connection => diesel::insert_into(memberships::table)
+            .values(rows)
+            .on_conflict_do_nothing()
+            .returning(memberships::member_id)
+            .get_results(connection)?);
+        added.extend(ids.into_iter().map(ResourceId::new));
+    }
+    Ok(added)
+}
+
+/// Removes members and gives those that were.
+///
+/// # Errors
+/// When the database fails.
+pub fn remove(
+    connection: &mut DatabaseConnection,
+    group: &ResourceId,
+    members: &[ResourceId],
+) -> Result<Vec<ResourceId>, StoreError> {
+    let mut removed = Vec::new();
+    for some in members.chunks(CHUNK) {
+        let ids: Vec<String> = diesel::delete(
+            memberships::table
+                .filter(memberships::group_id.eq(group.as_str()))
+                .filter(memberships::member_id.eq_any(some.iter().map(ResourceId::as_str))),
+        )
+        .returning(memberships::member_id)
+        .get_results(connection)?;
+        removed.extend(ids.into_iter().map(ResourceId::new));
+    }
+    Ok(removed)
+}
+
+/// Removes all members of a group and tells how many there were.
+///
+/// # Errors
+/// When the database fails.
+pub fn remove_all(
+    connection: &mut DatabaseConnection,
+    group: &ResourceId,
+) -> Result<usize, StoreError> {
+    Ok(
+        diesel::delete(memberships::table.filter(memberships::group_id.eq(group.as_str())))
+            .execute(connection)?,
+    )
+}
+
+/// Removes a resource from all groups, and all members from it where it is one.
+///
+/// # Errors
+/// When the database fails.
+pub fn forget(connection: &mut DatabaseConnection, id: &ResourceId) -> Result<(), StoreError> {
+    diesel::delete(memberships::table.filter(memberships::member_id.eq(id.as_str())))
+        .execute(connection)?;
+    remove_all(connection, id)?;
+    Ok(())
+}
+
+pub(super) fn delete_of_directory(
+    connection: &mut DatabaseConnection,
+    directory: &DirectoryId,
+) -> Result<(), StoreError> {
+    diesel::delete(memberships::table.filter(memberships::directory_id.eq(directory.as_str())))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// A page of a group's members after an id, in the order of their ids.
+///
+/// # Errors
+/// When the database fails.
+pub fn page(
+    connection: &mut DatabaseConnection,
+    group: &ResourceId,
+    after: Option<&ResourceId>,
+    limit: i64,
+) -> Result<Vec<GroupMember>, StoreError> {
+    let rows: Vec<(String, String, Option<String>, Option<String>)> = memberships::table
+        .inner_join(resources::table.on(resources::id.eq(memberships::member_id)))
+        .filter(memberships::group_id.eq(group.as_str()))
+        .filter(memberships::member_id.gt(after.map_or("", ResourceId::as_str)))
+        .order(memberships::member_id)
+        .limit(limit)
+        .select((
+            memberships::member_id,
+            memberships::member_type,
+            resources::display_name,
+            resources::user_name,
+        ))
+        .load(connection)?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, member_type, display_name, user_name)| GroupMember {
+            id: ResourceId::new(id),
+            member_type,
+            display: display_name.or(user_name),
+        })
+        .collect())
+}
+
+/// How many members a group has, counted up to a bound.
+///
+/// # Errors
+/// When the database fails.
+pub fn count_up_to(
+    connection: &mut DatabaseConnection,
+    group: &ResourceId,
+    bound: i64,
+) -> Result<i64, StoreError> {
+    let some: Vec<String> = memberships::table
+        .filter(memberships::group_id.eq(group.as_str()))
+        .select(memberships::member_id)
+        .limit(bound)
+        .load(connection)?;
+    Ok(i64::try_from(some.len()).unwrap_or(bound))
+}
+
+/// The ids of the groups that hold a resource by itself.
+///
+/// # Errors
+/// When the database fails.
+pub fn direct_groups_of(
+    connection: &mut DatabaseConnection,
+    member: &ResourceId,
+) -> Result<Vec<ResourceId>, StoreError> {
+    let ids: Vec<String> = memberships::table
+        .filter(memberships::member_id.eq(member.as_str()))
+        .order(memberships::group_id)
+        .select(memberships::group_id)
+        .load(connection)?;
+    Ok(ids.into_iter().map(ResourceId::new).collect())
+}
+
+#[derive(QueryableByName)]
+struct GroupRow {
+    #[diesel(sql_type = Text)]
+    group_id: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    display_name: Option<String>,
+}
+
+/// `UNION` drops what was found before, so that groups which contain each other end the recursion.
+const ANCESTORS: &str = "WITH RECURSIVE ancestors (id) AS (
+    SELECT group_id FROM memberships WHERE member_id = $1
+    UNION SELECT m.group_id FROM memberships m JOIN ancestors a ON m.member_id = a.id)
+SELECT a.id AS group_id, r.display_name FROM ancestors a JOIN resources r ON r.id = a.id ORDER BY a.id";
+
+/// All groups of a resource, those it is in by itself first.
+///
+/// # Errors
+/// When the database fails.
+pub fn groups_of(
+    connection: &mut DatabaseConnection,
+    member: &ResourceId,
+) -> Result<Vec<MemberOf>, StoreError> {
+    let direct = direct_groups_of(connection, member)?;
+    if direct.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<GroupRow> = on_either!(connection, connection => diesel::sql_query(ANCESTORS)
+        .bind::<Text, _>(member.as_str())
+        .load(connection)?);
+    let mut groups: Vec<MemberOf> = rows
+        .into_iter()
+        .map(|row| {
+            let group_id = ResourceId::new(row.group_id);
+            MemberOf {
+                direct: direct.contains(&group_id),
+                group_id,
+                display_name: row.display_name,
+            }
+        })
+        .collect();
+    groups.sort_by_key(|group| !group.direct);
+    Ok(groups)
+}
+
+/// The groups of several resources, by the resource's id; those without any are left out.
+///
+/// # Errors
+/// When the database fails.
+pub fn groups_of_many(
+    connection: &mut DatabaseConnection,
+    members: &[&ResourceId],
+) -> Result<BTreeMap<ResourceId, Vec<MemberOf>>, StoreError> {
+    let mut found = BTreeMap::new();
+    for some in members.chunks(CHUNK) {
+        let with_groups: Vec<String> = memberships::table
+            .filter(memberships::member_id.eq_any(some.iter().map(|id| id.as_str())))
+            .select(memberships::member_id)
+            .distinct()
+            .load(connection)?;
+        for id in with_groups {
+            let id = ResourceId::new(id);
+            let groups = groups_of(connection, &id)?;
+            found.insert(id, groups);
+        }
+    }
+    Ok(found)
+}
+
+#[derive(QueryableByName)]
+struct IdRow {
+    #[diesel(sql_type = Text)]
+    id: String,
+}
+
+const GROUP_AND_ANCESTORS: &str = "WITH RECURSIVE ancestors (id) AS (
+    SELECT id FROM resources WHERE id = $1
+    UNION SELECT m.group_id FROM memberships m JOIN ancestors a ON m.member_id = a.id)
+SELECT id FROM ancestors";
+
+/// A group and every group that contains it, directly or through others.
+///
+/// # Errors
+/// When the database fails.
+pub fn group_and_ancestors(
+    connection: &mut DatabaseConnection,
+    group: &ResourceId,
+) -> Result<Vec<ResourceId>, StoreError> {
+    let rows: Vec<IdRow> = on_either!(connection, connection => diesel::sql_query(GROUP_AND_ANCESTORS)
+        .bind::<Text, _>(group.as_str())
+        .load(connection)?);
+    Ok(rows
+        .into_iter()
+        .map(|row| ResourceId::new(row.id))
+        .collect())
+}
+
+const PEOPLE_WITHIN: &str = "WITH RECURSIVE within (id, kind) AS (
+    SELECT id, resource_type FROM resources WHERE id = $1
+    UNION SELECT m.member_id, m.member_type FROM memberships m JOIN within w ON m.group_id = w.id)
+SELECT id FROM within WHERE kind = $2 ORDER BY id";
+
+/// The resources of a type within a group, directly or through others; of what is no group, itself.
+///
+/// # Errors
+/// When the database fails.
+pub fn members_within(
+    connection: &mut DatabaseConnection,
+    group_or_member: &ResourceId,
+    resource_type: &str,
+) -> Result<Vec<ResourceId>, StoreError> {
+    let rows: Vec<IdRow> = on_either!(connection, connection => diesel::sql_query(PEOPLE_WITHIN)
+        .bind::<Text, _>(group_or_member.as_str())
+        .bind::<Text, _>(resource_type)
+        .load(connection)?);
+    Ok(rows
+        .into_iter()
+        .map(|row| ResourceId::new(row.id))
+        .collect())
+}

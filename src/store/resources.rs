@@ -1,0 +1,550 @@
+//! Resources: one canonical document each, the columns that are looked up, and the counts and side tables
+//! that the same write keeps true.
+
+use diesel::prelude::*;
+
+use crate::clock::Timestamp;
+
+use super::DatabaseConnection;
+use super::connection::on_either;
+use super::error::{StoreError, TransactionError};
+use super::id::{DirectoryId, ResourceId};
+use super::schema::{indexed_values, resource_counts, resources, unique_values};
+
+/// A stored resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resource {
+    /// Its identifier.
+    pub id: ResourceId,
+    /// The directory that holds it.
+    pub directory_id: DirectoryId,
+    /// The name of its resource type.
+    pub resource_type: String,
+    /// `userName` as it was written; unique within directory and type whatever the case.
+    pub user_name: Option<String>,
+    /// `externalId`; unique within directory and type.
+    pub external_id: Option<String>,
+    /// `displayName`.
+    pub display_name: Option<String>,
+    /// Whether it is active; true of what knows no such thing.
+    pub active: bool,
+    /// Counts its changes, from 1.
+    pub version: i64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub modified_at: Timestamp,
+    /// The canonical document, without `id`, `meta`, and what is computed.
+    pub document: String,
+}
+
+impl Resource {
+    /// How a list of members or an audit event calls it.
+    #[must_use]
+    pub fn label(&self) -> Option<&str> {
+        self.display_name.as_deref().or(self.user_name.as_deref())
+    }
+}
+
+/// The values of one resource that go to side tables, as attribute path and folded value.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SideValues {
+    /// Values that are looked up.
+    pub indexed: Vec<(String, String)>,
+    /// Values that no other resource of the directory and type may have.
+    pub unique: Vec<(String, String)>,
+}
+
+/// Why a resource could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum ResourceWriteError {
+    /// Another resource has a value that must be unique.
+    #[error("another resource has the same {attribute}")]
+    Conflict {
+        /// The path of the attribute.
+        attribute: String,
+    },
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<diesel::result::Error> for ResourceWriteError {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl TransactionError for ResourceWriteError {
+    fn store_error(&self) -> Option<&StoreError> {
+        match self {
+            Self::Store(error) => Some(error),
+            Self::Conflict { .. } => None,
+        }
+    }
+}
+
+#[derive(Queryable, Selectable, QueryableByName, Insertable, AsChangeset)]
+#[diesel(table_name = resources)]
+#[diesel(treat_none_as_null = true)]
+pub(super) struct Row {
+    id: String,
+    directory_id: String,
+    resource_type: String,
+    user_name: Option<String>,
+    user_name_folded: Option<String>,
+    external_id: Option<String>,
+    display_name: Option<String>,
+    display_name_folded: Option<String>,
+    active: bool,
+    version: i64,
+    created_at: i64,
+    modified_at: i64,
+    document: String,
+}
+
+impl Row {
+    fn of(resource: &Resource) -> Self {
+        let fold = |text: &Option<String>| text.as_deref().map(str::to_lowercase);
+        Self {
+            id: resource.id.to_string(),
+            directory_id: resource.directory_id.to_string(),
+            resource_type: resource.resource_type.clone(),
+            user_name: resource.user_name.clone(),
+            user_name_folded: fold(&resource.user_name),
+            external_id: resource.external_id.clone(),
+            display_name: resource.display_name.clone(),
+            display_name_folded: fold(&resource.display_name),
+            active: resource.active,
+            version: resource.version,
+            created_at: resource.created_at.as_millis(),
+            modified_at: resource.modified_at.as_millis(),
+            document: resource.document.clone(),
+        }
+    }
+
+    pub(super) fn read(self) -> Resource {
+        Resource {
+            id: ResourceId::new(self.id),
+            directory_id: DirectoryId::new(self.directory_id),
+            resource_type: self.resource_type,
+            user_name: self.user_name,
+            external_id: self.external_id,
+            display_name: self.display_name,
+            active: self.active,
+            version: self.version,
+            created_at: Timestamp::from_millis(self.created_at),
+            modified_at: Timestamp::from_millis(self.modified_at),
+            document: self.document,
+        }
+    }
+}
+
+/// One resource of a directory.
+///
+/// # Errors
+/// When the database fails.
+pub fn find(
+    connection: &mut DatabaseConnection,
+    directory: &DirectoryId,
+    resource_type: &str,
+    id: &str,
+) -> Result<Option<Resource>, StoreError> {
+    Ok(resources::table
+        .find(id)
+        .filter(resources::directory_id.eq(directory.as_str()))
+        .filter(resources::resource_type.eq(resource_type))
+        .select(Row::as_select())
+        .first(connection)
+        .optional()?
+        .map(Row::read))
+}
+
+/// Like [`find`], and holds off every other change to it until the transaction ends.
+///
+/// # Errors
+/// When the database fails.
+pub fn find_for_update(
+    connection: &mut DatabaseConnection,
+    directory: &DirectoryId,
+    resource_type: &str,
+    id: &str,
+) -> Result<Option<Resource>, StoreError> {
+    let query = resources::table
+        .find(id)
+        .filter(resources::directory_id.eq(directory.as_str()))
+        .filter(resources::resource_type.eq(resource_type));
+    let row = match connection {
+        DatabaseConnection::Sqlite(connection) => {
+            query.select(Row::as_select()).first(connection).optional()
+        }
+        DatabaseConnection::Postgres(connection) => query
+            .select(Row::as_select())
+            .for_update()
+            .first(connection)
+            .optional(),
+    }?;
+    Ok(row.map(Row::read))
+}
+
+/// A resource of whatever directory, for the owners and creators of credentials.
+///
+/// # Errors
+/// When the database fails.
+pub fn find_any(
+    connection: &mut DatabaseConnection,
+    id: &ResourceId,
+) -> Result<Option<Resource>, StoreError> {
+    Ok(resources::table
+        .find(id.as_str())
+        .select(Row::as_select())
+        .first(connection)
+        .optional()?
+        .map(Row::read))
+}
+
+/// Like [`find_any`], and holds off changes to it, but not other readers, until the transaction ends: what
+/// is decided by its state stays true until it is committed.
+///
+/// # Errors
+/// When the database fails.
+pub fn lock_shared(
+    connection: &mut DatabaseConnection,
+    id: &ResourceId,
+) -> Result<Option<Resource>, StoreError> {
+    let query = resources::table.find(id.as_str());
+    let row = match connection {
+        DatabaseConnection::Sqlite(connection) => {
+            query.select(Row::as_select()).first(connection).optional()
+        }
+        DatabaseConnection::Postgres(connection) => query
+            .select(Row::as_select())
+            .for_share()
+            .first(connection)
+            .optional(),
+    }?;
+    Ok(row.map(Row::read))
+}
+
+/// Locks rows against every other change, in the order of their ids so that two of these do not wait for
+/// each other.
+///
+/// # Errors
+/// When the database fails.
+pub fn lock_all(
+    connection: &mut DatabaseConnection,
+    directory: &DirectoryId,
+    ids: &[ResourceId],
+) -> Result<(), StoreError> {
+    let DatabaseConnection::Postgres(connection) = connection else {
+        return Ok(());
+    };
+    resources::table
+        .filter(resources::id.eq_any(ids.iter().map(ResourceId::as_str)))
+        .filter(resources::directory_id.eq(directory.as_str()))
+        .order(resources::id)
+        .select(resources::id)
+        .for_update()
+        .load::<String>(connection)?;
+    Ok(())
+}
+
+/// The person with this `userName`, whatever its case.
+///
+/// # Errors
+/// When the database fails.
+pub fn find_by_user_name(
+    connection: &mut DatabaseConnection,
+    directory: &DirectoryId,
+    user_name: &str,
+) -> Result<Option<Resource>, StoreError> {
+    Ok(resources::table
+        .filter(resources::directory_id.eq(directory.as_str()))
+        .filter(resources::user_name_folded.eq(user_name.to_lowercase()))
+        .select(Row::as_select())
+        .first(connection)
+        .optional()?
+        .map(Row::read))
+}
+
+/// A page of one type's resources after an id, in the order of their ids; with a `user_name` only those
+/// whose folded user name begins with it.
+///
+/// # Errors
+/// When the database fails.
+pub fn list(
+    connection: &mut DatabaseConnection,
+    directory: Option<&DirectoryId>,
+    resource_type: &str,
+    user_name: Option<&str>,
+    after: Option<&str>,
+    limit: i64,
+) -> Result<Vec<Resource>, StoreError> {
+    let mut query = resources::table
+        .filter(resources::resource_type.eq(resource_type.to_owned()))
+        .order(resources::id)
+        .limit(limit)
+        .select(Row::as_select())
+        .into_boxed();
+    if let Some(directory) = directory {
+        query = query.filter(resources::directory_id.eq(directory.as_str().to_owned()));
+    }
+    if let Some(user_name) = user_name {
+        let folded = user_name.to_lowercase();
+        if let Some(end) = super::sql::after_prefix(&folded) {
+            query = query.filter(resources::user_name_folded.lt(end));
+        }
+        query = query.filter(resources::user_name_folded.ge(folded));
+    }
+    if let Some(after) = after {
+        query = query.filter(resources::id.gt(after.to_owned()));
+    }
+    Ok(query.load(connection)?.into_iter().map(Row::read).collect())
+}
+
+/// Adds a resource.
+///
+/// # Errors
+/// [`ResourceWriteError::Conflict`] where a value must be unique and is not; when the database fails.
+pub fn insert(
+    connection: &mut DatabaseConnection,
+    resource: &Resource,
+    side: &SideValues,
+) -> Result<(), ResourceWriteError> {
+    diesel::insert_into(resources::table)
+        .values(Row::of(resource))
+        .execute(connection)
+        .map_err(conflict)?;
+    add_side_values(connection, resource, side)?;
+    add_to_count(connection, resource, 1)?;
+    Ok(())
+}
+
+/// Writes all columns and side values of a resource.
+///
+/// # Errors
+/// [`ResourceWriteError::Conflict`] where a value must be unique and is not; when the database fails.
+pub fn update(
+    connection: &mut DatabaseConnection,
+    resource: &Resource,
+    side: &SideValues,
+) -> Result<(), ResourceWriteError> {
+    diesel::update(
+        resources::table
+            .find(resource.id.as_str())
+            .filter(resources::directory_id.eq(resource.directory_id.as_str())),
+    )
+    .set(Row::of(resource))
+    .execute(connection)
+    .map_err(conflict)?;
+    replace_side_values(connection, resource, side)
+}
+
+/// Counts a change of resources whose documents stay as they are: of groups whose members change.
+///
+/// # Errors
+/// When the database fails.
+pub fn touch(
+    connection: &mut DatabaseConnection,
+    directory: &DirectoryId,
+    ids: &[ResourceId],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    for some in ids.chunks(CHUNK) {
+        diesel::update(
+            resources::table
+                .filter(resources::id.eq_any(some.iter().map(ResourceId::as_str)))
+                .filter(resources::directory_id.eq(directory.as_str())),
+        )
+        .set((
+            resources::version.eq(resources::version + 1),
+            resources::modified_at.eq(now.as_millis()),
+        ))
+        .execute(connection)?;
+    }
+    Ok(())
+}
+
+/// Removes a resource and its side values; memberships are removed by [`super::memberships::forget`].
+///
+/// # Errors
+/// When the database fails.
+pub fn delete(connection: &mut DatabaseConnection, resource: &Resource) -> Result<(), StoreError> {
+    let id = resource.id.as_str();
+    diesel::delete(indexed_values::table.filter(indexed_values::resource_id.eq(id)))
+        .execute(connection)?;
+    diesel::delete(unique_values::table.filter(unique_values::resource_id.eq(id)))
+        .execute(connection)?;
+    let deleted = diesel::delete(
+        resources::table
+            .find(id)
+            .filter(resources::directory_id.eq(resource.directory_id.as_str())),
+    )
+    .execute(connection)?;
+    if deleted > 0 {
+        add_to_count(connection, resource, -1)?;
+    }
+    Ok(())
+}
+
+/// Removes everything that a directory holds, memberships included.
+///
+/// # Errors
+/// When the database fails.
+pub fn delete_of_directory(
+    connection: &mut DatabaseConnection,
+    directory: &DirectoryId,
+) -> Result<(), StoreError> {
+    let id = directory.as_str();
+    diesel::delete(indexed_values::table.filter(indexed_values::directory_id.eq(id)))
+        .execute(connection)?;
+    diesel::delete(unique_values::table.filter(unique_values::directory_id.eq(id)))
+        .execute(connection)?;
+    diesel::delete(resource_counts::table.filter(resource_counts::directory_id.eq(id)))
+        .execute(connection)?;
+    super::memberships::delete_of_directory(connection, directory)?;
+    diesel::delete(resources::table.filter(resources::directory_id.eq(id))).execute(connection)?;
+    Ok(())
+}
+
+/// How many resources of a type a directory holds, from the maintained counts.
+///
+/// # Errors
+/// When the database fails.
+pub fn count(
+    connection: &mut DatabaseConnection,
+    directory: &DirectoryId,
+    resource_type: &str,
+) -> Result<i64, StoreError> {
+    let stripes: Vec<i64> = resource_counts::table
+        .filter(resource_counts::directory_id.eq(directory.as_str()))
+        .filter(resource_counts::resource_type.eq(resource_type))
+        .select(resource_counts::count)
+        .load(connection)?;
+    Ok(stripes.iter().sum())
+}
+
+/// The same counted row by row, to check the maintained counts against.
+///
+/// # Errors
+/// When the database fails.
+pub fn count_rows(
+    connection: &mut DatabaseConnection,
+    directory: &DirectoryId,
+    resource_type: &str,
+) -> Result<i64, StoreError> {
+    Ok(resources::table
+        .filter(resources::directory_id.eq(directory.as_str()))
+        .filter(resources::resource_type.eq(resource_type))
+        .count()
+        .get_result(connection)?)
+}
+
+/// How many rows one statement names at most; both databases bound the number of parameters.
+pub(super) const CHUNK: usize = 500;
+/// The rows among which a count is divided.
+const STRIPES: u32 = 16;
+
+fn add_to_count(
+    connection: &mut DatabaseConnection,
+    resource: &Resource,
+    change: i64,
+) -> Result<(), StoreError> {
+    let stripe = crc32fast::hash(resource.id.as_str().as_bytes()) % STRIPES;
+    let row = (
+        resource_counts::directory_id.eq(resource.directory_id.as_str()),
+        resource_counts::resource_type.eq(resource.resource_type.as_str()),
+        resource_counts::stripe.eq(i32::try_from(stripe).unwrap_or_default()),
+        resource_counts::count.eq(change),
+    );
+    on_either!(connection, connection => diesel::insert_into(resource_counts::table)
+        .values(row)
+        .on_conflict((
+            resource_counts::directory_id,
+            resource_counts::resource_type,
+            resource_counts::stripe,
+        ))
+        .do_update()
+        .set(resource_counts::count.eq(resource_counts::count + change))
+        .execute(connection)?);
+    Ok(())
+}
+
+fn add_side_values(
+    connection: &mut DatabaseConnection,
+    resource: &Resource,
+    side: &SideValues,
+) -> Result<(), ResourceWriteError> {
+    for (attribute, value) in &side.indexed {
+        diesel::insert_into(indexed_values::table)
+            .values((
+                indexed_values::resource_id.eq(resource.id.as_str()),
+                indexed_values::attribute.eq(attribute),
+                indexed_values::value.eq(value),
+                indexed_values::directory_id.eq(resource.directory_id.as_str()),
+                indexed_values::resource_type.eq(&resource.resource_type),
+            ))
+            .execute(connection)?;
+    }
+    for (attribute, value) in &side.unique {
+        diesel::insert_into(unique_values::table)
+            .values((
+                unique_values::directory_id.eq(resource.directory_id.as_str()),
+                unique_values::resource_type.eq(&resource.resource_type),
+                unique_values::attribute.eq(attribute),
+                unique_values::value.eq(value),
+                unique_values::resource_id.eq(resource.id.as_str()),
+            ))
+            .execute(connection)
+            .map_err(|error| match StoreError::from(error) {
+                error if error.unique_violation().is_some() => ResourceWriteError::Conflict {
+                    attribute: attribute.clone(),
+                },
+                error => error.into(),
+            })?;
+    }
+    Ok(())
+}
+
+/// Rewrites the side values where they have changed: most changes leave them alone.
+fn replace_side_values(
+    connection: &mut DatabaseConnection,
+    resource: &Resource,
+    side: &SideValues,
+) -> Result<(), ResourceWriteError> {
+    let id = resource.id.as_str();
+    let indexed: Vec<(String, String)> = indexed_values::table
+        .filter(indexed_values::resource_id.eq(id))
+        .select((indexed_values::attribute, indexed_values::value))
+        .load(connection)?;
+    let unique: Vec<(String, String)> = unique_values::table
+        .filter(unique_values::resource_id.eq(id))
+        .select((unique_values::attribute, unique_values::value))
+        .load(connection)?;
+    if same(&indexed, &side.indexed) && same(&unique, &side.unique) {
+        return Ok(());
+    }
+    diesel::delete(indexed_values::table.filter(indexed_values::resource_id.eq(id)))
+        .execute(connection)?;
+    diesel::delete(unique_values::table.filter(unique_values::resource_id.eq(id)))
+        .execute(connection)?;
+    add_side_values(connection, resource, side)
+}
+
+fn same(left: &[(String, String)], right: &[(String, String)]) -> bool {
+    left.len() == right.len() && left.iter().all(|value| right.contains(value))
+}
+
+/// Names the attribute whose index refused a row: PostgreSQL tells the index, SQLite its columns.
+fn conflict(error: diesel::result::Error) -> ResourceWriteError {
+    let error = StoreError::from(error);
+    let attribute = match error.unique_violation() {
+        Some(violated) if violated.contains("user_name") => "userName",
+        Some(violated) if violated.contains("external_id") => "externalId",
+        Some(_) => "id",
+        None => return error.into(),
+    };
+    ResourceWriteError::Conflict {
+        attribute: attribute.to_owned(),
+    }
+}
