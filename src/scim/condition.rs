@@ -641,7 +641,7 @@ mod tests {
             (r#"emails[type eq "home" and primary eq true]"#, true),
             (r#"emails[type eq "home" and primary eq "True"]"#, true),
             (r#"emails[type ne "work"]"#, true),
-            (r#"emails[not (value pr)]"#, true),
+            (r"emails[not (value pr)]", true),
             (r#"phoneNumbers.value ne "1""#, true),
             (r#"phoneNumbers[value ne "1"]"#, false),
             (r#"meta.created gt "2026-01-31T13:59:59+02:00""#, true),
