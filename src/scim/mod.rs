@@ -9,6 +9,7 @@ pub mod error;
 pub mod filter;
 pub mod leniency;
 pub mod path;
+pub mod projection;
 pub mod resource;
 pub mod schema;
 
