@@ -4,7 +4,9 @@
 //! No rules live here and no protocol; whether something may happen is decided in the rooms above.
 //! [`Database`] is the way in, [`DatabaseConnection`] what every function takes.
 
+pub mod audit_events;
 pub mod connection;
+pub mod credentials;
 pub mod database;
 pub mod directories;
 pub mod error;
@@ -14,9 +16,15 @@ pub mod id;
 pub mod layout;
 pub mod memberships;
 pub mod migrate;
+pub mod notices;
+pub mod passwords;
+pub mod products;
 pub mod query;
+pub mod receipts;
 pub mod resources;
+pub mod roles;
 mod schema;
+pub mod scim_requests;
 pub mod settings;
 mod sql;
 mod writer;

@@ -1,0 +1,626 @@
+//! Credentials: everything that can authenticate is one row of one table, so that what ends all of a
+//! person's is one statement and no kind can be forgotten.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use diesel::prelude::*;
+use ipnet::IpNet;
+
+use crate::clock::Timestamp;
+use crate::secret::{HashedSecret, SecretKind};
+
+use super::DatabaseConnection;
+use super::error::StoreError;
+use super::id::{CredentialId, DirectoryId, ProductId, ResourceId};
+use super::schema::{credentials, resources};
+
+/// Who made a credential, as they were called then: it stays known after they have gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Creator {
+    /// The person.
+    pub id: ResourceId,
+    /// Their `userName` then.
+    pub user_name: Option<String>,
+    /// Their `displayName` then.
+    pub display_name: Option<String>,
+}
+
+/// A credential, without its secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credential {
+    /// Its identifier.
+    pub id: CredentialId,
+    /// What it is for.
+    pub kind: SecretKind,
+    /// The part of its secret that may be shown.
+    pub prefix: String,
+    /// What its maker calls it.
+    pub name: String,
+    /// The directory it is bound to: of a SCIM key.
+    pub directory_id: Option<DirectoryId>,
+    /// The person it authenticates.
+    pub owner_id: Option<ResourceId>,
+    /// The product it belongs to, or is limited to.
+    pub product_id: Option<ProductId>,
+    /// What it may be used for.
+    pub scopes: Vec<String>,
+    /// Where it may be used from; anywhere where there are none.
+    pub allowed_networks: Vec<IpNet>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// By whom; `None` for the command line.
+    pub created_by: Option<Creator>,
+    /// When it stops working.
+    pub expires_at: Timestamp,
+    /// When it stops working unless it is used before: of a session.
+    pub idle_expires_at: Option<Timestamp>,
+    /// When it was last used.
+    pub last_used_at: Option<Timestamp>,
+    /// From where.
+    pub last_used_ip: Option<String>,
+    /// The one that it replaces.
+    pub predecessor_id: Option<CredentialId>,
+    /// The one that replaces it.
+    pub successor_id: Option<CredentialId>,
+    /// How long it goes on working after the first use of its successor.
+    pub overlap_hours: Option<i64>,
+    /// When it stops working because its successor has been used.
+    pub retires_at: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+    /// Why.
+    pub revoked_reason: Option<String>,
+    /// When its maker left it behind.
+    pub orphaned_at: Option<Timestamp>,
+    /// Why.
+    pub orphaned_reason: Option<String>,
+}
+
+/// The person that a credential authenticates, as they are now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// The person.
+    pub id: ResourceId,
+    /// Their directory.
+    pub directory_id: DirectoryId,
+    /// Their `userName`.
+    pub user_name: Option<String>,
+    /// Their `displayName`.
+    pub display_name: Option<String>,
+    /// Whether they may do anything at all.
+    pub active: bool,
+}
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = credentials)]
+struct Row {
+    id: String,
+    kind: String,
+    prefix: String,
+    name: String,
+    directory_id: Option<String>,
+    owner_id: Option<String>,
+    product_id: Option<String>,
+    scopes: String,
+    allowed_networks: String,
+    created_at: i64,
+    creator_id: Option<String>,
+    creator_user_name: Option<String>,
+    creator_display_name: Option<String>,
+    expires_at: i64,
+    idle_expires_at: Option<i64>,
+    last_used_at: Option<i64>,
+    last_used_ip: Option<String>,
+    predecessor_id: Option<String>,
+    successor_id: Option<String>,
+    overlap_hours: Option<i64>,
+    retires_at: Option<i64>,
+    revoked_at: Option<i64>,
+    revoked_reason: Option<String>,
+    orphaned_at: Option<i64>,
+    orphaned_reason: Option<String>,
+}
+
+impl Row {
+    fn of(credential: &Credential) -> Self {
+        let millis = |at: Option<Timestamp>| at.map(Timestamp::as_millis);
+        let creator = credential.created_by.as_ref();
+        Self {
+            id: credential.id.to_string(),
+            kind: credential.kind.name().to_owned(),
+            prefix: credential.prefix.clone(),
+            name: credential.name.clone(),
+            directory_id: credential.directory_id.as_ref().map(ToString::to_string),
+            owner_id: credential.owner_id.as_ref().map(ToString::to_string),
+            product_id: credential.product_id.as_ref().map(ToString::to_string),
+            scopes: serde_json::json!(credential.scopes).to_string(),
+            allowed_networks: serde_json::json!(credential.allowed_networks).to_string(),
+            created_at: credential.created_at.as_millis(),
+            creator_id: creator.map(|creator| creator.id.to_string()),
+            creator_user_name: creator.and_then(|creator| creator.user_name.clone()),
+            creator_display_name: creator.and_then(|creator| creator.display_name.clone()),
+            expires_at: credential.expires_at.as_millis(),
+            idle_expires_at: millis(credential.idle_expires_at),
+            last_used_at: millis(credential.last_used_at),
+            last_used_ip: credential.last_used_ip.clone(),
+            predecessor_id: credential.predecessor_id.as_ref().map(ToString::to_string),
+            successor_id: credential.successor_id.as_ref().map(ToString::to_string),
+            overlap_hours: credential.overlap_hours,
+            retires_at: millis(credential.retires_at),
+            revoked_at: millis(credential.revoked_at),
+            revoked_reason: credential.revoked_reason.clone(),
+            orphaned_at: millis(credential.orphaned_at),
+            orphaned_reason: credential.orphaned_reason.clone(),
+        }
+    }
+
+    fn read(self) -> Result<Credential, StoreError> {
+        const CORRUPT: StoreError = StoreError::Corrupt { what: "credential" };
+        let at = |millis: Option<i64>| millis.map(Timestamp::from_millis);
+        Ok(Credential {
+            id: CredentialId::new(self.id),
+            kind: SecretKind::from_name(&self.kind).ok_or(CORRUPT)?,
+            prefix: self.prefix,
+            name: self.name,
+            directory_id: self.directory_id.map(DirectoryId::new),
+            owner_id: self.owner_id.map(ResourceId::new),
+            product_id: self.product_id.map(ProductId::new),
+            scopes: serde_json::from_str(&self.scopes).map_err(|_| CORRUPT)?,
+            allowed_networks: serde_json::from_str(&self.allowed_networks).map_err(|_| CORRUPT)?,
+            created_at: Timestamp::from_millis(self.created_at),
+            created_by: self.creator_id.map(|id| Creator {
+                id: ResourceId::new(id),
+                user_name: self.creator_user_name,
+                display_name: self.creator_display_name,
+            }),
+            expires_at: Timestamp::from_millis(self.expires_at),
+            idle_expires_at: at(self.idle_expires_at),
+            last_used_at: at(self.last_used_at),
+            last_used_ip: self.last_used_ip,
+            predecessor_id: self.predecessor_id.map(CredentialId::new),
+            successor_id: self.successor_id.map(CredentialId::new),
+            overlap_hours: self.overlap_hours,
+            retires_at: at(self.retires_at),
+            revoked_at: at(self.revoked_at),
+            revoked_reason: self.revoked_reason,
+            orphaned_at: at(self.orphaned_at),
+            orphaned_reason: self.orphaned_reason,
+        })
+    }
+}
+
+/// Which credentials a list holds.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Of these kinds; of every kind where there are none.
+    pub kinds: Vec<SecretKind>,
+    /// Bound to this directory.
+    pub directory: Option<DirectoryId>,
+    /// Of this person.
+    pub owner: Option<ResourceId>,
+    /// Of this product.
+    pub product: Option<ProductId>,
+    /// Flagged as orphaned and not revoked.
+    pub orphaned: bool,
+    /// Not revoked, and expiring before this.
+    pub expiring_before: Option<Timestamp>,
+}
+
+/// Adds a credential.
+///
+/// # Errors
+/// When the database fails.
+pub fn insert(
+    connection: &mut DatabaseConnection,
+    credential: &Credential,
+    secret: &HashedSecret,
+) -> Result<(), StoreError> {
+    diesel::insert_into(credentials::table)
+        .values((Row::of(credential), credentials::hash.eq(secret.as_bytes())))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// One credential.
+///
+/// # Errors
+/// When the database fails.
+pub fn find(
+    connection: &mut DatabaseConnection,
+    id: &CredentialId,
+) -> Result<Option<Credential>, StoreError> {
+    credentials::table
+        .find(id.as_str())
+        .select(Row::as_select())
+        .first(connection)
+        .optional()?
+        .map(Row::read)
+        .transpose()
+}
+
+/// Like [`find`], and holds off every other change to it until the transaction ends.
+///
+/// # Errors
+/// When the database fails.
+pub fn find_for_update(
+    connection: &mut DatabaseConnection,
+    id: &CredentialId,
+) -> Result<Option<Credential>, StoreError> {
+    let query = credentials::table.find(id.as_str());
+    match connection {
+        DatabaseConnection::Sqlite(connection) => {
+            query.select(Row::as_select()).first(connection).optional()
+        }
+        DatabaseConnection::Postgres(connection) => query
+            .select(Row::as_select())
+            .for_update()
+            .first(connection)
+            .optional(),
+    }?
+    .map(Row::read)
+    .transpose()
+}
+
+/// A person's columns beside a credential's.
+type OwnerColumns = (String, String, Option<String>, Option<String>, bool);
+
+/// The credential with this secret and the person it authenticates: the one look-up of every request.
+///
+/// # Errors
+/// When the database fails.
+pub fn find_with_owner(
+    connection: &mut DatabaseConnection,
+    secret: &HashedSecret,
+) -> Result<Option<(Credential, Option<Owner>)>, StoreError> {
+    let found: Option<(Row, Option<OwnerColumns>)> = credentials::table
+        .left_join(resources::table.on(resources::id.nullable().eq(credentials::owner_id)))
+        .filter(credentials::hash.eq(secret.as_bytes()))
+        .select((
+            Row::as_select(),
+            (
+                resources::id,
+                resources::directory_id,
+                resources::user_name,
+                resources::display_name,
+                resources::active,
+            )
+                .nullable(),
+        ))
+        .first(connection)
+        .optional()?;
+    let Some((row, owner)) = found else {
+        return Ok(None);
+    };
+    let owner = owner.map(
+        |(id, directory_id, user_name, display_name, active)| Owner {
+            id: ResourceId::new(id),
+            directory_id: DirectoryId::new(directory_id),
+            user_name,
+            display_name,
+            active,
+        },
+    );
+    Ok(Some((row.read()?, owner)))
+}
+
+/// A page of credentials after an id, in the order of their making.
+///
+/// # Errors
+/// When the database fails.
+pub fn list(
+    connection: &mut DatabaseConnection,
+    selection: &Selection,
+    after: Option<&str>,
+    limit: i64,
+) -> Result<Vec<Credential>, StoreError> {
+    let mut query = credentials::table
+        .order(credentials::id)
+        .limit(limit)
+        .select(Row::as_select())
+        .into_boxed();
+    if !selection.kinds.is_empty() {
+        let kinds: Vec<String> = selection
+            .kinds
+            .iter()
+            .map(|kind| kind.name().to_owned())
+            .collect();
+        query = query.filter(credentials::kind.eq_any(kinds));
+    }
+    if let Some(directory) = &selection.directory {
+        query = query.filter(credentials::directory_id.eq(directory.as_str().to_owned()));
+    }
+    if let Some(owner) = &selection.owner {
+        query = query.filter(credentials::owner_id.eq(owner.as_str().to_owned()));
+    }
+    if let Some(product) = &selection.product {
+        query = query.filter(credentials::product_id.eq(product.as_str().to_owned()));
+    }
+    if selection.orphaned {
+        query = query
+            .filter(credentials::orphaned_at.is_not_null())
+            .filter(credentials::revoked_at.is_null());
+    }
+    if let Some(before) = selection.expiring_before {
+        query = query
+            .filter(credentials::expires_at.lt(before.as_millis()))
+            .filter(credentials::revoked_at.is_null());
+    }
+    if let Some(after) = after {
+        query = query.filter(credentials::id.gt(after.to_owned()));
+    }
+    query.load(connection)?.into_iter().map(Row::read).collect()
+}
+
+/// Revokes one credential; false where it was revoked before.
+///
+/// # Errors
+/// When the database fails.
+pub fn revoke(
+    connection: &mut DatabaseConnection,
+    id: &CredentialId,
+    reason: &str,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let revoked = diesel::update(
+        credentials::table
+            .find(id.as_str())
+            .filter(credentials::revoked_at.is_null()),
+    )
+    .set((
+        credentials::revoked_at.eq(now.as_millis()),
+        credentials::revoked_reason.eq(reason),
+    ))
+    .execute(connection)?;
+    Ok(revoked > 0)
+}
+
+/// How many credentials of each kind.
+pub type Counts = BTreeMap<String, i64>;
+
+fn counted(kinds: Vec<String>) -> Counts {
+    let mut counts = Counts::new();
+    for kind in kinds {
+        *counts.entry(kind).or_default() += 1;
+    }
+    counts
+}
+
+/// Revokes everything that authenticates a person, of whatever kind, and counts what worked until now.
+///
+/// # Errors
+/// When the database fails.
+pub fn revoke_all_of(
+    connection: &mut DatabaseConnection,
+    owner: &ResourceId,
+    reason: &str,
+    now: Timestamp,
+) -> Result<Counts, StoreError> {
+    let kinds = diesel::update(
+        credentials::table
+            .filter(credentials::owner_id.eq(owner.as_str()))
+            .filter(credentials::revoked_at.is_null()),
+    )
+    .set((
+        credentials::revoked_at.eq(now.as_millis()),
+        credentials::revoked_reason.eq(reason),
+    ))
+    .returning(credentials::kind)
+    .get_results(connection)?;
+    Ok(counted(kinds))
+}
+
+/// Revokes a person's credentials of some kinds.
+///
+/// # Errors
+/// When the database fails.
+pub fn revoke_kinds_of(
+    connection: &mut DatabaseConnection,
+    owner: &ResourceId,
+    kinds: &[SecretKind],
+    reason: &str,
+    now: Timestamp,
+) -> Result<Counts, StoreError> {
+    let kinds = diesel::update(
+        credentials::table
+            .filter(credentials::owner_id.eq(owner.as_str()))
+            .filter(credentials::kind.eq_any(kinds.iter().map(|kind| kind.name())))
+            .filter(credentials::revoked_at.is_null()),
+    )
+    .set((
+        credentials::revoked_at.eq(now.as_millis()),
+        credentials::revoked_reason.eq(reason),
+    ))
+    .returning(credentials::kind)
+    .get_results(connection)?;
+    Ok(counted(kinds))
+}
+
+/// Revokes the keys that are bound to a directory.
+///
+/// # Errors
+/// When the database fails.
+pub fn revoke_of_directory(
+    connection: &mut DatabaseConnection,
+    directory: &DirectoryId,
+    reason: &str,
+    now: Timestamp,
+) -> Result<Counts, StoreError> {
+    let kinds = diesel::update(
+        credentials::table
+            .filter(credentials::directory_id.eq(directory.as_str()))
+            .filter(credentials::revoked_at.is_null()),
+    )
+    .set((
+        credentials::revoked_at.eq(now.as_millis()),
+        credentials::revoked_reason.eq(reason),
+    ))
+    .returning(credentials::kind)
+    .get_results(connection)?;
+    Ok(counted(kinds))
+}
+
+/// Revokes what belongs to a product or is limited to it.
+///
+/// # Errors
+/// When the database fails.
+pub fn revoke_of_product(
+    connection: &mut DatabaseConnection,
+    product: &ProductId,
+    reason: &str,
+    now: Timestamp,
+) -> Result<Counts, StoreError> {
+    let kinds = diesel::update(
+        credentials::table
+            .filter(credentials::product_id.eq(product.as_str()))
+            .filter(credentials::revoked_at.is_null()),
+    )
+    .set((
+        credentials::revoked_at.eq(now.as_millis()),
+        credentials::revoked_reason.eq(reason),
+    ))
+    .returning(credentials::kind)
+    .get_results(connection)?;
+    Ok(counted(kinds))
+}
+
+/// The kinds that work for somebody else than their maker, and so outlive their maker's leaving.
+const LEFT_BEHIND: [SecretKind; 4] = [
+    SecretKind::ScimKey,
+    SecretKind::AdminKey,
+    SecretKind::ServiceAccountToken,
+    SecretKind::ProductCredential,
+];
+
+/// Flags the working keys that a person made as orphaned, and counts those that were not.
+///
+/// # Errors
+/// When the database fails.
+pub fn flag_orphans_of(
+    connection: &mut DatabaseConnection,
+    creator: &ResourceId,
+    reason: &str,
+    now: Timestamp,
+) -> Result<Counts, StoreError> {
+    let kinds = diesel::update(
+        credentials::table
+            .filter(credentials::creator_id.eq(creator.as_str()))
+            .filter(credentials::kind.eq_any(LEFT_BEHIND.iter().map(|kind| kind.name())))
+            .filter(credentials::revoked_at.is_null())
+            .filter(credentials::orphaned_at.is_null())
+            .filter(credentials::expires_at.gt(now.as_millis())),
+    )
+    .set((
+        credentials::orphaned_at.eq(now.as_millis()),
+        credentials::orphaned_reason.eq(reason),
+    ))
+    .returning(credentials::kind)
+    .get_results(connection)?;
+    Ok(counted(kinds))
+}
+
+/// Clears the orphan flag; with an adopter, they are the creator from now on.
+///
+/// # Errors
+/// When the database fails.
+pub fn clear_orphan(
+    connection: &mut DatabaseConnection,
+    id: &CredentialId,
+    adopter: Option<&Creator>,
+) -> Result<(), StoreError> {
+    let row = credentials::table.find(id.as_str());
+    diesel::update(row)
+        .set((
+            credentials::orphaned_at.eq(None::<i64>),
+            credentials::orphaned_reason.eq(None::<String>),
+        ))
+        .execute(connection)?;
+    if let Some(adopter) = adopter {
+        diesel::update(row)
+            .set((
+                credentials::creator_id.eq(adopter.id.as_str()),
+                credentials::creator_user_name.eq(adopter.user_name.as_deref()),
+                credentials::creator_display_name.eq(adopter.display_name.as_deref()),
+            ))
+            .execute(connection)?;
+    }
+    Ok(())
+}
+
+/// Names the successor of a rotated key, and how long the key goes on working after the first use of it.
+///
+/// # Errors
+/// When the database fails.
+pub fn set_successor(
+    connection: &mut DatabaseConnection,
+    id: &CredentialId,
+    successor: &CredentialId,
+    overlap_hours: i64,
+    retires_at: Option<Timestamp>,
+) -> Result<(), StoreError> {
+    diesel::update(credentials::table.find(id.as_str()))
+        .set((
+            credentials::successor_id.eq(successor.as_str()),
+            credentials::overlap_hours.eq(overlap_hours),
+            credentials::retires_at.eq(retires_at.map(Timestamp::as_millis)),
+        ))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Sets when a rotated key retires, unless that is known already.
+///
+/// # Errors
+/// When the database fails.
+pub fn retire_at(
+    connection: &mut DatabaseConnection,
+    id: &CredentialId,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    diesel::update(
+        credentials::table
+            .find(id.as_str())
+            .filter(credentials::retires_at.is_null()),
+    )
+    .set(credentials::retires_at.eq(at.as_millis()))
+    .execute(connection)?;
+    Ok(())
+}
+
+/// When and from where credentials were last used.
+///
+/// # Errors
+/// When the database fails.
+pub fn record_uses(
+    connection: &mut DatabaseConnection,
+    uses: &[(CredentialId, Timestamp, Option<IpAddr>)],
+) -> Result<(), StoreError> {
+    for (id, at, address) in uses {
+        diesel::update(credentials::table.find(id.as_str()))
+            .set((
+                credentials::last_used_at.eq(at.as_millis()),
+                credentials::last_used_ip.eq(address.map(|address| address.to_string())),
+            ))
+            .execute(connection)?;
+    }
+    Ok(())
+}
+
+/// Moves the end of a session's idle time.
+///
+/// # Errors
+/// When the database fails.
+pub fn set_idle_expiry(
+    connection: &mut DatabaseConnection,
+    id: &CredentialId,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    diesel::update(
+        credentials::table
+            .find(id.as_str())
+            .filter(credentials::revoked_at.is_null()),
+    )
+    .set(credentials::idle_expires_at.eq(at.as_millis()))
+    .execute(connection)?;
+    Ok(())
+}
