@@ -1,0 +1,99 @@
+//! The catalogue of what is audited.
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// A resource was created.
+    ResourceCreated,
+    /// A resource was changed.
+    ResourceUpdated,
+    /// A resource was deleted.
+    ResourceDeleted,
+    /// A person was deactivated, deleted, or lost their directory: everything that authenticated them has ended.
+    UserDeprovisioned,
+    /// A person was made active again; nothing that had ended came back.
+    UserReactivated,
+    /// A role was granted to a person.
+    RoleAssigned,
+    /// A granted role was taken away.
+    RoleUnassigned,
+    /// A person has no role any more.
+    RoleLost,
+    /// A group was mapped to a role.
+    RoleMappingCreated,
+    /// A mapping from a group to a role was removed.
+    RoleMappingDeleted,
+    /// A credential was issued.
+    CredentialCreated,
+    /// A credential got a successor.
+    CredentialRotated,
+    /// The successor of a rotated credential was used first: the overlap has begun.
+    CredentialRetiring,
+    /// A credential was revoked.
+    CredentialRevoked,
+    /// An orphaned credential was adopted.
+    CredentialAdopted,
+    /// Several credentials were revoked at once.
+    CredentialsRevoked,
+    /// A person signed in.
+    SessionStarted,
+    /// A person signed out.
+    SessionEnded,
+    /// A sign-in was refused.
+    SignInRefused,
+    /// A one-time link to set a password was made.
+    PasswordLinkCreated,
+    /// A password was set.
+    PasswordSet,
+    /// A directory was made.
+    DirectoryCreated,
+    /// A directory's settings were changed.
+    DirectoryUpdated,
+    /// A directory and all it held was removed.
+    DirectoryRemoved,
+    /// A product was registered.
+    ProductCreated,
+    /// A product was changed.
+    ProductUpdated,
+    /// A product was removed.
+    ProductDeleted,
+    /// The deployment was set up.
+    DeploymentInitialised,
+}
+
+impl Action {
+    /// The stable name in answers and filters.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ResourceCreated => "resource.created",
+            Self::ResourceUpdated => "resource.updated",
+            Self::ResourceDeleted => "resource.deleted",
+            Self::UserDeprovisioned => "user.deprovisioned",
+            Self::UserReactivated => "user.reactivated",
+            Self::RoleAssigned => "role.assigned",
+            Self::RoleUnassigned => "role.unassigned",
+            Self::RoleLost => "role.lost",
+            Self::RoleMappingCreated => "role_mapping.created",
+            Self::RoleMappingDeleted => "role_mapping.deleted",
+            Self::CredentialCreated => "credential.created",
+            Self::CredentialRotated => "credential.rotated",
+            Self::CredentialRetiring => "credential.retiring",
+            Self::CredentialRevoked => "credential.revoked",
+            Self::CredentialAdopted => "credential.adopted",
+            Self::CredentialsRevoked => "credentials.revoked",
+            Self::SessionStarted => "session.started",
+            Self::SessionEnded => "session.ended",
+            Self::SignInRefused => "session.refused",
+            Self::PasswordLinkCreated => "password_link.created",
+            Self::PasswordSet => "password.set",
+            Self::DirectoryCreated => "directory.created",
+            Self::DirectoryUpdated => "directory.updated",
+            Self::DirectoryRemoved => "directory.removed",
+            Self::ProductCreated => "product.created",
+            Self::ProductUpdated => "product.updated",
+            Self::ProductDeleted => "product.deleted",
+            Self::DeploymentInitialised => "deployment.initialised",
+        }
+    }
+}
