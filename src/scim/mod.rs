@@ -5,9 +5,11 @@
 //! schema documents. Start with [`schema::Registry`], [`ScimError`] and [`patch`].
 
 pub mod condition;
+pub mod cursor;
 pub mod error;
 pub mod filter;
 pub mod leniency;
+pub mod list;
 pub mod path;
 pub mod projection;
 pub mod resource;
