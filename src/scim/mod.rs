@@ -4,8 +4,10 @@
 //! Pure: no I/O, clock, HTTP or SQL, and no knowledge of what an attribute means; names come from the
 //! schema documents. Start with [`schema::Registry`], [`ScimError`] and [`patch`].
 
+pub mod bulk;
 pub mod condition;
 pub mod cursor;
+pub mod discovery;
 pub mod error;
 pub mod filter;
 pub mod leniency;
