@@ -1,0 +1,409 @@
+//! Holds the rooms of `docs/ARCHITECTURE.md` to their directions, reading the sources themselves.
+
+#![expect(
+    clippy::expect_used,
+    reason = "a source that cannot be read has to fail the test"
+)]
+
+mod source;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use source::Source;
+
+/// From the top down: a room uses those after it, never those before.
+const ROOMS: [&str; 11] = [
+    "main",
+    "cli",
+    "http",
+    "provisioning",
+    "lifecycle",
+    "credentials",
+    "policies",
+    "notices",
+    "audit",
+    "store",
+    "scim",
+];
+/// Usable by every room but the protocol core, and using no room themselves.
+const FOUNDATIONS: [&str; 3] = ["config", "clock", "secret"];
+
+/// What keeps the protocol core pure: no I/O, clock, threads, HTTP or SQL.
+const IMPURE_CRATES: [&str; 8] = [
+    "actix_web",
+    "diesel",
+    "diesel_migrations",
+    "getrandom",
+    "tokio",
+    "tracing",
+    "ureq",
+    "uuid",
+];
+const IMPURE_STD: [&str; 8] = [
+    "env", "fs", "io", "net", "process", "sync", "thread", "time",
+];
+/// Sharing and computing once are no I/O.
+const PURE_SYNC: [&str; 3] = ["Arc", "LazyLock", "OnceLock"];
+
+const LONGEST_FILE: usize = 700;
+
+#[test]
+fn dependencies_between_rooms_point_down() {
+    assert_none(violations_in_sources(wrong_directions));
+}
+
+#[test]
+fn only_the_store_speaks_sql() {
+    assert_none(violations_in_sources(sql_outside_store));
+}
+
+#[test]
+fn the_protocol_core_is_pure() {
+    assert_none(violations_in_sources(impurity_in_scim));
+}
+
+#[test]
+fn no_file_grows_too_long() {
+    assert_none(violations_in_sources(|source| {
+        let lines = source.text.lines().count();
+        (lines > LONGEST_FILE)
+            .then(|| format!("has {lines} lines; at most {LONGEST_FILE} may be"))
+            .into_iter()
+            .collect()
+    }));
+}
+
+#[test]
+fn both_databases_have_the_same_migrations_and_each_can_be_undone() {
+    let sqlite = migrations("sqlite");
+    let postgres = migrations("postgres");
+    assert!(!sqlite.is_empty());
+    assert_eq!(sqlite, postgres);
+}
+
+#[test]
+fn the_checks_catch_what_they_are_for() {
+    struct Case {
+        file: &'static str,
+        text: &'static str,
+        check: fn(&Source) -> Vec<String>,
+        caught: bool,
+    }
+    let case = |file, text, check: fn(&Source) -> Vec<String>, caught| Case {
+        file,
+        text,
+        check,
+        caught,
+    };
+    let cases = [
+        case(
+            "store/keys.rs",
+            "use crate::scim::Filter;",
+            wrong_directions,
+            false,
+        ),
+        case(
+            "store/keys.rs",
+            "use crate::lifecycle::Cause;",
+            wrong_directions,
+            true,
+        ),
+        case(
+            "store/keys.rs",
+            "use crate::{clock, http::admin};",
+            wrong_directions,
+            true,
+        ),
+        case(
+            "store/keys.rs",
+            "use crate::{clock, scim::{Filter, path}};",
+            wrong_directions,
+            false,
+        ),
+        case(
+            "store/keys.rs",
+            "fn f() { crate::policies::check() }",
+            wrong_directions,
+            true,
+        ),
+        case(
+            "store/keys.rs",
+            "use super::super::audit::Actor;",
+            wrong_directions,
+            true,
+        ),
+        case(
+            "store/mod.rs",
+            "use super::audit::Actor;",
+            wrong_directions,
+            true,
+        ),
+        case(
+            "store/keys.rs",
+            "use super::audit::Actor;",
+            wrong_directions,
+            false,
+        ),
+        case(
+            "store/keys.rs",
+            "// as crate::http does",
+            wrong_directions,
+            false,
+        ),
+        case(
+            "store/keys.rs",
+            "/* crate::http */ const A: &str = \"crate::http\";",
+            wrong_directions,
+            false,
+        ),
+        case(
+            "store/keys.rs",
+            "const A: &str = r#\"\"crate::http\"\"#; use crate::http;",
+            wrong_directions,
+            true,
+        ),
+        case(
+            "store/keys.rs",
+            "const A: char = '\"'; use crate::http;",
+            wrong_directions,
+            true,
+        ),
+        case(
+            "audit/mod.rs",
+            "use crate::store::StoreError;",
+            wrong_directions,
+            false,
+        ),
+        case(
+            "audit/mod.rs",
+            "use crate::scim::ScimError;",
+            wrong_directions,
+            true,
+        ),
+        case(
+            "scim/path.rs",
+            "use crate::clock::Timestamp;",
+            wrong_directions,
+            true,
+        ),
+        case(
+            "clock.rs",
+            "use crate::store::StoreError;",
+            wrong_directions,
+            true,
+        ),
+        case(
+            "http/mod.rs",
+            "use crate::secret::PlainSecret;",
+            wrong_directions,
+            false,
+        ),
+        case(
+            "main.rs",
+            "fn main() { portcullis::cli::run() }",
+            wrong_directions,
+            false,
+        ),
+        case(
+            "http/mod.rs",
+            "use diesel::prelude::*;",
+            sql_outside_store,
+            true,
+        ),
+        case(
+            "http/mod.rs",
+            "use {diesel_migrations::embed_migrations};",
+            sql_outside_store,
+            true,
+        ),
+        case(
+            "http/mod.rs",
+            "// diesel lives in the store",
+            sql_outside_store,
+            false,
+        ),
+        case(
+            "store/keys.rs",
+            "use diesel::prelude::*;",
+            sql_outside_store,
+            false,
+        ),
+        case(
+            "scim/path.rs",
+            "use std::{fmt, fs};",
+            impurity_in_scim,
+            true,
+        ),
+        case(
+            "scim/path.rs",
+            "use std::sync::{Arc, Mutex};",
+            impurity_in_scim,
+            true,
+        ),
+        case(
+            "scim/path.rs",
+            "use std::sync::Arc;",
+            impurity_in_scim,
+            false,
+        ),
+        case(
+            "scim/path.rs",
+            "fn f() { chrono::Utc::now(); }",
+            impurity_in_scim,
+            true,
+        ),
+        case(
+            "scim/path.rs",
+            "fn f() { std::time::Instant::now(); }",
+            impurity_in_scim,
+            true,
+        ),
+        case(
+            "scim/path.rs",
+            "use actix_web::HttpRequest;",
+            impurity_in_scim,
+            true,
+        ),
+        case("scim/path.rs", "use std::fmt;", impurity_in_scim, false),
+    ];
+    for Case {
+        file,
+        text,
+        check,
+        caught,
+    } in cases
+    {
+        let found = check(&Source::new(Path::new(file), text));
+        assert_eq!(!found.is_empty(), caught, "{file}: {text}: {found:?}");
+    }
+}
+
+fn wrong_directions(source: &Source) -> Vec<String> {
+    let room = source.room();
+    let position = |name: &str| ROOMS.iter().position(|known| *known == name);
+    let is_foundation = |name: &str| FOUNDATIONS.contains(&name);
+    let allowed = |used: &str| match (room.as_str(), used) {
+        ("lib", _) => true,
+        (room, used) if room == used => true,
+        ("scim", _) => false,
+        (room, _) if is_foundation(room) => false,
+        (_, used) if is_foundation(used) => true,
+        ("audit", used) => used == "store",
+        (room, used) => position(room) < position(used),
+    };
+    source
+        .rooms_used()
+        .into_iter()
+        .filter(|used| position(used).is_some() || is_foundation(used))
+        .filter(|used| !allowed(used))
+        .map(|used| format!("`{room}` may not use `{used}`"))
+        .collect()
+}
+
+fn sql_outside_store(source: &Source) -> Vec<String> {
+    let speaks_sql = |token: &&String| matches!(token.as_str(), "diesel" | "diesel_migrations");
+    if source.room() == "store" {
+        return Vec::new();
+    }
+    source
+        .tokens
+        .iter()
+        .find(speaks_sql)
+        .map(|token| format!("names `{token}`"))
+        .into_iter()
+        .collect()
+}
+
+fn impurity_in_scim(source: &Source) -> Vec<String> {
+    if source.room() != "scim" {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for (index, token) in source.tokens.iter().enumerate() {
+        if IMPURE_CRATES.contains(&token.as_str()) {
+            found.push(format!("names `{token}`"));
+        }
+        if token == "Utc" || token == "Local" {
+            let now = source.children(index).into_iter();
+            found.extend(
+                now.filter(|(name, _)| name == "now")
+                    .map(|_| "asks the clock".to_owned()),
+            );
+        }
+        if token != "std" {
+            continue;
+        }
+        for (module, position) in source.children(index) {
+            let pure = module == "sync"
+                && source
+                    .children(position)
+                    .iter()
+                    .all(|(name, _)| PURE_SYNC.contains(&name.as_str()));
+            if IMPURE_STD.contains(&module.as_str()) && !pure {
+                found.push(format!("uses `std::{module}`"));
+            }
+        }
+    }
+    found
+}
+
+fn violations_in_sources(check: impl Fn(&Source) -> Vec<String>) -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    collect_sources(&root, &mut files);
+    assert!(files.len() > 30, "the sources were not found");
+    files
+        .iter()
+        .flat_map(|file| {
+            let text = fs::read_to_string(file).expect("a source is readable UTF-8");
+            let path = file.strip_prefix(&root).expect("a source lies under src");
+            let source = Source::new(path, &text);
+            let shown = format!("src/{}", path.display());
+            check(&source)
+                .into_iter()
+                .map(move |violation| format!("{shown}: {violation}"))
+        })
+        .collect()
+}
+
+fn collect_sources(directory: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(directory).expect("a directory of sources can be listed") {
+        let path = entry.expect("an entry can be read").path();
+        if path.is_dir() {
+            collect_sources(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+/// The migrations of one database, each with the files that it consists of.
+fn migrations(database: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("migrations")
+        .join(database);
+    let names = |directory: &Path| -> BTreeSet<String> {
+        fs::read_dir(directory)
+            .expect("a directory of migrations can be listed")
+            .map(|entry| entry.expect("an entry can be read").file_name())
+            .map(|name| name.to_string_lossy().into_owned())
+            .collect()
+    };
+    names(&root)
+        .into_iter()
+        .map(|name| {
+            let files = names(&root.join(&name));
+            assert!(
+                files.contains("up.sql") && files.contains("down.sql"),
+                "migrations/{database}/{name} lacks up.sql or down.sql"
+            );
+            (name, files)
+        })
+        .collect()
+}
+
+fn assert_none(violations: Vec<String>) {
+    assert!(violations.is_empty(), "{}", violations.join("\n"));
+}

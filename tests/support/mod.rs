@@ -1,0 +1,3 @@
+//! What the tests that run the real binary share.
+
+pub mod installation;
