@@ -51,22 +51,22 @@ const LONGEST_FILE: usize = 700;
 
 #[test]
 fn dependencies_between_rooms_point_down() {
-    assert_none(violations_in_sources(wrong_directions));
+    assert_none(&violations_in_sources(wrong_directions));
 }
 
 #[test]
 fn only_the_store_speaks_sql() {
-    assert_none(violations_in_sources(sql_outside_store));
+    assert_none(&violations_in_sources(sql_outside_store));
 }
 
 #[test]
 fn the_protocol_core_is_pure() {
-    assert_none(violations_in_sources(impurity_in_scim));
+    assert_none(&violations_in_sources(impurity_in_scim));
 }
 
 #[test]
 fn no_file_grows_too_long() {
-    assert_none(violations_in_sources(|source| {
+    assert_none(&violations_in_sources(|source| {
         let lines = source.text.lines().count();
         (lines > LONGEST_FILE)
             .then(|| format!("has {lines} lines; at most {LONGEST_FILE} may be"))
@@ -84,199 +84,90 @@ fn both_databases_have_the_same_migrations_and_each_can_be_undone() {
 }
 
 #[test]
-fn the_checks_catch_what_they_are_for() {
-    struct Case {
-        file: &'static str,
-        text: &'static str,
-        check: fn(&Source) -> Vec<String>,
-        caught: bool,
-    }
-    let case = |file, text, check: fn(&Source) -> Vec<String>, caught| Case {
-        file,
-        text,
-        check,
-        caught,
-    };
-    let cases = [
-        case(
-            "store/keys.rs",
-            "use crate::scim::Filter;",
-            wrong_directions,
-            false,
-        ),
-        case(
-            "store/keys.rs",
-            "use crate::lifecycle::Cause;",
-            wrong_directions,
-            true,
-        ),
-        case(
-            "store/keys.rs",
-            "use crate::{clock, http::admin};",
-            wrong_directions,
-            true,
-        ),
-        case(
-            "store/keys.rs",
-            "use crate::{clock, scim::{Filter, path}};",
-            wrong_directions,
-            false,
-        ),
-        case(
-            "store/keys.rs",
-            "fn f() { crate::policies::check() }",
-            wrong_directions,
-            true,
-        ),
-        case(
-            "store/keys.rs",
-            "use super::super::audit::Actor;",
-            wrong_directions,
-            true,
-        ),
-        case(
-            "store/mod.rs",
-            "use super::audit::Actor;",
-            wrong_directions,
-            true,
-        ),
-        case(
-            "store/keys.rs",
-            "use super::audit::Actor;",
-            wrong_directions,
-            false,
-        ),
-        case(
-            "store/keys.rs",
-            "// as crate::http does",
-            wrong_directions,
-            false,
-        ),
-        case(
-            "store/keys.rs",
-            "/* crate::http */ const A: &str = \"crate::http\";",
-            wrong_directions,
-            false,
-        ),
-        case(
-            "store/keys.rs",
-            "const A: &str = r#\"\"crate::http\"\"#; use crate::http;",
-            wrong_directions,
-            true,
-        ),
-        case(
-            "store/keys.rs",
-            "const A: char = '\"'; use crate::http;",
-            wrong_directions,
-            true,
-        ),
-        case(
-            "audit/mod.rs",
-            "use crate::store::StoreError;",
-            wrong_directions,
-            false,
-        ),
-        case(
-            "audit/mod.rs",
-            "use crate::scim::ScimError;",
-            wrong_directions,
-            true,
-        ),
-        case(
-            "scim/path.rs",
-            "use crate::clock::Timestamp;",
-            wrong_directions,
-            true,
-        ),
-        case(
-            "clock.rs",
-            "use crate::store::StoreError;",
-            wrong_directions,
-            true,
-        ),
-        case(
-            "http/mod.rs",
-            "use crate::secret::PlainSecret;",
-            wrong_directions,
-            false,
-        ),
-        case(
-            "main.rs",
-            "fn main() { portcullis::cli::run() }",
-            wrong_directions,
-            false,
-        ),
-        case(
-            "http/mod.rs",
-            "use diesel::prelude::*;",
-            sql_outside_store,
-            true,
-        ),
-        case(
-            "http/mod.rs",
-            "use {diesel_migrations::embed_migrations};",
-            sql_outside_store,
-            true,
-        ),
-        case(
-            "http/mod.rs",
-            "// diesel lives in the store",
-            sql_outside_store,
-            false,
-        ),
-        case(
-            "store/keys.rs",
-            "use diesel::prelude::*;",
-            sql_outside_store,
-            false,
-        ),
-        case(
-            "scim/path.rs",
-            "use std::{fmt, fs};",
-            impurity_in_scim,
-            true,
-        ),
-        case(
-            "scim/path.rs",
-            "use std::sync::{Arc, Mutex};",
-            impurity_in_scim,
-            true,
-        ),
-        case(
-            "scim/path.rs",
-            "use std::sync::Arc;",
-            impurity_in_scim,
-            false,
-        ),
-        case(
-            "scim/path.rs",
-            "fn f() { chrono::Utc::now(); }",
-            impurity_in_scim,
-            true,
-        ),
-        case(
-            "scim/path.rs",
-            "fn f() { std::time::Instant::now(); }",
-            impurity_in_scim,
-            true,
-        ),
-        case(
-            "scim/path.rs",
-            "use actix_web::HttpRequest;",
-            impurity_in_scim,
-            true,
-        ),
-        case("scim/path.rs", "use std::fmt;", impurity_in_scim, false),
-    ];
-    for Case {
-        file,
-        text,
-        check,
-        caught,
-    } in cases
-    {
+fn a_wrong_direction_is_caught() {
+    assert_catches(
+        wrong_directions,
+        &[
+            (false, "store/keys.rs", "use crate::scim::Filter;"),
+            (true, "store/keys.rs", "use crate::lifecycle::Cause;"),
+            (true, "store/keys.rs", "use crate::{clock, http::admin};"),
+            (
+                false,
+                "store/keys.rs",
+                "use crate::{clock, scim::{Filter, path}};",
+            ),
+            (true, "store/keys.rs", "fn f() { crate::policies::check() }"),
+            (true, "store/keys.rs", "use super::super::audit::Actor;"),
+            (true, "store/mod.rs", "use super::audit::Actor;"),
+            (false, "store/keys.rs", "use super::audit::Actor;"),
+            (false, "store/keys.rs", "// as crate::http does"),
+            (
+                false,
+                "store/keys.rs",
+                "/* crate::http */ const A: &str = \"crate::http\";",
+            ),
+            (
+                true,
+                "store/keys.rs",
+                "const A: &str = r#\"\"crate::http\"\"#; use crate::http;",
+            ),
+            (
+                true,
+                "store/keys.rs",
+                "const A: char = '\"'; use crate::http;",
+            ),
+            (false, "audit/mod.rs", "use crate::store::StoreError;"),
+            (true, "audit/mod.rs", "use crate::scim::ScimError;"),
+            (true, "scim/path.rs", "use crate::clock::Timestamp;"),
+            (true, "clock.rs", "use crate::store::StoreError;"),
+            (false, "http/mod.rs", "use crate::secret::PlainSecret;"),
+            (false, "main.rs", "fn main() { portcullis::cli::run() }"),
+        ],
+    );
+}
+
+#[test]
+fn sql_outside_the_store_is_caught() {
+    assert_catches(
+        sql_outside_store,
+        &[
+            (true, "http/mod.rs", "use diesel::prelude::*;"),
+            (
+                true,
+                "http/mod.rs",
+                "use {diesel_migrations::embed_migrations};",
+            ),
+            (false, "http/mod.rs", "// diesel lives in the store"),
+            (false, "store/keys.rs", "use diesel::prelude::*;"),
+        ],
+    );
+}
+
+#[test]
+fn impurity_in_the_protocol_core_is_caught() {
+    assert_catches(
+        impurity_in_scim,
+        &[
+            (true, "scim/path.rs", "use std::{fmt, fs};"),
+            (true, "scim/path.rs", "use std::sync::{Arc, Mutex};"),
+            (false, "scim/path.rs", "use std::sync::Arc;"),
+            (true, "scim/path.rs", "fn f() { chrono::Utc::now(); }"),
+            (
+                true,
+                "scim/path.rs",
+                "fn f() { std::time::Instant::now(); }",
+            ),
+            (true, "scim/path.rs", "use actix_web::HttpRequest;"),
+            (false, "scim/path.rs", "use std::fmt;"),
+        ],
+    );
+}
+
+/// Each case says whether the check finds fault with a file of this path and text.
+fn assert_catches(check: fn(&Source) -> Vec<String>, cases: &[(bool, &str, &str)]) {
+    for (caught, file, text) in cases {
         let found = check(&Source::new(Path::new(file), text));
-        assert_eq!(!found.is_empty(), caught, "{file}: {text}: {found:?}");
+        assert_eq!(!found.is_empty(), *caught, "{file}: {text}: {found:?}");
     }
 }
 
@@ -404,6 +295,6 @@ fn migrations(database: &str) -> BTreeMap<String, BTreeSet<String>> {
         .collect()
 }
 
-fn assert_none(violations: Vec<String>) {
+fn assert_none(violations: &[String]) {
     assert!(violations.is_empty(), "{}", violations.join("\n"));
 }
