@@ -1,1 +1,70 @@
-//! The HTTP edges. No SQL and no rules.
+//! The HTTP edges: who calls, with what rights, and how typed errors are answered in each protocol. No SQL
+//! and no rules.
+//!
+//! [`State`] is what every handler needs, [`serve`] runs the server until it is told to stop.
+
+mod endpoint;
+pub mod metrics;
+mod operations;
+pub mod problem;
+pub mod scim;
+mod state;
+
+use std::future::Future;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use actix_web::http::KeepAlive;
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpServer, web};
+
+pub use endpoint::Endpoint;
+pub use state::State;
+
+/// How long an idle connection is kept.
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
+
+/// Serves on the listener until `stop` is ready; then takes no more connections, finishes the requests in
+/// flight and returns. Must run inside an actix system.
+///
+/// # Errors
+/// When the listener cannot be used.
+pub async fn serve(
+    state: State,
+    listener: TcpListener,
+    stop: impl Future<Output = ()>,
+) -> std::io::Result<()> {
+    let settings = state.settings.clone();
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let server = HttpServer::new(move || {
+        App::new()
+            .wrap(from_fn(metrics::measure))
+            .configure(|config| configure(config, &state))
+    })
+    .workers(workers)
+    .keep_alive(KeepAlive::Timeout(KEEP_ALIVE))
+    .shutdown_timeout(u64::from(settings.limits.shutdown_seconds))
+    .disable_signals()
+    .listen(listener)?
+    .run();
+    let handle = server.handle();
+    let running = actix_web::rt::spawn(server);
+    stop.await;
+    handle.stop(true).await;
+    running.await.map_err(std::io::Error::other)?
+}
+
+/// Mounts every interface.
+fn configure(config: &mut web::ServiceConfig, state: &State) {
+    let limits = &state.settings.limits;
+    let body = usize::try_from(limits.max_body).unwrap_or(usize::MAX);
+    config
+        .app_data(web::Data::new(state.clone()))
+        .app_data(problem::json_config(body))
+        .app_data(problem::query_config())
+        .app_data(problem::path_config())
+        .app_data(problem::form_config(body))
+        .service(web::scope("/scim/v2").configure(scim::configure))
+        .configure(operations::configure)
+        .default_service(web::to(problem::no_such_path));
+}

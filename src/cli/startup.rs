@@ -1,0 +1,160 @@
+//! From settings to an open database, loaded schemas and a master key that is the right one.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::config::{MasterKey, MasterKeyError, Settings};
+use crate::scim::schema::Registry;
+use crate::scim::schema::SchemaError;
+use crate::store::{Database, DatabaseConnection, DatabaseUrl, SqlDialect, StoreError, settings};
+
+/// The setting of the database that tells which master key it belongs to.
+const MASTER_KEY_CHECK: &str = "master_key_check";
+
+/// Why the process could not start its work.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StartupError {
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is no master key.
+    #[error(transparent)]
+    MasterKey(#[from] MasterKeyError),
+    /// Another master key made this database's data.
+    #[error(
+        "the master key is not the one that this database was set up with; every node needs the same \
+         (PORTCULLIS_MASTER_KEY, or a copy of master.key in the data directory)"
+    )]
+    OtherMasterKey,
+    /// A directory or file of schemas could not be read.
+    #[error("schemas: {0} cannot be read")]
+    SchemaFile(String, #[source] std::io::Error),
+    /// A schema document cannot be taken.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+    /// The data directory cannot be made.
+    #[error("data-dir: {0} cannot be made")]
+    DataDir(String, #[source] std::io::Error),
+}
+
+impl StartupError {
+    /// Whether a setting is to blame, and not the surroundings.
+    pub(super) fn is_setting(&self) -> bool {
+        match self {
+            Self::Store(error) => matches!(error, StoreError::Address(_)),
+            Self::MasterKey(MasterKeyError::Random(_)) => false,
+            _ => true,
+        }
+    }
+}
+
+/// What every command works with.
+pub(super) struct Deployment {
+    pub(super) settings: Arc<Settings>,
+    pub(super) database: Database,
+    pub(super) registry: Arc<Registry>,
+    pub(super) master_key: MasterKey,
+}
+
+impl Deployment {
+    /// Migrates and opens the database.
+    pub(super) fn open(settings: Settings) -> Result<Self, StartupError> {
+        let registry = load_registry(settings.schemas.as_deref())?;
+        let url = database_url(&settings)?;
+        let master_key = match &settings.master_key {
+            Some(key) => key.clone(),
+            None => MasterKey::load_or_create(&settings.data_dir)?,
+        };
+        let connections = match url.dialect() {
+            SqlDialect::Sqlite => std::thread::available_parallelism().map_or(2, |cores| {
+                u32::try_from(cores.get()).unwrap_or(u32::MAX).max(2)
+            }),
+            SqlDialect::Postgres => settings.limits.postgres_connections,
+        };
+        let database = Database::migrate_and_open(url, connections)?;
+        check_master_key(&database, &master_key)?;
+        Ok(Self {
+            settings: Arc::new(settings),
+            database,
+            registry: Arc::new(registry),
+            master_key,
+        })
+    }
+}
+
+/// The address of the database; its directory is made where it is SQLite's file and has none.
+pub(super) fn database_url(settings: &Settings) -> Result<DatabaseUrl, StartupError> {
+    let url = DatabaseUrl::parse(&settings.database_url)?;
+    if let DatabaseUrl::Sqlite(path) = &url
+        && let Some(parent) = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+    {
+        std::fs::create_dir_all(parent)
+            .map_err(|cause| StartupError::DataDir(parent.display().to_string(), cause))?;
+    }
+    Ok(url)
+}
+
+/// The built-in schemas and those of the directory, in the order of the files' names.
+pub(super) fn load_registry(directory: Option<&Path>) -> Result<Registry, StartupError> {
+    let mut documents = Vec::new();
+    if let Some(directory) = directory {
+        let unreadable = |path: &Path| {
+            let path = path.display().to_string();
+            move |cause| StartupError::SchemaFile(path, cause)
+        };
+        let entries = std::fs::read_dir(directory).map_err(unreadable(directory))?;
+        let mut paths = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(unreadable(directory))?.path();
+            if path
+                .extension()
+                .is_some_and(|extension| extension == "json")
+            {
+                paths.push(path);
+            }
+        }
+        paths.sort();
+        for path in paths {
+            let text = std::fs::read_to_string(&path).map_err(unreadable(&path))?;
+            documents.push((path.display().to_string(), text));
+        }
+    }
+    Ok(Registry::load(&documents)?)
+}
+
+fn check_master_key(database: &Database, key: &MasterKey) -> Result<(), StartupError> {
+    let fingerprint = key.fingerprint();
+    let find = |connection: &mut DatabaseConnection| settings::find(connection, MASTER_KEY_CHECK);
+    let mut known = database.read_now(find)?;
+    if known.is_none() {
+        let fingerprint = fingerprint.clone();
+        database.write_blocking(move |connection| {
+            settings::set_once(connection, MASTER_KEY_CHECK, &fingerprint)
+        })?;
+        // Another node may have been faster.
+        known = database.read_now(find)?;
+    }
+    if known.as_deref() == Some(fingerprint.as_str()) {
+        Ok(())
+    } else {
+        Err(StartupError::OtherMasterKey)
+    }
+}
+
+/// An error with its causes in one line.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let further = error.to_string();
+        if !text.ends_with(&further) {
+            // Writing to a String cannot fail.
+            let _ = write!(text, ": {further}");
+        }
+        cause = error.source();
+    }
+    text.replace('\n', " ").trim_end().to_owned()
+}

@@ -1,0 +1,128 @@
+//! The bounds that keep one request, and one client, from taking the server for itself.
+
+use clap::Args;
+use serde::Deserialize;
+
+use super::ConfigError;
+
+/// Declares each limit once: as an option of the command line, the environment and the file, and as a
+/// value with a default and a range.
+macro_rules! limits {
+    ($($(#[doc = $documentation:literal])+ $name:ident: $default:literal in $least:literal..=$most:literal,
+        $option:literal, $variable:literal;)*) => {
+        /// The limits as someone wrote them: text, so that a bad one is named together with its origin.
+        #[derive(Debug, Clone, Default, Args, Deserialize)]
+        #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+        pub struct LimitOptions {
+            $(
+                $(#[doc = $documentation])+
+                #[arg(long = $option, env = $variable, value_name = "N", global = true,
+                    hide_short_help = true, help_heading = "Limits")]
+                #[serde(deserialize_with = "number_as_text")]
+                pub $name: Option<String>,
+            )*
+        }
+
+        impl LimitOptions {
+            /// These where set, otherwise those of the other.
+            pub(super) fn or(self, other: Self) -> Self {
+                Self { $($name: self.$name.or(other.$name),)* }
+            }
+
+            pub(super) fn limits(&self) -> Result<Limits, ConfigError> {
+                let limits = Limits {
+                    $($name: within($option, self.$name.as_deref(), $default, $least, $most)?,)*
+                };
+                limits.check()?;
+                Ok(limits)
+            }
+        }
+
+        /// The bounds that hold.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub struct Limits {
+            $($(#[doc = $documentation])+ pub $name: u32,)*
+        }
+
+        impl Default for Limits {
+            fn default() -> Self {
+                Self { $($name: $default,)* }
+            }
+        }
+    };
+}
+
+limits! {
+    /// Items on a page when the client names no number.
+    default_page_size: 100 in 1..=10_000, "default-page-size", "PORTCULLIS_DEFAULT_PAGE_SIZE";
+    /// Items on a page at most.
+    max_page_size: 1_000 in 1..=10_000, "max-page-size", "PORTCULLIS_MAX_PAGE_SIZE";
+    /// Operations in one PATCH request at most.
+    max_patch_operations: 1_000 in 1..=100_000, "max-patch-operations", "PORTCULLIS_MAX_PATCH_OPERATIONS";
+    /// Operations in one Bulk request at most.
+    max_bulk_operations: 1_000 in 1..=100_000, "max-bulk-operations", "PORTCULLIS_MAX_BULK_OPERATIONS";
+    /// Bytes of a Bulk request at most.
+    max_bulk_payload: 4_194_304 in 1_024..=268_435_456, "max-bulk-payload", "PORTCULLIS_MAX_BULK_PAYLOAD";
+    /// Bytes of any other request's body at most.
+    max_body: 8_388_608 in 1_024..=268_435_456, "max-body", "PORTCULLIS_MAX_BODY";
+    /// A PATCH of a group with more members than this is answered without a body.
+    max_members_in_answer: 100 in 0..=1_000_000, "max-members-in-answer", "PORTCULLIS_MAX_MEMBERS_IN_ANSWER";
+    /// Milliseconds that one query may take.
+    statement_time_limit_ms: 5_000 in 10..=600_000, "statement-time-limit-ms", "PORTCULLIS_STATEMENT_TIME_LIMIT_MS";
+    /// Seconds that a cursor may be used.
+    cursor_timeout: 3_600 in 10..=604_800, "cursor-timeout", "PORTCULLIS_CURSOR_TIMEOUT";
+    /// Connections to PostgreSQL at most.
+    postgres_connections: 32 in 1..=1_000, "postgres-connections", "PORTCULLIS_POSTGRES_CONNECTIONS";
+    /// Minutes after which a session that is not used ends.
+    session_idle_minutes: 60 in 1..=10_080, "session-idle-minutes", "PORTCULLIS_SESSION_IDLE_MINUTES";
+    /// Hours after which a session ends in any case.
+    session_hours: 12 in 1..=720, "session-hours", "PORTCULLIS_SESSION_HOURS";
+    /// Hours that a one-time link to set a password works.
+    password_link_hours: 72 in 1..=720, "password-link-hours", "PORTCULLIS_PASSWORD_LINK_HOURS";
+    /// Failed sign-ins with one user name from one address within fifteen minutes, after which more are refused.
+    sign_in_attempts: 10 in 1..=1_000, "sign-in-attempts", "PORTCULLIS_SIGN_IN_ATTEMPTS";
+    /// Days for which the log of SCIM requests is kept.
+    request_log_days: 30 in 1..=365, "request-log-days", "PORTCULLIS_REQUEST_LOG_DAYS";
+    /// Seconds that requests in flight have to finish when the server is told to stop.
+    shutdown_seconds: 30 in 1..=600, "shutdown-seconds", "PORTCULLIS_SHUTDOWN_SECONDS";
+}
+
+impl Limits {
+    fn check(&self) -> Result<(), ConfigError> {
+        if self.default_page_size > self.max_page_size {
+            return Err(ConfigError::new(format_args!(
+                "default-page-size is {}, which is more than max-page-size ({})",
+                self.default_page_size, self.max_page_size
+            )));
+        }
+        Ok(())
+    }
+}
+
+fn within(
+    option: &str,
+    text: Option<&str>,
+    default: u32,
+    least: u32,
+    most: u32,
+) -> Result<u32, ConfigError> {
+    let Some(text) = text else {
+        return Ok(default);
+    };
+    text.trim()
+        .parse()
+        .ok()
+        .filter(|number| (least..=most).contains(number))
+        .ok_or_else(|| {
+            ConfigError::new(format_args!(
+                "{option} is {text:?}, but must be a number from {least} to {most}"
+            ))
+        })
+}
+
+/// A number in the file becomes the text that an argument would be.
+fn number_as_text<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<String>, D::Error> {
+    i64::deserialize(deserializer).map(|number| Some(number.to_string()))
+}

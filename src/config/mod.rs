@@ -1,0 +1,157 @@
+//! The settings of one process: where data lives, where to listen, what the limits are, and the master key.
+//!
+//! No other room is known here. [`Options`] is what someone wrote (arguments, environment, file),
+//! [`Settings`] what follows from it.
+
+mod limits;
+mod master_key;
+mod options;
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+
+pub use limits::{LimitOptions, Limits};
+pub use master_key::{MasterKey, MasterKeyError};
+pub use options::{LogFormat, Options};
+
+/// Where to listen when nothing else is said.
+const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
+/// Where data lives when nothing else is said.
+const DEFAULT_DATA_DIR: &str = "./portcullis-data";
+/// The attributes inside multi-valued attributes that have an index when nothing else is said.
+const DEFAULT_INDEXED: &str = "emails.value";
+
+/// A setting that cannot be taken; the text is one line that names it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(String);
+
+impl ConfigError {
+    fn new(text: impl fmt::Display) -> Self {
+        Self(text.to_string())
+    }
+}
+
+/// What holds for this process.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The directory of the SQLite file and the master key.
+    pub data_dir: PathBuf,
+    /// The address of the database.
+    pub database_url: String,
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// The URL that clients use, where it is not the one listened on.
+    pub public_url: Option<String>,
+    /// The directory of further schemas and resource types.
+    pub schemas: Option<PathBuf>,
+    /// How the log is written.
+    pub log_format: LogFormat,
+    /// The proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The attributes inside multi-valued attributes that have an index.
+    pub indexed_attributes: Vec<String>,
+    /// The master key from the environment, instead of the file's.
+    pub master_key: Option<MasterKey>,
+    /// The bounds.
+    pub limits: Limits,
+}
+
+impl Settings {
+    /// The base URL that clients use, without a slash at its end, when this is the address listened on.
+    #[must_use]
+    pub fn base_url(&self, bound: SocketAddr) -> String {
+        match &self.public_url {
+            Some(url) => url.clone(),
+            None if bound.ip().is_unspecified() => format!("http://localhost:{}", bound.port()),
+            None => format!("http://{bound}"),
+        }
+    }
+
+    /// The address of a request's sender: of the peer, or, behind trusted proxies, the last address in
+    /// `X-Forwarded-For` that is not one of them.
+    #[must_use]
+    pub fn source_ip(&self, peer: IpAddr, forwarded_for: Option<&str>) -> IpAddr {
+        let mut source = peer.to_canonical();
+        let mut named = forwarded_for.unwrap_or_default().rsplit(',');
+        while self.trusted_proxies.iter().any(|net| net.contains(&source)) {
+            match named.next().map(|text| text.trim().parse::<IpAddr>()) {
+                Some(Ok(address)) => source = address.to_canonical(),
+                _ => break,
+            }
+        }
+        source
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(options: &[&str]) -> Result<Settings, ConfigError> {
+        Options::from_arguments(options).settings()
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_documentation() {
+        let settings = settings(&[]).unwrap();
+        assert_eq!(
+            settings.database_url,
+            "sqlite:./portcullis-data/portcullis.sqlite"
+        );
+        assert_eq!(settings.base_url(settings.listen), "http://127.0.0.1:8080");
+        assert_eq!(settings.indexed_attributes, ["emails.value"]);
+        assert_eq!(settings.limits.max_page_size, 1_000);
+    }
+
+    #[test]
+    fn the_source_is_the_last_address_that_no_trusted_proxy_has() {
+        let settings = settings(&["--trusted-proxies", "10.0.0.0/8,::1"]).unwrap();
+        let cases = [
+            ("192.0.2.1", Some("198.51.100.7"), "192.0.2.1"),
+            ("10.1.1.1", Some("198.51.100.7"), "198.51.100.7"),
+            (
+                "10.1.1.1",
+                Some("203.0.113.9, 198.51.100.7, 10.2.2.2"),
+                "198.51.100.7",
+            ),
+            ("10.1.1.1", Some("not an address"), "10.1.1.1"),
+            ("::ffff:10.1.1.1", Some("2001:db8::1"), "2001:db8::1"),
+            ("10.1.1.1", None, "10.1.1.1"),
+        ];
+        for (peer, forwarded, expected) in cases {
+            let source = settings.source_ip(peer.parse().unwrap(), forwarded);
+            assert_eq!(
+                source,
+                expected.parse::<IpAddr>().unwrap(),
+                "{peer} {forwarded:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_setting_that_cannot_be_taken_is_named_in_one_line() {
+        let cases: &[(&[&str], &str)] = &[
+            (&["--listen", "nowhere"], "listen"),
+            (&["--public-url", "example.org"], "public-url"),
+            (&["--public-url", "https://example.org/?x"], "public-url"),
+            (&["--database-url", "mysql://x"], "database-url"),
+            (&["--trusted-proxies", "10.0.0.0/99"], "trusted-proxies"),
+            (&["--max-page-size", "0"], "max-page-size"),
+            (&["--max-page-size", "many"], "max-page-size"),
+            (&["--default-page-size", "2000"], "default-page-size"),
+            (
+                &["--config", "/nonexistent/portcullis.toml"],
+                "/nonexistent/portcullis.toml",
+            ),
+        ];
+        for (arguments, name) in cases {
+            let text = settings(arguments).unwrap_err().to_string();
+            assert!(text.contains(name), "{arguments:?}: {text}");
+            assert!(!text.contains('\n'), "{text}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! One path with its methods; any other method is answered with 405 and the list of those (RFC 9110
+//! section 15.5.6).
+
+use actix_web::dev::{AppService, HttpServiceFactory};
+use actix_web::guard::{self, Guard};
+use actix_web::http::Method;
+use actix_web::http::header::{ALLOW, HeaderValue};
+use actix_web::{FromRequest, Handler, Resource, Responder, web};
+
+use super::problem::{Problem, ProblemKind};
+
+/// One path with its methods.
+pub struct Endpoint {
+    resource: Resource,
+    methods: Vec<Method>,
+}
+
+impl Endpoint {
+    /// A path, in actix's pattern syntax, without methods yet.
+    #[must_use]
+    pub fn at(path: &str) -> Self {
+        Self {
+            resource: web::resource(path),
+            methods: Vec::new(),
+        }
+    }
+
+    /// Answers GET, and HEAD with the same headers.
+    #[must_use]
+    pub fn get<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        let either = guard::Any(guard::Get()).or(guard::Head());
+        self.route(either, [Method::GET, Method::HEAD], handler)
+    }
+
+    /// Answers POST.
+    #[must_use]
+    pub fn post<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.route(guard::Post(), [Method::POST], handler)
+    }
+
+    /// Answers PATCH.
+    #[must_use]
+    pub fn patch<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.route(guard::Patch(), [Method::PATCH], handler)
+    }
+
+    /// Answers DELETE.
+    #[must_use]
+    pub fn delete<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.route(guard::Delete(), [Method::DELETE], handler)
+    }
+
+    fn route<F, Args>(
+        mut self,
+        guard: impl Guard + 'static,
+        methods: impl IntoIterator<Item = Method>,
+        handler: F,
+    ) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.methods.extend(methods);
+        self.resource = self.resource.route(web::route().guard(guard).to(handler));
+        self
+    }
+}
+
+impl HttpServiceFactory for Endpoint {
+    fn register(self, config: &mut AppService) {
+        let names: Vec<&str> = self.methods.iter().map(Method::as_str).collect();
+        let names = names.join(", ");
+        let allowed = HeaderValue::from_str(&names).ok();
+        self.resource
+            .default_service(web::to(move || {
+                let problem = Problem::new(
+                    ProblemKind::MethodNotAllowed,
+                    format!("this path offers {names}"),
+                );
+                let problem = match allowed.clone() {
+                    Some(value) => problem.with_header(ALLOW, value),
+                    None => problem,
+                };
+                async { Err::<&str, Problem>(problem) }
+            }))
+            .register(config);
+    }
+}

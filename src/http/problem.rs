@@ -1,0 +1,293 @@
+//! Errors of every interface but SCIM and OAuth: RFC 9457 `application/problem+json` with a stable `type`.
+
+use std::fmt;
+
+use actix_web::error::{JsonPayloadError, PathError, QueryPayloadError, UrlencodedError};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use actix_web::{HttpResponse, ResponseError, web};
+use serde_json::json;
+
+use crate::store::StoreError;
+
+/// The media type of RFC 9457 section 3.
+const MEDIA_TYPE: &str = "application/problem+json";
+/// Seconds after which a request that the database could not take is worth repeating.
+const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("1");
+
+/// What went wrong; each has a `type` that does not change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProblemKind {
+    /// 400: the request is malformed.
+    InvalidRequest,
+    /// 401: no credential, or one that does not authenticate.
+    Unauthorized,
+    /// 401: the sign-in failed.
+    SignInFailed,
+    /// 403: authenticated, but without the right that this needs.
+    InsufficientScope,
+    /// 403: refused whatever the rights.
+    Forbidden,
+    /// 404: no such path or thing.
+    NotFound,
+    /// 405: the path does not offer the method.
+    MethodNotAllowed,
+    /// 409: the present state does not allow it.
+    Conflict,
+    /// 413: the body is too long.
+    PayloadTooLarge,
+    /// 415: the body is of a media type that is not understood.
+    UnsupportedMediaType,
+    /// 422: a value is missing or not acceptable.
+    InvalidValue,
+    /// 429: too many requests.
+    TooManyRequests,
+    /// 500: our fault; the cause is logged and never told.
+    Internal,
+    /// 503: the database cannot be reached or is busy.
+    Unavailable,
+}
+
+impl ProblemKind {
+    fn status(self) -> StatusCode {
+        match self {
+            Self::InvalidRequest => StatusCode::BAD_REQUEST,
+            Self::Unauthorized | Self::SignInFailed => StatusCode::UNAUTHORIZED,
+            Self::InsufficientScope | Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Conflict => StatusCode::CONFLICT,
+            Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::InvalidValue => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    fn slug(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid-request",
+            Self::Unauthorized => "unauthorized",
+            Self::SignInFailed => "sign-in-failed",
+            Self::InsufficientScope => "insufficient-scope",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not-found",
+            Self::MethodNotAllowed => "method-not-allowed",
+            Self::Conflict => "conflict",
+            Self::PayloadTooLarge => "payload-too-large",
+            Self::UnsupportedMediaType => "unsupported-media-type",
+            Self::InvalidValue => "invalid-value",
+            Self::TooManyRequests => "too-many-requests",
+            Self::Internal => "internal",
+            Self::Unavailable => "unavailable",
+        }
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "The request is malformed",
+            Self::Unauthorized => "Authentication is needed",
+            Self::SignInFailed => "The sign-in failed",
+            Self::InsufficientScope => "The credential lacks the right for this",
+            Self::Forbidden => "This is not permitted",
+            Self::NotFound => "There is no such thing",
+            Self::MethodNotAllowed => "The path does not offer this method",
+            Self::Conflict => "The present state does not allow this",
+            Self::PayloadTooLarge => "The body is too long",
+            Self::UnsupportedMediaType => "The media type is not understood",
+            Self::InvalidValue => "A value is not acceptable",
+            Self::TooManyRequests => "Too many requests",
+            Self::Internal => "Something went wrong here",
+            Self::Unavailable => "The service is not available now",
+        }
+    }
+}
+
+/// An error to be answered as `application/problem+json`.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    kind: ProblemKind,
+    detail: String,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Problem {
+    /// A problem of this kind; the detail is one sentence for people.
+    pub fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
+        Self {
+            kind,
+            detail: detail.into(),
+            headers: Vec::new(),
+        }
+    }
+
+    /// 404 for a thing of this name and id.
+    #[must_use]
+    pub fn not_found(what: &str, id: &str) -> Self {
+        Self::new(ProblemKind::NotFound, format!("there is no {what} {id:?}"))
+    }
+
+    /// 422 for a value that is not acceptable.
+    pub fn invalid_value(detail: impl Into<String>) -> Self {
+        Self::new(ProblemKind::InvalidValue, detail)
+    }
+
+    /// 500: the cause is logged and never told.
+    #[must_use]
+    pub fn internal(cause: &(dyn std::error::Error + 'static)) -> Self {
+        tracing::error!(cause = %Chain(cause), "a request failed");
+        Self::new(
+            ProblemKind::Internal,
+            "the request could not be completed; the log of the server says why",
+        )
+    }
+
+    /// The same with a header in its answer.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.detail)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.kind.status()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.kind.status()).body(
+            json!({
+                "type": format!("urn:portcullis:problem:{}", self.kind.slug()),
+                "title": self.kind.title(),
+                "status": self.kind.status().as_u16(),
+                "detail": self.detail,
+            })
+            .to_string(),
+        );
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        for (name, value) in &self.headers {
+            headers.insert(name.clone(), value.clone());
+        }
+        response
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Busy | StoreError::Pool(_) | StoreError::Connect(_) => {
+                tracing::warn!(cause = %Chain(&error), "the database is not available");
+                Self::new(
+                    ProblemKind::Unavailable,
+                    "the database cannot take the request now",
+                )
+                .with_header(RETRY_AFTER, RETRY_SECONDS)
+            }
+            StoreError::TimeLimit => Self::new(
+                ProblemKind::Unavailable,
+                "the query took longer than it may; narrow it",
+            ),
+            error => Self::internal(&error),
+        }
+    }
+}
+
+/// An error with its causes, for the log.
+pub struct Chain<'a>(pub &'a (dyn std::error::Error + 'static));
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(formatter, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+/// 404 for a path that is not served.
+pub(super) async fn no_such_path() -> Result<&'static str, Problem> {
+    Err(Problem::new(
+        ProblemKind::NotFound,
+        "nothing is served at this path",
+    ))
+}
+
+pub(super) fn json_config(limit: usize) -> web::JsonConfig {
+    web::JsonConfig::default()
+        .limit(limit)
+        .error_handler(|error, _| {
+            let problem = match &error {
+                JsonPayloadError::OverflowKnownLength { limit, .. }
+                | JsonPayloadError::Overflow { limit } => too_long(*limit),
+                JsonPayloadError::ContentType => Problem::new(
+                    ProblemKind::UnsupportedMediaType,
+                    "the body must be application/json",
+                ),
+                JsonPayloadError::Deserialize(cause) if cause.is_data() => {
+                    Problem::invalid_value(format!("the body is not acceptable: {cause}"))
+                }
+                JsonPayloadError::Deserialize(cause) => Problem::new(
+                    ProblemKind::InvalidRequest,
+                    format!("the body is not JSON: {cause}"),
+                ),
+                _ => Problem::new(ProblemKind::InvalidRequest, "the body could not be read"),
+            };
+            problem.into()
+        })
+}
+
+pub(super) fn form_config(limit: usize) -> web::FormConfig {
+    web::FormConfig::default()
+        .limit(limit)
+        .error_handler(|error, _| {
+            let problem = match &error {
+                UrlencodedError::Overflow { limit, .. } => too_long(*limit),
+                UrlencodedError::ContentType => Problem::new(
+                    ProblemKind::UnsupportedMediaType,
+                    "the body must be application/x-www-form-urlencoded",
+                ),
+                _ => Problem::new(ProblemKind::InvalidRequest, "the form could not be read"),
+            };
+            problem.into()
+        })
+}
+
+pub(super) fn query_config() -> web::QueryConfig {
+    web::QueryConfig::default().error_handler(|error, _| {
+        let detail = match &error {
+            QueryPayloadError::Deserialize(cause) => {
+                format!("the query is not acceptable: {cause}")
+            }
+            _ => "the query could not be read".to_owned(),
+        };
+        Problem::new(ProblemKind::InvalidRequest, detail).into()
+    })
+}
+
+pub(super) fn path_config() -> web::PathConfig {
+    web::PathConfig::default().error_handler(|_: PathError, _| {
+        Problem::new(ProblemKind::NotFound, "nothing is served at this path").into()
+    })
+}
+
+fn too_long(limit: usize) -> Problem {
+    Problem::new(
+        ProblemKind::PayloadTooLarge,
+        format!("the body may have at most {limit} bytes"),
+    )
+}
