@@ -111,7 +111,13 @@ impl fmt::Debug for MasterKey {
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    const DIGITS: [char; 16] = [
+        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
+    ];
+    let nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0x0f]);
+    nibbles
+        .filter_map(|nibble| DIGITS.get(usize::from(nibble)))
+        .collect()
 }
 
 #[cfg(unix)]
@@ -171,6 +177,7 @@ mod tests {
     #[test]
     fn purposes_have_keys_of_their_own_and_nothing_prints_them() {
         let key = MasterKey::parse(&"0f".repeat(32)).unwrap();
+        assert_eq!(hexadecimal(&[0x0f, 0xa0]), "0fa0");
         assert_ne!(key.derive("cursor"), key.derive("fingerprint"));
         assert!(!format!("{key:?} {}", key.fingerprint()).contains("0f0f"));
         assert!(MasterKey::parse(&"0g".repeat(32)).is_none());

@@ -33,11 +33,11 @@ pub struct Options {
     #[arg(long, env = "PORTCULLIS_DATA_DIR", value_name = "DIR", global = true)]
     pub data_dir: Option<PathBuf>,
 
-    /// sqlite:PATH or postgres://user:password@host/database [default: portcullis.sqlite in the data directory]
+    /// The database [default: portcullis.sqlite in the data directory]
     #[arg(
         long,
         env = "PORTCULLIS_DATABASE_URL",
-        value_name = "URL",
+        value_name = "sqlite:PATH|postgres://…",
         global = true,
         hide_env_values = true
     )]
