@@ -508,6 +508,8 @@ pub fn flag_orphans_of(
             .filter(credentials::kind.eq_any(LEFT_BEHIND.iter().map(|kind| kind.name())))
             .filter(credentials::revoked_at.is_null())
             .filter(credentials::orphaned_at.is_null())
+            // One that was rotated has found somebody who looks after it.
+            .filter(credentials::successor_id.is_null())
             .filter(credentials::expires_at.gt(now.as_millis())),
     )
     .set((

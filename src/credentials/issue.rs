@@ -1,0 +1,244 @@
+//! Issuing. A credential is made only for a person who is active when the transaction commits.
+
+use ipnet::IpNet;
+
+use crate::audit::{self, Action, Actor};
+use crate::clock::Timestamp;
+use crate::policies::products::{self, checked_name};
+use crate::policies::{Role, Scope, lifetime, roles};
+use crate::secret::{PlainSecret, SecretKind};
+use crate::store::DatabaseConnection;
+use crate::store::credentials as table;
+use crate::store::directories::{self, DirectoryKind};
+use crate::store::id::{CredentialId, DirectoryId, ProductId, ResourceId};
+use crate::store::resources::{self, Resource};
+
+use super::{Creator, Credential, CredentialError, event};
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct NewCredential {
+    /// What for.
+    pub kind: SecretKind,
+    /// What it is called.
+    pub name: String,
+    /// The directory of a SCIM key.
+    pub directory_id: Option<DirectoryId>,
+    /// The person of a user token.
+    pub owner_id: Option<ResourceId>,
+    /// The product of a product credential, or that a user token is limited to.
+    pub product_id: Option<ProductId>,
+    /// What it may be used for.
+    pub scopes: Vec<String>,
+    /// Where it may be used from; anywhere where there are none.
+    pub allowed_networks: Vec<IpNet>,
+    /// How long it lives, in days; a year where nothing is said.
+    pub expires_in_days: Option<i64>,
+}
+
+impl NewCredential {
+    /// Of a kind and name, with nothing else said.
+    #[must_use]
+    pub fn new(kind: SecretKind, name: &str) -> Self {
+        Self {
+            kind,
+            name: name.to_owned(),
+            directory_id: None,
+            owner_id: None,
+            product_id: None,
+            scopes: Vec::new(),
+            allowed_networks: Vec::new(),
+            expires_in_days: None,
+        }
+    }
+}
+
+/// A credential and, this once, its secret.
+#[derive(Debug, Clone)]
+pub struct Issued {
+    /// The credential.
+    pub credential: Credential,
+    /// The secret.
+    pub secret: PlainSecret,
+}
+
+/// Issues a SCIM key, an admin API key, a user token or a product credential.
+///
+/// # Errors
+/// [`CredentialError::Invalid`] for a bad name, scope or lifetime; [`CredentialError::NotFound`] where
+/// directory, product or person do not exist; [`CredentialError::Conflict`] where the person is not active;
+/// when the database fails.
+pub fn issue(
+    connection: &mut DatabaseConnection,
+    new: &NewCredential,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<Issued, CredentialError> {
+    let name = checked_name(&new.name)?;
+    let expires_at = lifetime::expiry(now, new.expires_in_days)?;
+    check_binding(connection, new)?;
+    check_scopes(connection, new)?;
+    if let Some(owner) = &new.owner_id {
+        active_person(connection, owner)?;
+    }
+    let created_by = creator(connection, actor)?;
+    if new.kind != SecretKind::UserToken {
+        refuse_without_role(connection, actor)?;
+    }
+    let secret = PlainSecret::generate(new.kind)?;
+    let credential = Credential {
+        id: CredentialId::generate(),
+        kind: new.kind,
+        prefix: secret.public_prefix(),
+        name,
+        directory_id: new.directory_id.clone(),
+        owner_id: new.owner_id.clone(),
+        product_id: new.product_id.clone(),
+        scopes: new.scopes.clone(),
+        allowed_networks: new.allowed_networks.clone(),
+        created_at: now,
+        created_by,
+        expires_at,
+        idle_expires_at: None,
+        last_used_at: None,
+        last_used_ip: None,
+        predecessor_id: None,
+        successor_id: None,
+        overlap_hours: None,
+        retires_at: None,
+        revoked_at: None,
+        revoked_reason: None,
+        orphaned_at: None,
+        orphaned_reason: None,
+    };
+    table::insert(connection, &credential, &secret.hash())?;
+    let event = event(Action::CredentialCreated, &credential)
+        .with("expires_at", expires_at.to_rfc3339())
+        .with("scopes", credential.scopes.clone());
+    audit::record(connection, actor, now, event)?;
+    Ok(Issued { credential, secret })
+}
+
+/// A signed-in person may have lost their role since the request was let in.
+fn refuse_without_role(
+    connection: &mut DatabaseConnection,
+    actor: &Actor,
+) -> Result<(), CredentialError> {
+    let Some(person) = &actor.person_id else {
+        return Ok(());
+    };
+    let may = roles::roles_of(connection, person)?
+        .iter()
+        .any(|role| matches!(role, Role::Owner | Role::Admin));
+    if may {
+        return Ok(());
+    }
+    Err(CredentialError::Forbidden(
+        "only an owner or an admin may issue keys".to_owned(),
+    ))
+}
+
+/// The person who acts, as they are called now. Their row is held, so that they cannot leave between this
+/// and the commit.
+///
+/// # Errors
+/// [`CredentialError::Conflict`] where they are not active; when the database fails.
+pub(super) fn creator(
+    connection: &mut DatabaseConnection,
+    actor: &Actor,
+) -> Result<Option<Creator>, CredentialError> {
+    let Some(person) = &actor.person_id else {
+        return inherited_creator(connection, actor);
+    };
+    let person = active_person(connection, person)?;
+    Ok(Some(Creator {
+        id: person.id,
+        user_name: person.user_name,
+        display_name: person.display_name,
+    }))
+}
+
+/// What a key makes is its maker's doing: an admin API key cannot hide who stands behind it. Where that
+/// person has left, the key is an orphan, and what it makes is nobody's but the key's.
+fn inherited_creator(
+    connection: &mut DatabaseConnection,
+    actor: &Actor,
+) -> Result<Option<Creator>, CredentialError> {
+    let Some(credential) = &actor.credential_id else {
+        return Ok(None);
+    };
+    let maker = table::find(connection, credential)?.and_then(|credential| credential.created_by);
+    let Some(maker) = maker else {
+        return Ok(None);
+    };
+    let present = resources::lock_shared(connection, &maker.id)?;
+    Ok(present.filter(|person| person.active).map(|_| maker))
+}
+
+/// A person who is active, and stays so until the transaction ends.
+///
+/// # Errors
+/// [`CredentialError::NotFound`], [`CredentialError::Conflict`] where they are not active; when the database
+/// fails.
+pub(super) fn active_person(
+    connection: &mut DatabaseConnection,
+    person: &ResourceId,
+) -> Result<Resource, CredentialError> {
+    let person = resources::lock_shared(connection, person)?
+        .filter(|person| person.user_name.is_some())
+        .ok_or(CredentialError::NotFound("user"))?;
+    if !person.active {
+        return Err(CredentialError::Conflict(
+            "the user is not active".to_owned(),
+        ));
+    }
+    Ok(person)
+}
+
+fn check_binding(
+    connection: &mut DatabaseConnection,
+    new: &NewCredential,
+) -> Result<(), CredentialError> {
+    if new.kind == SecretKind::ScimKey {
+        let directory = match &new.directory_id {
+            None => None,
+            Some(id) => directories::find(connection, id)?,
+        };
+        let directory = directory.ok_or(CredentialError::NotFound("directory"))?;
+        if directory.kind == DirectoryKind::Local {
+            return Err(CredentialError::Invalid(
+                "the local directory takes no SCIM keys: its people are made by admins".to_owned(),
+            ));
+        }
+    }
+    if let Some(product) = &new.product_id {
+        products::find(connection, product)?;
+    }
+    Ok(())
+}
+
+fn check_scopes(
+    connection: &mut DatabaseConnection,
+    new: &NewCredential,
+) -> Result<(), CredentialError> {
+    let unknown = match (new.kind, &new.product_id) {
+        (SecretKind::AdminKey, _) => new
+            .scopes
+            .iter()
+            .find(|scope| Scope::from_name(scope).is_none()),
+        (SecretKind::UserToken, Some(product)) => {
+            let product = products::find(connection, product)?;
+            new.scopes
+                .iter()
+                .find(|scope| !product.scopes.contains(scope))
+        }
+        (SecretKind::UserToken, None) => new.scopes.first(),
+        _ => None,
+    };
+    match unknown {
+        None => Ok(()),
+        Some(scope) => Err(CredentialError::Invalid(format!(
+            "{scope:?} is not a scope that this credential can have"
+        ))),
+    }
+}

@@ -1,0 +1,193 @@
+//! The life of a key after it was issued: rotation with an overlap, adoption, revocation.
+
+use crate::audit::{self, Action, Actor};
+use crate::clock::Timestamp;
+use crate::policies::lifetime;
+use crate::secret::{PlainSecret, SecretKind};
+use crate::store::DatabaseConnection;
+use crate::store::credentials::{self as table, Counts};
+use crate::store::id::{CredentialId, ResourceId};
+
+use super::issue::creator;
+use super::{Credential, CredentialError, Issued, event};
+
+/// How long a rotated key goes on working after the first use of its successor, where nothing is said.
+pub const DEFAULT_OVERLAP_HOURS: i64 = 24;
+/// The longest overlap: thirty days.
+pub const MAX_OVERLAP_HOURS: i64 = 720;
+
+/// One credential of a kind.
+///
+/// # Errors
+/// [`CredentialError::NotFound`]; when the database fails.
+pub fn find(
+    connection: &mut DatabaseConnection,
+    kind: SecretKind,
+    id: &CredentialId,
+) -> Result<Credential, CredentialError> {
+    table::find(connection, id)?
+        .filter(|credential| credential.kind == kind)
+        .ok_or(CredentialError::NotFound("credential"))
+}
+
+fn find_for_update(
+    connection: &mut DatabaseConnection,
+    kind: SecretKind,
+    id: &CredentialId,
+) -> Result<Credential, CredentialError> {
+    table::find_for_update(connection, id)?
+        .filter(|credential| credential.kind == kind)
+        .ok_or(CredentialError::NotFound("credential"))
+}
+
+/// Issues a successor with the same rights. The key itself works until the overlap ends, which is counted
+/// from the successor's first use; an overlap of no hours ends it now.
+///
+/// The successor is its maker's: an orphan that is rotated is one no more.
+///
+/// # Errors
+/// [`CredentialError::NotFound`]; [`CredentialError::Conflict`] for a key that is revoked, expired or rotated
+/// already; [`CredentialError::Invalid`] for a bad overlap or lifetime; when the database fails.
+pub fn rotate(
+    connection: &mut DatabaseConnection,
+    kind: SecretKind,
+    id: &CredentialId,
+    overlap_hours: Option<i64>,
+    expires_in_days: Option<i64>,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<Issued, CredentialError> {
+    let overlap_hours = overlap_hours.unwrap_or(DEFAULT_OVERLAP_HOURS);
+    if !(0..=MAX_OVERLAP_HOURS).contains(&overlap_hours) {
+        return Err(CredentialError::Invalid(format!(
+            "overlap_hours is {overlap_hours}; it must be 0 to {MAX_OVERLAP_HOURS}"
+        )));
+    }
+    let expires_at = lifetime::expiry(now, expires_in_days)?;
+    let created_by = creator(connection, actor)?;
+    let predecessor = find_for_update(connection, kind, id)?;
+    refuse_ended(&predecessor, now)?;
+    if predecessor.successor_id.is_some() {
+        return Err(CredentialError::Conflict(
+            "the key has been rotated already: rotate its successor".to_owned(),
+        ));
+    }
+    let secret = PlainSecret::generate(kind)?;
+    let successor = Credential {
+        id: CredentialId::generate(),
+        prefix: secret.public_prefix(),
+        created_at: now,
+        created_by,
+        expires_at,
+        last_used_at: None,
+        last_used_ip: None,
+        predecessor_id: Some(predecessor.id.clone()),
+        successor_id: None,
+        overlap_hours: None,
+        retires_at: None,
+        orphaned_at: None,
+        orphaned_reason: None,
+        ..predecessor.clone()
+    };
+    table::insert(connection, &successor, &secret.hash())?;
+    let retires_at = (overlap_hours == 0).then_some(now);
+    table::set_successor(connection, id, &successor.id, overlap_hours, retires_at)?;
+    table::clear_orphan(connection, id, None)?;
+    let event = event(Action::CredentialRotated, &predecessor)
+        .with("successor_id", successor.id.as_str())
+        .with("overlap_hours", overlap_hours);
+    audit::record(connection, actor, now, event)?;
+    Ok(Issued {
+        credential: successor,
+        secret,
+    })
+}
+
+/// Makes the actor the creator of an orphaned key, which is an orphan no more.
+///
+/// # Errors
+/// [`CredentialError::NotFound`]; [`CredentialError::Conflict`] for a key that is no orphan or has ended;
+/// when the database fails.
+pub fn adopt(
+    connection: &mut DatabaseConnection,
+    kind: SecretKind,
+    id: &CredentialId,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<Credential, CredentialError> {
+    let adopter = creator(connection, actor)?;
+    let credential = find_for_update(connection, kind, id)?;
+    refuse_ended(&credential, now)?;
+    if credential.orphaned_at.is_none() {
+        return Err(CredentialError::Conflict(
+            "the key is not orphaned".to_owned(),
+        ));
+    }
+    table::clear_orphan(connection, id, adopter.as_ref())?;
+    let mut event = event(Action::CredentialAdopted, &credential);
+    if let Some(creator) = &credential.created_by {
+        event = event
+            .with("left_by", creator.id.as_str())
+            .with("left_by_user_name", creator.user_name.clone());
+    }
+    audit::record(connection, actor, now, event)?;
+    find(connection, kind, id)
+}
+
+/// Revokes a credential; doing it again changes nothing.
+///
+/// # Errors
+/// [`CredentialError::NotFound`]; when the database fails.
+pub fn revoke(
+    connection: &mut DatabaseConnection,
+    kind: SecretKind,
+    id: &CredentialId,
+    reason: &str,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<(), CredentialError> {
+    let credential = find(connection, kind, id)?;
+    if table::revoke(connection, id, reason, now)? {
+        let event = event(Action::CredentialRevoked, &credential).with("reason", reason);
+        audit::record(connection, actor, now, event)?;
+    }
+    Ok(())
+}
+
+/// Revokes all API tokens of a person and counts them; one audit event.
+///
+/// # Errors
+/// When the database fails.
+pub fn revoke_tokens_of(
+    connection: &mut DatabaseConnection,
+    person: &ResourceId,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<Counts, CredentialError> {
+    let counts = table::revoke_kinds_of(
+        connection,
+        person,
+        &[SecretKind::UserToken],
+        "revoked_by_admin",
+        now,
+    )?;
+    let event = crate::audit::Event::new(Action::CredentialsRevoked)
+        .to("User", person.as_str(), None)
+        .with("revoked", serde_json::json!(counts));
+    audit::record(connection, actor, now, event)?;
+    Ok(counts)
+}
+
+fn refuse_ended(credential: &Credential, now: Timestamp) -> Result<(), CredentialError> {
+    match super::verify::stands(
+        &Credential {
+            owner_id: None,
+            ..credential.clone()
+        },
+        None,
+        now,
+    ) {
+        Ok(()) => Ok(()),
+        Err(refusal) => Err(CredentialError::Conflict(refusal.to_string())),
+    }
+}

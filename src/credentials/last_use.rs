@@ -1,0 +1,43 @@
+//! When credentials were last used: collected in memory and written in batches, so that no request waits
+//! for it.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+
+use crate::clock::Timestamp;
+use crate::store::id::CredentialId;
+
+type Uses = HashMap<CredentialId, (Timestamp, Option<IpAddr>)>;
+
+/// The uses that have not been written yet.
+#[derive(Debug, Default)]
+pub struct LastUse {
+    uses: Mutex<Uses>,
+}
+
+impl LastUse {
+    /// Notes a use.
+    pub fn note(&self, id: &CredentialId, at: Timestamp, address: Option<IpAddr>) {
+        let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
+        match uses.get_mut(id) {
+            Some(known) => *known = (at, address),
+            None => {
+                uses.insert(id.clone(), (at, address));
+            }
+        }
+    }
+
+    /// Takes what has been noted.
+    #[must_use]
+    pub fn drain(&self) -> Vec<(CredentialId, Timestamp, Option<IpAddr>)> {
+        let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut drained: Vec<_> = uses
+            .drain()
+            .map(|(id, (at, address))| (id, at, address))
+            .collect();
+        // Several nodes write the same rows; in one order they do not wait for each other in circles.
+        drained.sort_by(|left, right| left.0.cmp(&right.0));
+        drained
+    }
+}

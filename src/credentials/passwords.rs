@@ -1,0 +1,245 @@
+//! Passwords: hashed with Argon2id outside of any transaction, set through a one-time link.
+
+use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
+use argon2::{Algorithm, Argon2, Params, Version};
+
+use crate::audit::{self, Action, Actor, Event};
+use crate::clock::Timestamp;
+use crate::secret::{PlainSecret, SecretKind};
+use crate::store::credentials as table;
+use crate::store::id::{CredentialId, ResourceId};
+use crate::store::passwords::{self, SetBy};
+use crate::store::{DatabaseConnection, roles};
+
+use super::issue::{active_person, creator};
+use super::verify::stands;
+use super::{Credential, CredentialError, Issued};
+
+/// How long a link to set a password may be used.
+pub const LINK_HOURS: i64 = 24;
+/// The shortest password, in characters (NIST SP 800-63B asks for 8; it may be all that stands here).
+pub const MIN_LENGTH: usize = 12;
+/// The longest password, in bytes.
+pub const MAX_LENGTH: usize = 1024;
+
+/// A password that has been checked and hashed; made outside of a transaction, since it takes long.
+#[derive(Clone)]
+pub struct HashedPassword(String);
+
+impl HashedPassword {
+    /// The Argon2id hash as a PHC string.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// 19 MiB, two passes, one lane: OWASP's first recommendation.
+fn hasher() -> Result<Argon2<'static>, CredentialError> {
+    let parameters = Params::new(19 * 1024, 2, 1, None).map_err(|_| CredentialError::Hashing)?;
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters))
+}
+
+/// Checks and hashes a password. Slow by design.
+///
+/// # Errors
+/// [`CredentialError::Invalid`] for one that is too short or too long.
+pub fn hash(password: &str) -> Result<HashedPassword, CredentialError> {
+    if password.chars().count() < MIN_LENGTH || password.len() > MAX_LENGTH {
+        return Err(CredentialError::Invalid(format!(
+            "password must have at least {MIN_LENGTH} characters and at most {MAX_LENGTH} bytes"
+        )));
+    }
+    hash_any(password)
+}
+
+/// Hashes a password whose form somebody else is answerable for: an identity provider. Slow by design.
+///
+/// # Errors
+/// [`CredentialError::Invalid`] for one that is empty or too long.
+pub fn hash_any(password: &str) -> Result<HashedPassword, CredentialError> {
+    if password.is_empty() || password.len() > MAX_LENGTH {
+        return Err(CredentialError::Invalid(format!(
+            "password must have 1 to {MAX_LENGTH} bytes"
+        )));
+    }
+    let hash = hasher()?
+        .hash_password(password.as_bytes())
+        .map_err(|_| CredentialError::Hashing)?;
+    Ok(HashedPassword(hash.to_string()))
+}
+
+/// A hash of no password, for people who are not there.
+const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$cG9ydGN1bGxpc3NhbHQ$4mJmMEuCcJcVIqQ8pYxyhOjGJd3p1TnbW+e5EnNkqQU";
+
+/// Whether a password is the one that was hashed. Slow by design, and as slow where there is no hash, so
+/// that nobody learns from the time whether a person exists.
+#[must_use]
+pub fn is_password(password: &str, hash: Option<&str>) -> bool {
+    if password.len() > MAX_LENGTH {
+        return false;
+    }
+    let (Ok(hasher), Ok(parsed)) = (hasher(), PasswordHash::new(hash.unwrap_or(NOBODY))) else {
+        return false;
+    };
+    hasher.verify_password(password.as_bytes(), &parsed).is_ok() && hash.is_some()
+}
+
+/// Makes a one-time link for a person to set a password with; an earlier one stops working.
+///
+/// # Errors
+/// [`CredentialError::NotFound`], [`CredentialError::Conflict`] where the person is not active; when the
+/// database fails.
+pub fn create_link(
+    connection: &mut DatabaseConnection,
+    person: &ResourceId,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<Issued, CredentialError> {
+    let person = active_person(connection, person)?;
+    table::revoke_kinds_of(
+        connection,
+        &person.id,
+        &[SecretKind::PasswordLink],
+        "replaced",
+        now,
+    )?;
+    let created_by = creator(connection, actor)?;
+    let secret = PlainSecret::generate(SecretKind::PasswordLink)?;
+    let credential = Credential {
+        id: CredentialId::generate(),
+        kind: SecretKind::PasswordLink,
+        prefix: secret.public_prefix(),
+        name: "one-time link".to_owned(),
+        directory_id: None,
+        owner_id: Some(person.id.clone()),
+        product_id: None,
+        scopes: Vec::new(),
+        allowed_networks: Vec::new(),
+        created_at: now,
+        created_by,
+        expires_at: now.plus_seconds(LINK_HOURS * 3600),
+        idle_expires_at: None,
+        last_used_at: None,
+        last_used_ip: None,
+        predecessor_id: None,
+        successor_id: None,
+        overlap_hours: None,
+        retires_at: None,
+        revoked_at: None,
+        revoked_reason: None,
+        orphaned_at: None,
+        orphaned_reason: None,
+    };
+    table::insert(connection, &credential, &secret.hash())?;
+    let event = Event::new(Action::PasswordLinkCreated)
+        .within(&person.directory_id)
+        .to("User", person.id.as_str(), person.label());
+    audit::record(connection, actor, now, event)?;
+    Ok(Issued { credential, secret })
+}
+
+/// Sets the password of the person a link was made for. The link is used up, and sessions that were opened
+/// with an earlier password end.
+///
+/// # Errors
+/// [`CredentialError::NotFound`] for a link that is not known, used up or expired;
+/// [`CredentialError::Conflict`] where the person is not active; when the database fails.
+pub fn set_by_link(
+    connection: &mut DatabaseConnection,
+    link: &PlainSecret,
+    password: &HashedPassword,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<ResourceId, CredentialError> {
+    const NO_LINK: CredentialError = CredentialError::NotFound("link");
+    let (credential, owner) = table::find_with_owner(connection, &link.hash())?.ok_or(NO_LINK)?;
+    if credential.kind != SecretKind::PasswordLink
+        || stands(&credential, owner.as_ref(), now).is_err()
+    {
+        return Err(NO_LINK);
+    }
+    let person = match &credential.owner_id {
+        Some(id) => active_person(connection, id)?,
+        None => return Err(NO_LINK),
+    };
+    // Of two who use the link at once, one finds it used up.
+    if !table::revoke(connection, &credential.id, "used", now)? {
+        return Err(NO_LINK);
+    }
+    passwords::set(
+        connection,
+        &person.id,
+        password.as_str(),
+        SetBy::Person,
+        now,
+    )?;
+    table::revoke_kinds_of(
+        connection,
+        &person.id,
+        &[SecretKind::Session],
+        "password_changed",
+        now,
+    )?;
+    let event = Event::new(Action::PasswordSet)
+        .within(&person.directory_id)
+        .to("User", person.id.as_str(), person.label())
+        .with("set_by", "person");
+    audit::record(connection, actor, now, event)?;
+    Ok(person.id)
+}
+
+/// Sets a password that an identity provider sent. A password that the person set by a link stays theirs
+/// where they have a role: the identity provider cannot climb through it.
+///
+/// # Errors
+/// When the database fails.
+pub fn set_by_identity_provider(
+    connection: &mut DatabaseConnection,
+    person: &ResourceId,
+    password: &HashedPassword,
+    now: Timestamp,
+) -> Result<bool, CredentialError> {
+    let by_person =
+        passwords::find(connection, person)?.is_some_and(|stored| stored.set_by == SetBy::Person);
+    if by_person && !roles::roles_of(connection, person)?.is_empty() {
+        return Ok(false);
+    }
+    passwords::set(
+        connection,
+        person,
+        password.as_str(),
+        SetBy::IdentityProvider,
+        now,
+    )?;
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_recognised_by_its_hash_and_nobody_has_one() {
+        let hashed = hash("correct horse battery").unwrap();
+        assert!(
+            hashed
+                .as_str()
+                .starts_with("$argon2id$v=19$m=19456,t=2,p=1$")
+        );
+        assert!(is_password("correct horse battery", Some(hashed.as_str())));
+        assert!(!is_password(
+            "correct horse batterie",
+            Some(hashed.as_str())
+        ));
+        assert!(!is_password("correct horse battery", None));
+        assert!(PasswordHash::new(NOBODY).is_ok());
+    }
+
+    #[test]
+    fn a_password_is_neither_short_nor_endless() {
+        for password in ["", "elevenchars", &"x".repeat(MAX_LENGTH + 1)] {
+            assert!(hash(password).is_err());
+        }
+    }
+}

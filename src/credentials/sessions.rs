@@ -1,0 +1,216 @@
+//! Sessions: opened with a password, ended by signing out, by time, or by leaving.
+
+use crate::audit::{self, Action, Actor, Event};
+use crate::clock::Timestamp;
+use crate::policies::Role;
+use crate::secret::{PlainSecret, SecretKind};
+use crate::store::credentials as table;
+use crate::store::directories::{self, DirectoryKind};
+use crate::store::id::{CredentialId, ResourceId};
+use crate::store::passwords::{self, SetBy, StoredPassword};
+use crate::store::resources::{self, Resource};
+use crate::store::{DatabaseConnection, roles};
+
+use super::issue::active_person;
+use super::{Creator, Credential, CredentialError, Issued};
+
+/// How long a session lives at most.
+pub const SESSION_HOURS: i64 = 12;
+/// How long it lives without being used.
+pub const IDLE_MINUTES: i64 = 60;
+
+/// A person who wants to sign in, and what their password is compared with outside of any transaction.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// The person, where there is one.
+    pub person: Option<Resource>,
+    /// Their password, where they have one.
+    pub password: Option<StoredPassword>,
+}
+
+/// Looks a person up for signing in: in the directory of this name, or in the local one.
+///
+/// # Errors
+/// When the database fails.
+pub fn candidate(
+    connection: &mut DatabaseConnection,
+    directory: Option<&str>,
+    user_name: &str,
+) -> Result<Candidate, CredentialError> {
+    let directory = match directory {
+        Some(name) => directories::find_by_name(connection, name)?,
+        None => directories::list(connection)?
+            .into_iter()
+            .find(|directory| directory.kind == DirectoryKind::Local),
+    };
+    let person = match directory {
+        None => None,
+        Some(directory) => resources::find_by_user_name(connection, &directory.id, user_name)?,
+    };
+    let password = match &person {
+        None => None,
+        Some(person) => passwords::find(connection, &person.id)?,
+    };
+    Ok(Candidate { person, password })
+}
+
+/// Opens a session for a candidate whose password was right. What was seen then must still be so now.
+///
+/// # Errors
+/// [`CredentialError::Forbidden`] where the person may not sign in: gone, not active, the password changed
+/// meanwhile, or an admin's password that an identity provider set; when the database fails.
+pub fn open(
+    connection: &mut DatabaseConnection,
+    candidate: &Candidate,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<Issued, CredentialError> {
+    let refused = || CredentialError::Forbidden("the sign-in is refused".to_owned());
+    let (Some(person), Some(password)) = (&candidate.person, &candidate.password) else {
+        return Err(refused());
+    };
+    let person = match active_person(connection, &person.id) {
+        Ok(person) => person,
+        Err(CredentialError::Store(error)) => return Err(error.into()),
+        Err(_) => return Err(refused()),
+    };
+    if passwords::find(connection, &person.id)?.as_ref() != Some(password) {
+        return Err(refused());
+    }
+    let has_role = !roles::roles_of(connection, &person.id)?.is_empty();
+    if has_role && password.set_by == SetBy::IdentityProvider {
+        return Err(refused());
+    }
+    let secret = PlainSecret::generate(SecretKind::Session)?;
+    let credential = Credential {
+        id: CredentialId::generate(),
+        kind: SecretKind::Session,
+        prefix: secret.public_prefix(),
+        name: "session".to_owned(),
+        directory_id: None,
+        owner_id: Some(person.id.clone()),
+        product_id: None,
+        scopes: Vec::new(),
+        allowed_networks: Vec::new(),
+        created_at: now,
+        created_by: Some(Creator {
+            id: person.id.clone(),
+            user_name: person.user_name.clone(),
+            display_name: person.display_name.clone(),
+        }),
+        expires_at: now.plus_seconds(SESSION_HOURS * 3600),
+        idle_expires_at: Some(now.plus_seconds(IDLE_MINUTES * 60)),
+        last_used_at: Some(now),
+        last_used_ip: actor.source_ip.map(|address| address.to_string()),
+        predecessor_id: None,
+        successor_id: None,
+        overlap_hours: None,
+        retires_at: None,
+        revoked_at: None,
+        revoked_reason: None,
+        orphaned_at: None,
+        orphaned_reason: None,
+    };
+    table::insert(connection, &credential, &secret.hash())?;
+    let event = Event::new(Action::SessionStarted)
+        .within(&person.directory_id)
+        .to("User", person.id.as_str(), person.label());
+    let actor = Actor {
+        kind: SecretKind::Session.name().to_owned(),
+        credential_id: Some(credential.id.clone()),
+        person_id: Some(person.id.clone()),
+        name: person.label().map(str::to_owned),
+        source_ip: actor.source_ip,
+    };
+    audit::record(connection, &actor, now, event)?;
+    Ok(Issued { credential, secret })
+}
+
+/// The roles that a signed-in person may use: none where an identity provider set the password, even if the
+/// person was given a role after signing in.
+///
+/// # Errors
+/// When the database fails.
+pub fn usable_roles(
+    connection: &mut DatabaseConnection,
+    person: &ResourceId,
+) -> Result<Vec<Role>, CredentialError> {
+    let own_password = passwords::find(connection, person)?
+        .is_some_and(|password| password.set_by == SetBy::Person);
+    if !own_password {
+        return Ok(Vec::new());
+    }
+    Ok(crate::policies::roles::roles_of(connection, person)?)
+}
+
+/// Records that a sign-in was refused, without saying why to anybody else.
+///
+/// # Errors
+/// When the database fails.
+pub fn record_refusal(
+    connection: &mut DatabaseConnection,
+    candidate: &Candidate,
+    user_name: &str,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<(), CredentialError> {
+    let event = Event::new(Action::SignInRefused).refused();
+    let event = match &candidate.person {
+        Some(person) => {
+            event
+                .within(&person.directory_id)
+                .to("User", person.id.as_str(), person.label())
+        }
+        None => {
+            let name: String = user_name.chars().take(200).collect();
+            event.with("user_name", name)
+        }
+    };
+    Ok(audit::record(connection, actor, now, event)?)
+}
+
+/// Whether using a session now moves the end of its idle time far enough to be written down.
+#[must_use]
+pub fn needs_touch(session: &Credential, now: Timestamp) -> bool {
+    let moved = now.plus_seconds(IDLE_MINUTES * 60);
+    session
+        .idle_expires_at
+        .is_some_and(|at| moved.as_millis() - at.as_millis() >= 60_000)
+}
+
+/// Moves the end of a session's idle time.
+///
+/// # Errors
+/// When the database fails.
+pub fn touch(
+    connection: &mut DatabaseConnection,
+    session: &CredentialId,
+    now: Timestamp,
+) -> Result<(), CredentialError> {
+    Ok(table::set_idle_expiry(
+        connection,
+        session,
+        now.plus_seconds(IDLE_MINUTES * 60),
+    )?)
+}
+
+/// Ends a session: signing out.
+///
+/// # Errors
+/// When the database fails.
+pub fn end(
+    connection: &mut DatabaseConnection,
+    session: &Credential,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<(), CredentialError> {
+    if table::revoke(connection, &session.id, "signed_out", now)? {
+        let event = Event::new(Action::SessionEnded);
+        let event = match &session.owner_id {
+            Some(owner) => event.to("User", owner.as_str(), None),
+            None => event,
+        };
+        audit::record(connection, actor, now, event)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,167 @@
+//! Verification: one look-up, nothing cached, so that what was revoked is refused in the very next request.
+
+use std::net::IpAddr;
+
+use crate::audit::{self, Action, Actor};
+use crate::clock::Timestamp;
+use crate::secret::PlainSecret;
+use crate::store::credentials as table;
+use crate::store::{DatabaseConnection, StoreError};
+
+use super::{Credential, CredentialError, Owner, event};
+
+/// A credential that authenticates, and the person it is the credential of.
+#[derive(Debug, Clone)]
+pub struct Verified {
+    /// The credential.
+    pub credential: Credential,
+    /// The person, for kinds that have one.
+    pub owner: Option<Owner>,
+}
+
+impl Verified {
+    /// Who acts with it.
+    #[must_use]
+    pub fn actor(&self, source_ip: Option<IpAddr>) -> Actor {
+        let person = self.owner.as_ref();
+        let person_name =
+            person.and_then(|person| person.display_name.clone().or(person.user_name.clone()));
+        Actor {
+            kind: self.credential.kind.name().to_owned(),
+            credential_id: Some(self.credential.id.clone()),
+            person_id: person.map(|person| person.id.clone()),
+            name: person_name.or_else(|| Some(self.credential.name.clone())),
+            source_ip,
+        }
+    }
+
+    /// Whether this is the first use of a key that replaces another, which starts the overlap's end.
+    #[must_use]
+    pub fn is_first_use(&self) -> bool {
+        self.credential.predecessor_id.is_some() && self.credential.last_used_at.is_none()
+    }
+}
+
+/// Why a presented secret does not authenticate.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// Nobody knows it.
+    #[error("the credential is not known")]
+    Unknown,
+    /// Its time is over.
+    #[error("the credential has expired")]
+    Expired,
+    /// It was revoked, or replaced.
+    #[error("the credential has been revoked")]
+    Revoked,
+    /// The person it belongs to is gone or not active.
+    #[error("the credential's owner is not active")]
+    OwnerInactive,
+    /// It may not be used from there.
+    #[error("the credential may not be used from this address")]
+    Network,
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Refusal {
+    /// The name in metrics.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+            Self::OwnerInactive => "owner_inactive",
+            Self::Network => "network",
+            Self::Store(_) => "error",
+        }
+    }
+}
+
+/// Says whether a secret authenticates now, from this address.
+///
+/// # Errors
+/// The [`Refusal`].
+pub fn verify(
+    connection: &mut DatabaseConnection,
+    secret: &PlainSecret,
+    source_ip: Option<IpAddr>,
+    now: Timestamp,
+) -> Result<Verified, Refusal> {
+    let (credential, owner) =
+        table::find_with_owner(connection, &secret.hash())?.ok_or(Refusal::Unknown)?;
+    stands(&credential, owner.as_ref(), now)?;
+    if !is_allowed_from(&credential, source_ip) {
+        return Err(Refusal::Network);
+    }
+    Ok(Verified { credential, owner })
+}
+
+/// Whether a credential works at an instant, wherever it is used from.
+///
+/// # Errors
+/// The [`Refusal`].
+pub fn stands(
+    credential: &Credential,
+    owner: Option<&Owner>,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let reached = |at: Option<crate::clock::Timestamp>| at.is_some_and(|at| at <= now);
+    if credential.revoked_at.is_some() || reached(credential.retires_at) {
+        return Err(Refusal::Revoked);
+    }
+    if reached(Some(credential.expires_at)) || reached(credential.idle_expires_at) {
+        return Err(Refusal::Expired);
+    }
+    // Leaving revokes everything in its own transaction; this holds even where a row has slipped through.
+    match (&credential.owner_id, owner) {
+        (None, _) => Ok(()),
+        (Some(_), Some(owner)) if owner.active => Ok(()),
+        (Some(_), _) => Err(Refusal::OwnerInactive),
+    }
+}
+
+/// An address that is not known is within no network.
+fn is_allowed_from(credential: &Credential, source_ip: Option<IpAddr>) -> bool {
+    credential.allowed_networks.is_empty()
+        || source_ip.is_some_and(|address| {
+            credential
+                .allowed_networks
+                .iter()
+                .any(|network| network.contains(&address))
+        })
+}
+
+/// Starts the end of the overlap: the predecessor goes on for the hours agreed, never beyond its own expiry.
+///
+/// # Errors
+/// When the database fails.
+pub fn record_first_use(
+    connection: &mut DatabaseConnection,
+    successor: &Credential,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<(), CredentialError> {
+    let Some(predecessor_id) = &successor.predecessor_id else {
+        return Ok(());
+    };
+    table::record_uses(connection, &[(successor.id.clone(), now, actor.source_ip)])?;
+    let Some(predecessor) = table::find_for_update(connection, predecessor_id)? else {
+        return Ok(());
+    };
+    if predecessor.retires_at.is_some() {
+        return Ok(());
+    }
+    let overlap = predecessor.overlap_hours.unwrap_or(0);
+    let at = now
+        .plus_seconds(overlap.saturating_mul(3600))
+        .min(predecessor.expires_at);
+    table::retire_at(connection, predecessor_id, at)?;
+    let event = event(Action::CredentialRetiring, &predecessor)
+        .with("retires_at", at.to_rfc3339())
+        .with("successor_id", successor.id.as_str());
+    audit::record(connection, actor, now, event)?;
+    Ok(())
+}
