@@ -155,16 +155,13 @@ pub fn record_refusal(
     now: Timestamp,
 ) -> Result<(), CredentialError> {
     let event = Event::new(Action::SignInRefused).refused();
-    let event = match &candidate.person {
-        Some(person) => {
-            event
-                .within(&person.directory_id)
-                .to("User", person.id.as_str(), person.label())
-        }
-        None => {
-            let name: String = user_name.chars().take(200).collect();
-            event.with("user_name", name)
-        }
+    let event = if let Some(person) = &candidate.person {
+        event
+            .within(&person.directory_id)
+            .to("User", person.id.as_str(), person.label())
+    } else {
+        let name: String = user_name.chars().take(200).collect();
+        event.with("user_name", name)
     };
     Ok(audit::record(connection, actor, now, event)?)
 }
