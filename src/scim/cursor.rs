@@ -20,15 +20,13 @@ use super::{ErrorKind, ScimError};
 pub enum SortKey {
     /// The resource has none.
     Null,
-    /// Text, folded where the attribute ignores case.
+    /// Text, folded where the attribute ignores case; also `true` and `false`.
     Text(String),
     /// A whole number.
     Integer(i64),
     /// Any other number.
     #[serde(with = "exact_decimal")]
     Decimal(f64),
-    /// A boolean.
-    Boolean(bool),
 }
 
 /// Where a page ends.
@@ -345,7 +343,6 @@ mod tests {
             any::<String>().prop_map(|text| Some(SortKey::Text(text))),
             any::<i64>().prop_map(|number| Some(SortKey::Integer(number))),
             any::<f64>().prop_map(|number| Some(SortKey::Decimal(number))),
-            any::<bool>().prop_map(|flag| Some(SortKey::Boolean(flag))),
         ]
     }
 

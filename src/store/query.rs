@@ -8,6 +8,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Double, Nullable, Text};
 
 use crate::scim::condition::{Condition, Target};
+use crate::scim::cursor::{Position, SortKey};
 use crate::scim::schema::AttributeKind;
 
 use super::error::StoreError;
@@ -48,28 +49,6 @@ pub struct Sort {
     pub target: Target,
     /// From the last to the first.
     pub descending: bool,
-}
-
-/// The value that a resource is sorted by.
-#[derive(Debug, Clone, PartialEq)]
-pub enum SortKey {
-    /// There is none.
-    Absent,
-    /// Text, folded where its case does not matter; also booleans.
-    Text(String),
-    /// A whole number, or the milliseconds of an instant.
-    Integer(i64),
-    /// Any other number.
-    Decimal(f64),
-}
-
-/// A place in an ordered list: after this resource.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Position {
-    /// What the resource is sorted by.
-    pub key: SortKey,
-    /// Its identifier.
-    pub id: String,
 }
 
 #[derive(QueryableByName)]
@@ -182,7 +161,7 @@ impl KeyRow {
             (Some(text), _, _) => SortKey::Text(text),
             (_, Some(number), _) => SortKey::Integer(number),
             (_, _, Some(number)) => SortKey::Decimal(number),
-            _ => SortKey::Absent,
+            _ => SortKey::Null,
         }
     }
 }
@@ -301,15 +280,16 @@ impl<'a> Query<'a> {
             return later("(r.id > ".to_owned());
         };
         let sql = expression.sql();
-        let key = |statement: Statement| match &position.key {
-            SortKey::Absent => statement.push("NULL"),
+        let position_key = position.sort_key.as_ref().unwrap_or(&SortKey::Null);
+        let key = |statement: Statement| match position_key {
+            SortKey::Null => statement.push("NULL"),
             SortKey::Text(text) => statement.text(text),
             SortKey::Integer(number) => statement.integer(*number),
             SortKey::Decimal(number) => statement.bind(super::sql::Bound::Decimal(*number)),
         };
-        match (&position.key, sort.descending) {
-            (SortKey::Absent, false) => later(format!("({sql} IS NULL AND r.id > ")),
-            (SortKey::Absent, true) => later(format!("({sql} IS NOT NULL OR r.id > ")),
+        match (position_key, sort.descending) {
+            (SortKey::Null, false) => later(format!("({sql} IS NULL AND r.id > ")),
+            (SortKey::Null, true) => later(format!("({sql} IS NOT NULL OR r.id > ")),
             (_, descending) => {
                 let (symbol, absent) = if descending {
                     ("<", String::new())

@@ -1,0 +1,219 @@
+//! The cascade of somebody's leaving.
+
+use serde_json::{Map, Value, json};
+
+use crate::audit::{self, Action, Event};
+use crate::notices::{self, NoticeKind};
+use crate::store::credentials::{self, Counts};
+use crate::store::id::ReceiptId;
+use crate::store::receipts::{self, ReceiptRow};
+use crate::store::resources::Resource;
+use crate::store::{DatabaseConnection, StoreError, passwords, roles};
+
+use super::Cause;
+
+/// Why somebody loses what they had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// `active` became false.
+    Deactivated,
+    /// The person was deleted.
+    Deleted,
+    /// The person has no admin role any more.
+    RoleLost,
+    /// The person's directory was removed.
+    DirectoryRemoved,
+}
+
+impl Reason {
+    /// The stable name in receipts and flags.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Deactivated => "deactivated",
+            Self::Deleted => "deleted",
+            Self::RoleLost => "role_lost",
+            Self::DirectoryRemoved => "directory_removed",
+        }
+    }
+}
+
+/// What a cascade ended.
+struct Ended {
+    revoked: Counts,
+    orphaned: Counts,
+    roles: Vec<String>,
+    password: bool,
+}
+
+impl Ended {
+    fn is_nothing(&self) -> bool {
+        self.revoked.is_empty()
+            && self.orphaned.is_empty()
+            && self.roles.is_empty()
+            && !self.password
+    }
+}
+
+/// Ends everything of a person who leaves. The person's row is held by the caller.
+///
+/// Where they have left before and nothing new is found, nothing is recorded again.
+///
+/// # Errors
+/// When the database fails.
+pub(super) fn deprovision(
+    connection: &mut DatabaseConnection,
+    person: &Resource,
+    reason: Reason,
+    is_repeated: bool,
+    cause: &Cause,
+) -> Result<(), StoreError> {
+    let had_roles = roles::roles_of(connection, &person.id)?;
+    let ended = Ended {
+        revoked: credentials::revoke_all_of(connection, &person.id, reason.name(), cause.now)?,
+        orphaned: credentials::flag_orphans_of(connection, &person.id, reason.name(), cause.now)?,
+        // A role comes back only from where it came: by hand, or with a mapped group.
+        roles: roles::delete_of_person(connection, &person.id)?,
+        password: passwords::delete(connection, &person.id)?,
+    };
+    if is_repeated && ended.is_nothing() {
+        return Ok(());
+    }
+    record(connection, person, reason, &ended, cause)?;
+    if !had_roles.is_empty() && !is_repeated {
+        tell(
+            connection,
+            NoticeKind::AdminDeprovisioned,
+            person,
+            reason,
+            json!({"roles": had_roles}),
+            cause,
+        )?;
+    }
+    Ok(())
+}
+
+/// Runs the cascade again for a person who is not active, because their deactivation was asked for again: an
+/// answer that was lost may be the reason, and whatever slipped through ends now.
+///
+/// # Errors
+/// When the database fails.
+pub fn repeat_deactivation(
+    connection: &mut DatabaseConnection,
+    person: &Resource,
+    cause: &Cause,
+) -> Result<(), StoreError> {
+    deprovision(connection, person, Reason::Deactivated, true, cause)
+}
+
+/// Ends the admin rights of a person who has lost their role: their sessions end, what they made is flagged.
+///
+/// # Errors
+/// When the database fails.
+pub(super) fn lose_role(
+    connection: &mut DatabaseConnection,
+    person: &Resource,
+    lost: &[String],
+    cause: &Cause,
+) -> Result<(), StoreError> {
+    let reason = Reason::RoleLost;
+    let ended = Ended {
+        revoked: credentials::revoke_kinds_of(
+            connection,
+            &person.id,
+            &[crate::secret::SecretKind::Session],
+            reason.name(),
+            cause.now,
+        )?,
+        orphaned: credentials::flag_orphans_of(connection, &person.id, reason.name(), cause.now)?,
+        roles: lost.to_vec(),
+        password: false,
+    };
+    record(connection, person, reason, &ended, cause)
+}
+
+fn record(
+    connection: &mut DatabaseConnection,
+    person: &Resource,
+    reason: Reason,
+    ended: &Ended,
+    cause: &Cause,
+) -> Result<(), StoreError> {
+    let action = match reason {
+        Reason::RoleLost => Action::RoleLost,
+        _ => Action::UserDeprovisioned,
+    };
+    let event = Event::new(action)
+        .within(&person.directory_id)
+        .to(&person.resource_type, person.id.as_str(), person.label())
+        .with("reason", reason.name())
+        .with("user_name", person.user_name.clone())
+        .with("revoked", json!(ended.revoked))
+        .with("orphaned", json!(ended.orphaned))
+        .with("roles", ended.roles.clone());
+    audit::record(connection, &cause.actor, cause.now, event)?;
+    receipts::insert(
+        connection,
+        &ReceiptRow {
+            id: ReceiptId::generate().to_string(),
+            directory_id: Some(person.directory_id.to_string()),
+            person_id: person.id.to_string(),
+            user_name: person.user_name.clone(),
+            display_name: person.display_name.clone(),
+            reason: reason.name().to_owned(),
+            requested_at: cause.requested_at.as_millis(),
+            effective_at: cause.now.as_millis(),
+            actor_kind: cause.actor.kind.clone(),
+            actor_credential_id: cause.actor.credential_id.as_ref().map(ToString::to_string),
+            actor_name: cause.actor.name.clone(),
+            revoked: json!(ended.revoked).to_string(),
+            orphaned: json!(ended.orphaned).to_string(),
+        },
+    )?;
+    if !ended.orphaned.is_empty() {
+        let detail = json!({"orphaned": ended.orphaned});
+        tell(
+            connection,
+            NoticeKind::KeysOrphaned,
+            person,
+            reason,
+            detail,
+            cause,
+        )?;
+    }
+    Ok(())
+}
+
+fn tell(
+    connection: &mut DatabaseConnection,
+    kind: NoticeKind,
+    person: &Resource,
+    reason: Reason,
+    detail: Value,
+    cause: &Cause,
+) -> Result<(), StoreError> {
+    let name = person.user_name.as_deref().unwrap_or("a person");
+    let subject = match kind {
+        NoticeKind::KeysOrphaned => {
+            format!("Keys that {name} made are orphaned: adopt, rotate or revoke them")
+        }
+        _ => format!("{name}, who had an admin role, was deprovisioned"),
+    };
+    let mut members = Map::from_iter([
+        ("user_id".to_owned(), Value::from(person.id.as_str())),
+        ("user_name".to_owned(), json!(person.user_name)),
+        ("display_name".to_owned(), json!(person.display_name)),
+        ("reason".to_owned(), Value::from(reason.name())),
+    ]);
+    if let Value::Object(detail) = detail {
+        members.extend(detail);
+    }
+    notices::queue(
+        connection,
+        cause.now,
+        kind,
+        Some(&person.directory_id),
+        subject,
+        members,
+    )
+}

@@ -1,0 +1,158 @@
+//! Losing an admin role, by whatever way: an assignment or mapping removed, leaving a mapped group, or that
+//! group deleted.
+
+use crate::audit::{self, Action, Event};
+use crate::policies::{PolicyError, Role};
+use crate::store::id::{DirectoryId, ResourceId, RoleMappingId};
+use crate::store::roles;
+use crate::store::{DatabaseConnection, StoreError, memberships, resources};
+
+use super::deprovision::lose_role;
+use super::{Cause, LifecycleError, USER};
+
+/// The roles of people before a change that may take some away.
+#[derive(Debug, Default)]
+pub(super) struct RolesBefore(Vec<(ResourceId, Vec<String>)>);
+
+impl RolesBefore {
+    /// Of those within some members of a group; nobody where no mapped group is concerned.
+    pub(super) fn of_members(
+        connection: &mut DatabaseConnection,
+        directory: &DirectoryId,
+        group: &ResourceId,
+        leaving: &[ResourceId],
+    ) -> Result<Self, StoreError> {
+        if leaving.is_empty() || !gives_a_role(connection, directory, group)? {
+            return Ok(Self::default());
+        }
+        let mut before = Self::default();
+        for member in leaving {
+            for person in memberships::members_within(connection, member, USER)? {
+                before.add(connection, person)?;
+            }
+        }
+        Ok(before)
+    }
+
+    /// Of everybody within a group; nobody where no mapped group is concerned.
+    pub(super) fn of_group(
+        connection: &mut DatabaseConnection,
+        directory: &DirectoryId,
+        group: &ResourceId,
+    ) -> Result<Self, StoreError> {
+        Self::of_members(connection, directory, group, std::slice::from_ref(group))
+    }
+
+    fn add(
+        &mut self,
+        connection: &mut DatabaseConnection,
+        person: ResourceId,
+    ) -> Result<(), StoreError> {
+        if self.0.iter().any(|(known, _)| *known == person) {
+            return Ok(());
+        }
+        let roles = roles::roles_of(connection, &person)?;
+        if !roles.is_empty() {
+            self.0.push((person, roles));
+        }
+        Ok(())
+    }
+
+    /// Does what follows for those who have lost admin rights, or their last role, since.
+    pub(super) fn settle(
+        self,
+        connection: &mut DatabaseConnection,
+        cause: &Cause,
+    ) -> Result<(), StoreError> {
+        for (person, before) in self.0 {
+            let after = roles::roles_of(connection, &person)?;
+            let has_lost = (administers(&before) && !administers(&after)) || after.is_empty();
+            if !has_lost {
+                continue;
+            }
+            let Some(person) = resources::find_any(connection, &person)? else {
+                continue;
+            };
+            // Their row is held, so that no key of theirs is made between this and the commit.
+            resources::lock_all(
+                connection,
+                &person.directory_id,
+                std::slice::from_ref(&person.id),
+            )?;
+            let lost: Vec<String> = before
+                .into_iter()
+                .filter(|role| !after.contains(role))
+                .collect();
+            lose_role(connection, &person, &lost, cause)?;
+        }
+        Ok(())
+    }
+}
+
+fn administers(roles: &[String]) -> bool {
+    roles
+        .iter()
+        .any(|role| role == Role::Owner.name() || role == Role::Admin.name())
+}
+
+fn gives_a_role(
+    connection: &mut DatabaseConnection,
+    directory: &DirectoryId,
+    group: &ResourceId,
+) -> Result<bool, StoreError> {
+    let mapped = roles::list_mappings(connection, Some(directory))?;
+    if mapped.is_empty() {
+        return Ok(false);
+    }
+    let above = memberships::group_and_ancestors(connection, group)?;
+    Ok(mapped
+        .iter()
+        .any(|mapping| above.contains(&mapping.group_id)))
+}
+
+/// Takes a granted role away from a person.
+///
+/// # Errors
+/// [`PolicyError::NotFound`] where they have it not by assignment; when the database fails.
+pub fn unassign_role(
+    connection: &mut DatabaseConnection,
+    person: &ResourceId,
+    role: Role,
+    cause: &Cause,
+) -> Result<(), LifecycleError> {
+    let found = resources::find_any(connection, person)?.ok_or(PolicyError::NotFound("user"))?;
+    let mut before = RolesBefore::default();
+    before.add(connection, person.clone())?;
+    if !roles::unassign(connection, person, role.name())? {
+        return Err(PolicyError::NotFound("role assignment").into());
+    }
+    let event = Event::new(Action::RoleUnassigned)
+        .within(&found.directory_id)
+        .to(USER, person.as_str(), found.label())
+        .with("role", role.name());
+    audit::record(connection, &cause.actor, cause.now, event)?;
+    before.settle(connection, cause)?;
+    Ok(())
+}
+
+/// Removes the mapping of a group to a role.
+///
+/// # Errors
+/// [`PolicyError::NotFound`] where there is none; when the database fails.
+pub fn unmap_group(
+    connection: &mut DatabaseConnection,
+    id: &RoleMappingId,
+    cause: &Cause,
+) -> Result<(), LifecycleError> {
+    let mapping =
+        roles::find_mapping(connection, id)?.ok_or(PolicyError::NotFound("role mapping"))?;
+    let before = RolesBefore::of_group(connection, &mapping.directory_id, &mapping.group_id)?;
+    roles::delete_mapping(connection, id)?;
+    let event = Event::new(Action::RoleMappingDeleted)
+        .within(&mapping.directory_id)
+        .to("Group", mapping.group_id.as_str(), None)
+        .with("role", mapping.role.as_str());
+    audit::record(connection, &cause.actor, cause.now, event)?;
+    before.settle(connection, cause)?;
+    Ok(())
+}
