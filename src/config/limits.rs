@@ -73,16 +73,8 @@ limits! {
     cursor_timeout: 3_600 in 10..=604_800, "cursor-timeout", "PORTCULLIS_CURSOR_TIMEOUT";
     /// Connections to PostgreSQL at most.
     postgres_connections: 32 in 1..=1_000, "postgres-connections", "PORTCULLIS_POSTGRES_CONNECTIONS";
-    /// Minutes after which a session that is not used ends.
-    session_idle_minutes: 60 in 1..=10_080, "session-idle-minutes", "PORTCULLIS_SESSION_IDLE_MINUTES";
-    /// Hours after which a session ends in any case.
-    session_hours: 12 in 1..=720, "session-hours", "PORTCULLIS_SESSION_HOURS";
-    /// Hours that a one-time link to set a password works.
-    password_link_hours: 72 in 1..=720, "password-link-hours", "PORTCULLIS_PASSWORD_LINK_HOURS";
     /// Failed sign-ins with one user name from one address within fifteen minutes, after which more are refused.
     sign_in_attempts: 10 in 1..=1_000, "sign-in-attempts", "PORTCULLIS_SIGN_IN_ATTEMPTS";
-    /// Days for which the log of SCIM requests is kept.
-    request_log_days: 30 in 1..=365, "request-log-days", "PORTCULLIS_REQUEST_LOG_DAYS";
     /// Seconds that requests in flight have to finish when the server is told to stop.
     shutdown_seconds: 30 in 1..=600, "shutdown-seconds", "PORTCULLIS_SHUTDOWN_SECONDS";
 }

@@ -3,6 +3,8 @@
 //!
 //! [`State`] is what every handler needs, [`serve`] runs the server until it is told to stop.
 
+mod background;
+pub mod caller;
 mod endpoint;
 pub mod metrics;
 mod operations;
@@ -35,6 +37,8 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) -> std::io::Result<()> {
     let settings = state.settings.clone();
+    let background = actix_web::rt::spawn(background::run(state.clone()));
+    let last_use = state.clone();
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let server = HttpServer::new(move || {
         App::new()
@@ -51,7 +55,10 @@ pub async fn serve(
     let running = actix_web::rt::spawn(server);
     stop.await;
     handle.stop(true).await;
-    running.await.map_err(std::io::Error::other)?
+    let outcome = running.await.map_err(std::io::Error::other)?;
+    background.abort();
+    background::flush(&last_use).await;
+    outcome
 }
 
 /// Mounts every interface.

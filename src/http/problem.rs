@@ -8,6 +8,8 @@ use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER
 use actix_web::{HttpResponse, ResponseError, web};
 use serde_json::json;
 
+use crate::credentials::CredentialError;
+use crate::policies::PolicyError;
 use crate::store::StoreError;
 
 /// The media type of RFC 9457 section 3.
@@ -201,6 +203,27 @@ impl From<StoreError> for Problem {
             ),
             error => Self::internal(&error),
         }
+    }
+}
+
+impl From<CredentialError> for Problem {
+    fn from(error: CredentialError) -> Self {
+        match error {
+            CredentialError::Invalid(detail) => Self::new(ProblemKind::InvalidValue, detail),
+            CredentialError::NotFound(what) => {
+                Self::new(ProblemKind::NotFound, format!("there is no such {what}"))
+            }
+            CredentialError::Conflict(detail) => Self::new(ProblemKind::Conflict, detail),
+            CredentialError::Forbidden(detail) => Self::new(ProblemKind::Forbidden, detail),
+            CredentialError::Store(error) => error.into(),
+            error => Self::internal(&error),
+        }
+    }
+}
+
+impl From<PolicyError> for Problem {
+    fn from(error: PolicyError) -> Self {
+        CredentialError::from(error).into()
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::config::{MasterKey, Settings};
+use crate::credentials::LastUse;
 use crate::scim::schema::Registry;
 use crate::store::Database;
 
@@ -26,6 +27,8 @@ pub struct State {
     pub scim_base_url: Arc<str>,
     /// The key that cursors are signed with.
     pub cursor_key: Arc<[u8]>,
+    /// The uses of credentials that have not been written yet.
+    pub last_use: Arc<LastUse>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
 }
@@ -49,6 +52,7 @@ impl State {
             base_url: base_url.into(),
             scim_base_url: format!("{base_url}/scim/v2").into(),
             cursor_key: master_key.derive("cursor").as_slice().into(),
+            last_use: Arc::default(),
             metrics: Arc::default(),
         }
     }

@@ -1,0 +1,60 @@
+//! What is done beside requests: writing down when credentials were last used, and keeping the log of SCIM
+//! requests short.
+
+use std::time::Duration;
+
+use crate::store::{StoreError, credentials, directories, scim_requests};
+
+use super::State;
+use super::problem::Chain;
+
+/// How often uses of credentials are written.
+const FLUSH: Duration = Duration::from_secs(5);
+/// After how many of those the log of SCIM requests is pruned.
+const PRUNE_EVERY: u32 = 60;
+/// How many uses one transaction writes.
+const BATCH: usize = 500;
+
+/// Runs until it is aborted.
+pub(super) async fn run(state: State) {
+    let mut ticks = tokio::time::interval(FLUSH);
+    let mut count: u32 = 0;
+    loop {
+        ticks.tick().await;
+        flush(&state).await;
+        if count.is_multiple_of(PRUNE_EVERY) {
+            prune(&state).await;
+        }
+        count = count.wrapping_add(1);
+    }
+}
+
+/// Writes down the uses that were noted.
+pub(super) async fn flush(state: &State) {
+    let uses = state.last_use.drain();
+    for batch in uses.chunks(BATCH) {
+        let batch = batch.to_vec();
+        let written = state
+            .database
+            .write(move |connection| credentials::record_uses(connection, &batch))
+            .await;
+        if let Err(error) = written {
+            tracing::warn!(cause = %Chain(&error), "the last uses of credentials could not be written");
+        }
+    }
+}
+
+async fn prune(state: &State) {
+    let pruned = state
+        .database
+        .write(|connection| {
+            for directory in directories::list(connection)? {
+                scim_requests::prune(connection, &directory.id)?;
+            }
+            Ok::<(), StoreError>(())
+        })
+        .await;
+    if let Err(error) = pruned {
+        tracing::warn!(cause = %Chain(&error), "the log of SCIM requests could not be pruned");
+    }
+}

@@ -1,0 +1,194 @@
+//! Who calls: the credential of a request, verified anew each time.
+//!
+//! [`authenticate`] leaves the body of the refusal to the protocol: SCIM, problem+json and OAuth each have
+//! their own; the challenge is the same everywhere.
+
+use std::net::IpAddr;
+
+use actix_web::HttpRequest;
+use actix_web::http::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
+
+use crate::audit::Actor;
+use crate::clock::Timestamp;
+use crate::credentials::sessions::{needs_touch, touch};
+use crate::credentials::verify::record_first_use;
+use crate::credentials::{CredentialError, Refusal, Verified, verify};
+use crate::secret::{PlainSecret, SecretKind};
+use crate::store::StoreError;
+
+use super::State;
+use super::problem::{Problem, ProblemKind};
+
+/// The realm of every challenge (RFC 6750 section 3).
+const REALM: &str = "portcullis";
+
+/// A request whose credential stands.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The credential and the person it authenticates.
+    pub verified: Verified,
+    /// Who acts, for the audit.
+    pub actor: Actor,
+    /// When the request arrived.
+    pub requested_at: Timestamp,
+}
+
+/// Why a request does not authenticate.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthenticationFailure {
+    /// It carries no credential.
+    #[error("the request needs a bearer credential")]
+    Missing,
+    /// What it carries is not good, whatever the cause.
+    #[error("the credential is not valid")]
+    Invalid,
+    /// Its credential has expired.
+    #[error("the credential has expired")]
+    Expired,
+    /// Its credential was revoked.
+    #[error("the credential has been revoked")]
+    Revoked,
+    /// The database failed.
+    #[error(transparent)]
+    Store(StoreError),
+}
+
+impl AuthenticationFailure {
+    /// The `WWW-Authenticate` header of the 401 answer (RFC 6750 section 3): an expired or revoked credential
+    /// is told so, an unknown one nothing.
+    #[must_use]
+    pub fn challenge(&self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::Missing | Self::Store(_) => "Bearer realm=\"portcullis\"",
+            Self::Invalid => "Bearer realm=\"portcullis\", error=\"invalid_token\"",
+            Self::Expired => {
+                "Bearer realm=\"portcullis\", error=\"invalid_token\", error_description=\"the credential has expired\""
+            }
+            Self::Revoked => {
+                "Bearer realm=\"portcullis\", error=\"invalid_token\", error_description=\"the credential has been revoked\""
+            }
+        })
+    }
+}
+
+impl From<AuthenticationFailure> for Problem {
+    fn from(failure: AuthenticationFailure) -> Self {
+        let challenge = failure.challenge();
+        match failure {
+            AuthenticationFailure::Store(error) => error.into(),
+            failure => Self::new(ProblemKind::Unauthorized, failure.to_string())
+                .with_header(WWW_AUTHENTICATE, challenge),
+        }
+    }
+}
+
+impl From<Refusal> for AuthenticationFailure {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            // Whoever found a key learns nothing from where it would work.
+            Refusal::Unknown | Refusal::Network => Self::Invalid,
+            Refusal::Expired => Self::Expired,
+            Refusal::Revoked | Refusal::OwnerInactive => Self::Revoked,
+            Refusal::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+/// The value of `WWW-Authenticate` for a caller whose rights do not reach (RFC 6750 section 3.1).
+#[must_use]
+pub fn insufficient_scope(scope: &str) -> Option<HeaderValue> {
+    let text = format!("Bearer realm=\"{REALM}\", error=\"insufficient_scope\", scope=\"{scope}\"");
+    HeaderValue::from_str(&text).ok()
+}
+
+/// The address that the request came from.
+#[must_use]
+pub fn source_ip(request: &HttpRequest, state: &State) -> Option<IpAddr> {
+    let peer = request.peer_addr()?.ip();
+    // Several headers of one name are one list (RFC 9110 section 5.3).
+    let forwarded: Vec<&str> = request
+        .headers()
+        .get_all("x-forwarded-for")
+        .filter_map(|value| value.to_str().ok())
+        .collect();
+    let forwarded = (!forwarded.is_empty()).then(|| forwarded.join(","));
+    Some(state.settings.source_ip(peer, forwarded.as_deref()))
+}
+
+/// The caller of a request, by its bearer credential.
+///
+/// # Errors
+/// The [`AuthenticationFailure`].
+pub async fn authenticate(
+    request: &HttpRequest,
+    state: &State,
+) -> Result<Caller, AuthenticationFailure> {
+    let text = bearer(request).ok_or(AuthenticationFailure::Missing)?;
+    authenticate_secret(text, request, state).await
+}
+
+/// The caller whose secret this is, however the request carried it.
+///
+/// # Errors
+/// The [`AuthenticationFailure`].
+pub async fn authenticate_secret(
+    text: &str,
+    request: &HttpRequest,
+    state: &State,
+) -> Result<Caller, AuthenticationFailure> {
+    let requested_at = state.clock.now();
+    let source_ip = source_ip(request, state);
+    let outcome = match PlainSecret::recognise(text) {
+        // A link to set a password opens nothing else.
+        Some(secret) if secret.kind() != SecretKind::PasswordLink => state
+            .database
+            .read_now(|connection| verify(connection, &secret, source_ip, requested_at)),
+        _ => Err(Refusal::Unknown),
+    };
+    let verified = outcome.inspect_err(|refusal| state.metrics.count_refusal(refusal.name()))?;
+    let caller = Caller {
+        actor: verified.actor(source_ip),
+        verified,
+        requested_at,
+    };
+    write_use(&caller, state).await?;
+    Ok(caller)
+}
+
+/// Most uses are noted in memory. What others depend on is written at once: the first use of a rotated
+/// key's successor, and that a session is not idle.
+async fn write_use(caller: &Caller, state: &State) -> Result<(), AuthenticationFailure> {
+    let credential = &caller.verified.credential;
+    let now = caller.requested_at;
+    let written = if caller.verified.is_first_use() {
+        let (credential, actor) = (credential.clone(), caller.actor.clone());
+        state
+            .database
+            .write(move |connection| record_first_use(connection, &credential, &actor, now))
+            .await
+    } else if needs_touch(credential, now) {
+        let id = credential.id.clone();
+        state
+            .database
+            .write(move |connection| touch(connection, &id, now))
+            .await
+    } else {
+        Ok(())
+    };
+    state
+        .last_use
+        .note(&credential.id, now, caller.actor.source_ip);
+    written.map_err(|error| match error {
+        CredentialError::Store(error) => AuthenticationFailure::Store(error),
+        _ => AuthenticationFailure::Store(StoreError::Commit),
+    })
+}
+
+/// The scheme's name has no case (RFC 9110 section 11.1).
+fn bearer(request: &HttpRequest) -> Option<&str> {
+    let value = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, text) = value.split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| text.trim_matches(' '))
+}
