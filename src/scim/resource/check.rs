@@ -7,6 +7,7 @@ use crate::scim::leniency::{Leniencies, Leniency};
 use crate::scim::schema::{Attribute, AttributeKind, ResourceType, Schema};
 
 use super::SCHEMAS;
+use super::value::drop_repeated;
 
 /// Checks required attributes and primary values, lists the schemas that the document really holds, and
 /// brings it into canonical order.
@@ -149,7 +150,7 @@ fn check_sub_attributes(
 /// RFC 7643 section 2.4: `primary` is true of one element at most.
 fn one_primary(
     place: &str,
-    elements: &mut [Value],
+    elements: &mut Vec<Value>,
     leniencies: &mut Leniencies,
 ) -> Result<(), ScimError> {
     let is_primary = |element: &Value| element.get("primary") == Some(&Value::Bool(true));
@@ -175,5 +176,7 @@ fn one_primary(
             members.insert("primary".to_owned(), Value::Bool(false));
         }
     }
+    // Without the claim, an element may be equal to another.
+    drop_repeated(elements);
     Ok(())
 }

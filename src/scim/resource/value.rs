@@ -51,7 +51,7 @@ pub fn canonical_value(
 
 /// RFC 7643 section 2.4: the same value is not listed twice. Long lists are compared by their text, since
 /// a group may name a million members.
-fn drop_repeated(elements: &mut Vec<Value>) {
+pub(crate) fn drop_repeated(elements: &mut Vec<Value>) {
     const FEW: usize = 16;
     if elements.len() <= FEW {
         let mut kept: Vec<Value> = Vec::with_capacity(elements.len());
