@@ -12,6 +12,7 @@ pub mod error;
 pub mod filter;
 pub mod leniency;
 pub mod list;
+pub mod patch;
 pub mod path;
 pub mod projection;
 pub mod resource;
