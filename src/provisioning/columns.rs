@@ -3,31 +3,19 @@
 
 use serde_json::{Map, Value};
 
+use crate::lifecycle::{GROUP, USER};
 use crate::scim::ScimError;
 use crate::scim::path::AttributePath;
-use crate::scim::schema::{Resolved, ResourceType};
+use crate::scim::schema::{AttributeKind, Resolved, ResourceType};
 use crate::store::id::{DirectoryId, ResourceId};
-use crate::store::resources::Resource;
+use crate::store::layout::{Column, Layout};
+use crate::store::resources::{Resource, SideValues};
 
 use super::context::Context;
 use super::error::ProvisioningError;
 
-/// The resource type whose resources are people.
-pub const USER: &str = "User";
-/// The resource type whose resources have members.
-pub const GROUP: &str = "Group";
-
 /// The longest value that an index takes, in bytes: PostgreSQL refuses index rows of 2,704 bytes.
 const MAX_INDEXED_BYTES: usize = 1024;
-
-/// The values of one resource that go to side tables, as attribute path and folded value.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SideValues {
-    /// Values that are looked up.
-    pub indexed: Vec<(String, String)>,
-    /// Values that no other resource of the type may have.
-    pub unique: Vec<(String, String)>,
-}
 
 /// The row of a document. Version and times are the caller's.
 ///
@@ -50,7 +38,7 @@ pub fn resource_of(
         id,
         directory_id: DirectoryId::new(context.directory.id.as_str()),
         resource_type: resource_type.name.clone(),
-        user_name: text("userName"),
+        user_name: text("userName").filter(|_| resource_type.name == USER),
         external_id: text("externalId"),
         display_name: text("displayName"),
         active: document.get("active").and_then(Value::as_bool) != Some(false),
@@ -145,4 +133,66 @@ fn check_length(attribute: &str, value: &str) -> Result<(), ScimError> {
     Err(ScimError::invalid_value(format!(
         "{attribute} is longer than {MAX_INDEXED_BYTES} bytes"
     )))
+}
+
+/// Where the attributes of a resource type are kept.
+#[must_use]
+pub fn layout(context: &Context, resource_type: &ResourceType) -> Layout {
+    let mut columns = vec![
+        ("id", Column::Id),
+        ("externalId", Column::ExternalId),
+        ("meta.resourceType", Column::ResourceType),
+        ("meta.created", Column::CreatedAt),
+        ("meta.lastModified", Column::ModifiedAt),
+        ("meta.location", Column::Location),
+        ("meta.version", Column::EntityTag),
+    ];
+    let display_name = resource_type.attribute("displayName");
+    if display_name
+        .is_some_and(|attribute| attribute.kind == AttributeKind::String && !attribute.multi_valued)
+    {
+        columns.push(("displayName", Column::DisplayName));
+    }
+    match resource_type.name.as_str() {
+        USER => columns.extend([("userName", Column::UserName), ("groups", Column::Groups)]),
+        GROUP => columns.push(("members", Column::Members)),
+        _ => {}
+    }
+    Layout {
+        resource_type: resource_type.name.clone(),
+        columns: columns
+            .into_iter()
+            .map(|(path, column)| (path.to_owned(), column))
+            .collect(),
+        indexed: context
+            .indexed_attributes
+            .iter()
+            .filter(|path| is_text(resource_type, path))
+            .cloned()
+            .collect(),
+        addresses: context
+            .registry
+            .resource_types()
+            .iter()
+            .map(|kind| (kind.name.clone(), context.location(kind, "")))
+            .collect(),
+    }
+}
+
+/// Only text is looked up in the side table as it is stored there.
+fn is_text(resource_type: &ResourceType, path: &str) -> bool {
+    let resolved = AttributePath::parse(path)
+        .ok()
+        .and_then(|path| resource_type.resolve(&path));
+    match resolved {
+        Some(Resolved::Attribute {
+            attribute,
+            sub_attribute,
+            ..
+        }) => matches!(
+            sub_attribute.unwrap_or(attribute).kind,
+            AttributeKind::String | AttributeKind::Reference
+        ),
+        _ => false,
+    }
 }

@@ -25,7 +25,7 @@ pub struct Limits {
     /// A PATCH of a group with more members than this is answered without a body.
     pub max_members_in_answer: i64,
     /// How long one query may take, in milliseconds.
-    pub statement_time_limit_millis: i64,
+    pub statement_time_limit_millis: u64,
     /// How long a cursor may be used, in seconds.
     pub cursor_timeout_seconds: i64,
 }
@@ -69,6 +69,47 @@ impl Context {
     pub fn location(&self, resource_type: &ResourceType, id: &str) -> String {
         format!("{}{}/{id}", self.base_url, resource_type.endpoint)
     }
+}
+
+/// What `If-Match` asks of a resource (RFC 7644 section 3.14).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expected {
+    /// `*`: that there is one.
+    Any,
+    /// That its entity tag is one of these, compared weakly.
+    OneOf(Vec<String>),
+}
+
+impl Expected {
+    /// Reads the value of an `If-Match` or `If-None-Match` header, or the `version` of a bulk operation.
+    #[must_use]
+    pub fn parse(header: &str) -> Self {
+        let tags: Vec<String> = header
+            .split(',')
+            .map(|tag| opaque(tag).to_owned())
+            .filter(|tag| !tag.is_empty())
+            .collect();
+        if tags.iter().any(|tag| tag == "*") {
+            Self::Any
+        } else {
+            Self::OneOf(tags)
+        }
+    }
+
+    /// Whether a resource is as expected.
+    #[must_use]
+    pub fn holds(&self, resource: &Resource) -> bool {
+        match self {
+            Self::Any => true,
+            Self::OneOf(tags) => tags.contains(&resource.version.to_string()),
+        }
+    }
+}
+
+/// An entity tag without its mark of weakness and quotes.
+fn opaque(tag: &str) -> &str {
+    let tag = tag.trim();
+    tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"')
 }
 
 /// The weak entity tag of a resource's version (RFC 7644 section 3.14).

@@ -1,5 +1,6 @@
 //! Why an operation on a resource was refused or failed.
 
+use crate::credentials::CredentialError;
 use crate::lifecycle::LifecycleError;
 use crate::scim::{ErrorKind, ScimError};
 use crate::store::{StoreError, TransactionError};
@@ -16,9 +17,34 @@ pub enum ProvisioningError {
     /// What follows from the change could not be done.
     #[error(transparent)]
     Lifecycle(#[from] LifecycleError),
+    /// The password could not be set.
+    #[error(transparent)]
+    Credential(#[from] CredentialError),
 }
 
 impl ProvisioningError {
+    /// The answer to give, where the request is to blame; the cause otherwise.
+    ///
+    /// # Errors
+    /// The error itself, where it is ours.
+    pub fn into_refusal(self) -> Result<ScimError, Self> {
+        match self {
+            Self::Refused(error) => Ok(error),
+            Self::Lifecycle(LifecycleError::Conflict { attribute }) => Ok(ScimError::new(
+                ErrorKind::Uniqueness,
+                format!("another resource has the same {attribute}"),
+            )),
+            Self::Lifecycle(LifecycleError::Policy(error)) if error.store_error().is_none() => {
+                Ok(ScimError::new(ErrorKind::Conflict, error.to_string()))
+            }
+            Self::Store(StoreError::TimeLimit) => Ok(ScimError::new(
+                ErrorKind::TooMany,
+                "the query takes longer than it may: filter by an indexed attribute, or by less",
+            )),
+            other => Err(other),
+        }
+    }
+
     /// 404 for a resource that this directory does not hold.
     #[must_use]
     pub fn not_found(resource_type: &str, id: &str) -> Self {
@@ -35,6 +61,7 @@ impl TransactionError for ProvisioningError {
         match self {
             Self::Store(error) => Some(error),
             Self::Lifecycle(error) => error.store_error(),
+            Self::Credential(error) => error.store_error(),
             Self::Refused(_) => None,
         }
     }

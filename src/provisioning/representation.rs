@@ -1,16 +1,16 @@
 //! The answer's form of a resource: the stored text, spliced with what is computed.
 //!
-//! Members of a group are never gathered in memory: [`Rendering`] takes them a page at a time.
+//! Members of a group are never gathered in memory: they are written a page at a time.
 
 use serde_json::{Map, Value, json};
 
+use crate::lifecycle::{GROUP, USER};
 use crate::scim::projection::Projection;
 use crate::scim::schema::ResourceType;
-use crate::store::StoreError;
-use crate::store::memberships::{GroupMember, MemberOf};
+use crate::store::memberships::{self, GroupMember, MemberOf};
 use crate::store::resources::Resource;
+use crate::store::{DatabaseConnection, StoreError};
 
-use super::columns::{GROUP, USER};
 use super::context::{Context, entity_tag};
 
 /// Whether answers with this projection show the groups of a user.
@@ -25,91 +25,131 @@ pub fn shows_members(resource_type: &ResourceType, projection: &Projection) -> b
     resource_type.name == GROUP && projection.wants(resource_type, "members")
 }
 
-/// The JSON text of one resource in the making.
-#[derive(Debug)]
-pub struct Rendering<'a> {
-    context: &'a Context,
-    resource_type: &'a ResourceType,
-    projection: &'a Projection,
+/// Text in the making that is sent while it is made, so that a group of any size needs no memory.
+pub struct Output<'a> {
     text: String,
-    members: usize,
+    /// Takes a piece; false where nobody takes it any more.
+    send: &'a mut dyn FnMut(String) -> bool,
 }
 
-impl<'a> Rendering<'a> {
-    /// Everything but the members; `groups` are those of a user, where they are shown.
-    ///
-    /// # Errors
-    /// [`StoreError::Corrupt`] where the stored document is not a JSON object.
-    pub fn start(
-        context: &'a Context,
-        resource_type: &'a ResourceType,
-        projection: &'a Projection,
-        resource: &Resource,
-        groups: &[MemberOf],
-    ) -> Result<Self, StoreError> {
-        let meta = meta(context, resource_type, resource);
-        let groups = groups_value(context, groups);
-        let text = if projection.is_default() && resource_type.spliceable {
-            splice(resource, &meta, groups.as_ref())?
-        } else {
-            project(resource_type, projection, resource, meta, groups)?
-        };
-        Ok(Self {
+/// How much is gathered before it is sent, in bytes.
+const PIECE: usize = 64 * 1024;
+
+impl<'a> Output<'a> {
+    /// Sends pieces there.
+    #[must_use]
+    pub fn new(send: &'a mut dyn FnMut(String) -> bool) -> Self {
+        Self {
+            text: String::new(),
+            send,
+        }
+    }
+
+    /// Adds text.
+    pub fn push(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+
+    /// Sends what has been gathered where that is enough; false where it is of no use to go on.
+    pub fn pass_on(&mut self) -> bool {
+        if self.text.len() < PIECE {
+            return true;
+        }
+        (self.send)(std::mem::take(&mut self.text))
+    }
+
+    /// The rest, which has not been sent.
+    #[must_use]
+    pub fn finish(self) -> String {
+        self.text
+    }
+}
+
+/// Members read at a time.
+const PAGE: i64 = 1_000;
+
+/// Writes the representation of a resource; `groups` are those of a user, where they are shown.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] where the stored document is not a JSON object; when the database fails.
+pub fn write(
+    connection: &mut DatabaseConnection,
+    context: &Context,
+    resource_type: &ResourceType,
+    projection: &Projection,
+    resource: &Resource,
+    groups: &[MemberOf],
+    output: &mut Output<'_>,
+) -> Result<(), StoreError> {
+    let meta = meta(context, resource_type, resource);
+    let groups = groups_value(context, groups);
+    let front = if projection.is_default() && resource_type.spliceable {
+        splice(resource, &meta, groups.as_ref())?
+    } else {
+        project(resource_type, projection, resource, meta, groups)?
+    };
+    output.push(&front);
+    if shows_members(resource_type, projection) {
+        write_members(
+            connection,
             context,
             resource_type,
             projection,
-            text,
-            members: 0,
-        })
+            resource,
+            output,
+        )?;
     }
+    output.push("}");
+    Ok(())
+}
 
-    /// Adds some members.
-    pub fn push_members(&mut self, members: &[GroupMember]) {
-        for member in members {
-            let Some(element) = self.project_member(member_value(self.context, member)) else {
+fn write_members(
+    connection: &mut DatabaseConnection,
+    context: &Context,
+    resource_type: &ResourceType,
+    projection: &Projection,
+    group: &Resource,
+    output: &mut Output<'_>,
+) -> Result<(), StoreError> {
+    let mut is_first = true;
+    let mut after = None;
+    loop {
+        let page = memberships::page(connection, &group.id, after.as_ref(), PAGE)?;
+        let is_last = page.len() < usize::try_from(PAGE).unwrap_or(usize::MAX);
+        after = page.last().map(|member| member.id.clone());
+        for member in page {
+            let member = member_value(context, &member);
+            let Some(member) = project_member(resource_type, projection, member) else {
                 continue;
             };
-            self.text.push_str(if self.members == 0 {
-                ",\"members\":["
-            } else {
-                ","
-            });
-            self.text.push_str(&element.to_string());
-            self.members += 1;
+            output.push(if is_first { ",\"members\":[" } else { "," });
+            output.push(&member.to_string());
+            is_first = false;
+        }
+        if is_last || !output.pass_on() {
+            break;
         }
     }
-
-    /// Takes what has been rendered so far, so that it can be sent while the rest is made.
-    #[must_use]
-    pub fn take(&mut self) -> String {
-        std::mem::take(&mut self.text)
+    if !is_first {
+        output.push("]");
     }
+    Ok(())
+}
 
-    /// How much is waiting to be taken, in bytes.
-    #[must_use]
-    pub fn pending(&self) -> usize {
-        self.text.len()
+fn project_member(
+    resource_type: &ResourceType,
+    projection: &Projection,
+    member: Value,
+) -> Option<Value> {
+    if projection.is_default() {
+        return Some(member);
     }
-
-    /// Closes the object and gives what has not been taken yet.
-    #[must_use]
-    pub fn finish(mut self) -> String {
-        self.text
-            .push_str(if self.members == 0 { "}" } else { "]}" });
-        self.text
-    }
-
-    fn project_member(&self, member: Value) -> Option<Value> {
-        if self.projection.is_default() {
-            return Some(member);
-        }
-        let mut holder = Map::new();
-        holder.insert("members".to_owned(), Value::Array(vec![member]));
-        self.projection.apply(self.resource_type, &mut holder);
-        match holder.remove("members") {
-            Some(Value::Array(mut kept)) => kept.pop(),
-            _ => None,
-        }
+    let mut holder = Map::new();
+    holder.insert("members".to_owned(), Value::Array(vec![member]));
+    projection.apply(resource_type, &mut holder);
+    match holder.remove("members") {
+        Some(Value::Array(mut kept)) => kept.pop(),
+        _ => None,
     }
 }
 
@@ -199,7 +239,7 @@ fn groups_value(context: &Context, groups: &[MemberOf]) -> Option<Value> {
 }
 
 /// One element of `members` (RFC 7643 section 4.2).
-fn member_value(context: &Context, member: &GroupMember) -> Value {
+pub(super) fn member_value(context: &Context, member: &GroupMember) -> Value {
     let endpoint = context
         .registry
         .resource_type(&member.member_type)

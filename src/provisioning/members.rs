@@ -1,0 +1,121 @@
+//! Members of a group: from what a request names to changes of memberships.
+
+use serde_json::{Map, Value};
+
+use crate::lifecycle::{GROUP, MemberChange, USER};
+use crate::scim::ScimError;
+use crate::scim::condition::Condition;
+use crate::scim::patch::ElementChange;
+use crate::store::id::ResourceId;
+use crate::store::resources::Resource;
+use crate::store::{DatabaseConnection, memberships};
+
+use super::context::Context;
+use super::error::ProvisioningError;
+use super::representation::member_value;
+
+/// The attribute that is kept as memberships.
+pub const MEMBERS: &str = "members";
+/// Members read at a time.
+const PAGE: i64 = 1_000;
+
+/// Takes the members out of a document.
+pub fn take(document: &mut Map<String, Value>) -> Vec<Map<String, Value>> {
+    match document.shift_remove(MEMBERS) {
+        Some(Value::Array(elements)) => elements
+            .into_iter()
+            .filter_map(|element| match element {
+                Value::Object(element) => Some(element),
+                _ => None,
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The members that elements name, with their types as the directory knows them.
+///
+/// # Errors
+/// 400 `invalidValue` for what is neither a user nor a group of this directory.
+pub fn resolve(
+    connection: &mut DatabaseConnection,
+    context: &Context,
+    elements: &[Map<String, Value>],
+) -> Result<Vec<(ResourceId, String)>, ProvisioningError> {
+    let mut ids = Vec::with_capacity(elements.len());
+    for element in elements {
+        match element.get("value").and_then(Value::as_str) {
+            Some(id) => ids.push(id),
+            None => {
+                return Err(ScimError::invalid_value(
+                    "members.value is required: the id of a user or group",
+                )
+                .into());
+            }
+        }
+    }
+    let known = memberships::existing(connection, &context.directory.id, &ids)?;
+    ids.iter()
+        .map(|id| match known.get(*id) {
+            Some(kind) if kind == USER || kind == GROUP => Ok((ResourceId::new(*id), kind.clone())),
+            _ => Err(ScimError::invalid_value(format!(
+                "members.value {id:?} is neither a user nor a group of this directory"
+            ))
+            .into()),
+        })
+        .collect()
+}
+
+/// The changes of memberships that a PATCH asks for.
+///
+/// # Errors
+/// As [`resolve`].
+pub fn changes(
+    connection: &mut DatabaseConnection,
+    context: &Context,
+    group: &Resource,
+    asked: Vec<ElementChange>,
+) -> Result<Vec<MemberChange>, ProvisioningError> {
+    let mut changes = Vec::with_capacity(asked.len());
+    for change in asked {
+        changes.push(match change {
+            ElementChange::Add(elements) => {
+                MemberChange::Add(resolve(connection, context, &elements)?)
+            }
+            ElementChange::Replace(elements) => {
+                MemberChange::Replace(resolve(connection, context, &elements)?)
+            }
+            ElementChange::RemoveAll => MemberChange::Replace(Vec::new()),
+            ElementChange::RemoveValues(values) => {
+                MemberChange::Remove(values.into_iter().map(ResourceId::new).collect())
+            }
+            ElementChange::RemoveWhere(condition) => {
+                MemberChange::Remove(matching(connection, context, group, &condition)?)
+            }
+        });
+    }
+    Ok(changes)
+}
+
+/// The members of which a condition holds, as they are before the request.
+fn matching(
+    connection: &mut DatabaseConnection,
+    context: &Context,
+    group: &Resource,
+    condition: &Condition,
+) -> Result<Vec<ResourceId>, ProvisioningError> {
+    let mut found = Vec::new();
+    let mut after = None;
+    loop {
+        let page = memberships::page(connection, &group.id, after.as_ref(), PAGE)?;
+        let Some(last) = page.last() else {
+            return Ok(found);
+        };
+        after = Some(last.id.clone());
+        found.extend(
+            page.iter()
+                .filter(|member| condition.matches_element(&member_value(context, member)))
+                .map(|member| member.id.clone()),
+        );
+    }
+}

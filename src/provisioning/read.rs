@@ -1,0 +1,77 @@
+//! Reading one resource.
+
+use crate::scim::projection::Projection;
+use crate::scim::schema::ResourceType;
+use crate::store::resources::{self, Resource};
+use crate::store::{DatabaseConnection, StoreError, memberships};
+
+use super::context::Context;
+use super::error::ProvisioningError;
+use super::representation::{Output, shows_groups, write};
+
+/// Finds a resource of the directory.
+///
+/// # Errors
+/// 404; when the database fails.
+pub fn read(
+    connection: &mut DatabaseConnection,
+    context: &Context,
+    resource_type: &ResourceType,
+    id: &str,
+) -> Result<Resource, ProvisioningError> {
+    resources::find(connection, &context.directory.id, &resource_type.name, id)?
+        .ok_or_else(|| ProvisioningError::not_found(&resource_type.name, id))
+}
+
+impl Context {
+    /// Writes the representation of a stored resource.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn represent(
+        &self,
+        connection: &mut DatabaseConnection,
+        resource_type: &ResourceType,
+        projection: &Projection,
+        resource: &Resource,
+        output: &mut Output<'_>,
+    ) -> Result<(), StoreError> {
+        let groups = if shows_groups(resource_type, projection) {
+            memberships::groups_of(connection, &resource.id)?
+        } else {
+            Vec::new()
+        };
+        write(
+            connection,
+            self,
+            resource_type,
+            projection,
+            resource,
+            &groups,
+            output,
+        )
+    }
+
+    /// The same in one piece, for what is known to be small.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn representation(
+        &self,
+        connection: &mut DatabaseConnection,
+        resource_type: &ResourceType,
+        projection: &Projection,
+        resource: &Resource,
+    ) -> Result<String, StoreError> {
+        let mut text = String::new();
+        let mut send = |piece: String| {
+            text.push_str(&piece);
+            true
+        };
+        let mut output = Output::new(&mut send);
+        self.represent(connection, resource_type, projection, resource, &mut output)?;
+        let rest = output.finish();
+        text.push_str(&rest);
+        Ok(text)
+    }
+}

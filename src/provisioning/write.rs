@@ -1,0 +1,317 @@
+//! Creating, replacing, modifying and deleting one resource, inside the caller's transaction.
+
+use serde_json::{Map, Value};
+
+use crate::lifecycle::{self, Change, GROUP, MemberChange, USER};
+use crate::scim::leniency::{Dialect, Leniencies};
+use crate::scim::patch;
+use crate::scim::resource;
+use crate::scim::schema::ResourceType;
+use crate::scim::{ErrorKind, ScimError};
+use crate::store::DatabaseConnection;
+use crate::store::id::ResourceId;
+use crate::store::resources::{self, Resource};
+
+use super::columns::resource_of;
+use super::context::{Context, Expected};
+use super::error::ProvisioningError;
+use super::members;
+use super::password::{self, Passwords};
+use super::representation::parse_document;
+
+const ACTIVE: &str = "active";
+
+/// What a write did.
+#[derive(Debug, Clone)]
+pub struct Written {
+    /// The resource as it is stored now.
+    pub resource: Resource,
+    /// The attributes that the request named.
+    pub named: Vec<String>,
+}
+
+/// The body of a write, and the hashes of the passwords in it.
+#[derive(Clone, Copy)]
+pub struct Payload<'a> {
+    /// The body.
+    pub body: &'a Value,
+    /// The hashes.
+    pub passwords: &'a Passwords,
+}
+
+/// Creates a resource (RFC 7644 section 3.3), under the given identifier where there is one.
+///
+/// # Errors
+/// The [`ScimError`]s of validation; 409 `uniqueness`; when the database fails.
+pub fn create(
+    connection: &mut DatabaseConnection,
+    context: &Context,
+    resource_type: &ResourceType,
+    id: Option<ResourceId>,
+    payload: Payload<'_>,
+    leniencies: &mut Leniencies,
+) -> Result<Written, ProvisioningError> {
+    let input = with_active(resource_type, payload.body);
+    let mut document = resource::create(resource_type, &input, leniencies)?;
+    let password = payload.passwords.take(context, &mut document, leniencies)?;
+    let members = take_members(connection, context, resource_type, &mut document)?;
+    let id = id.unwrap_or_else(ResourceId::generate);
+    let (resource, side) = resource_of(context, resource_type, id, &document)?;
+    let named = names_of(&document);
+    let change = Change {
+        resource,
+        side,
+        members: &[MemberChange::Add(members)],
+        named: named.clone(),
+    };
+    let resource = lifecycle::create(connection, change, &context.cause())?;
+    password::set(connection, context, &resource, password.as_ref())?;
+    Ok(Written { resource, named })
+}
+
+/// Replaces a resource (RFC 7644 section 3.5.1). `active` that is left out stays as it is.
+///
+/// # Errors
+/// As [`create`]; 404, 412, 400 `mutability`.
+pub fn replace(
+    connection: &mut DatabaseConnection,
+    context: &Context,
+    resource_type: &ResourceType,
+    id: &str,
+    expected: Option<&Expected>,
+    payload: Payload<'_>,
+    leniencies: &mut Leniencies,
+) -> Result<Written, ProvisioningError> {
+    let before = hold(connection, context, resource_type, id, expected)?;
+    let stored = parse_document(&before)?;
+    let mut document = resource::replace(
+        resource_type,
+        &stored,
+        payload.body,
+        kept_if_absent(resource_type),
+        leniencies,
+    )?;
+    let password = payload.passwords.take(context, &mut document, leniencies)?;
+    let members = take_members(connection, context, resource_type, &mut document)?;
+    let changes = if resource_type.name == GROUP {
+        vec![MemberChange::Replace(members)]
+    } else {
+        Vec::new()
+    };
+    let named = names_of(&document);
+    let written = store(
+        connection,
+        context,
+        resource_type,
+        &before,
+        &document,
+        &changes,
+        named,
+    )?;
+    password::set(connection, context, &written.resource, password.as_ref())?;
+    Ok(written)
+}
+
+/// Modifies a resource (RFC 7644 section 3.5.2): all operations or none.
+///
+/// # Errors
+/// As [`replace`]; the errors of [`patch`].
+pub fn patch(
+    connection: &mut DatabaseConnection,
+    context: &Context,
+    resource_type: &ResourceType,
+    id: &str,
+    expected: Option<&Expected>,
+    payload: Payload<'_>,
+    leniencies: &mut Leniencies,
+) -> Result<Written, ProvisioningError> {
+    let request = patch::parse(
+        payload.body,
+        context.limits.max_patch_operations,
+        leniencies,
+    )?;
+    let named = request.touched();
+    let before = hold(connection, context, resource_type, id, expected)?;
+    let (request, asked) = if resource_type.name == GROUP {
+        patch::split_elements(resource_type, request, members::MEMBERS, leniencies)?
+    } else {
+        (request, Vec::new())
+    };
+    let mut stored = parse_document(&before)?;
+    // So that a client may repeat it.
+    stored.insert("id".to_owned(), Value::from(id));
+    let mut document = patch::apply(resource_type, &stored, &request, leniencies)?;
+    document.shift_remove("id");
+    keep_active(resource_type, &stored, &mut document, leniencies)?;
+    let password = payload.passwords.take(context, &mut document, leniencies)?;
+    let changes = members::changes(connection, context, &before, asked)?;
+    let written = store(
+        connection,
+        context,
+        resource_type,
+        &before,
+        &document,
+        &changes,
+        named,
+    )?;
+    password::set(connection, context, &written.resource, password.as_ref())?;
+    Ok(written)
+}
+
+/// Deletes a resource (RFC 7644 section 3.6).
+///
+/// # Errors
+/// 404, 412; when the database fails.
+pub fn delete(
+    connection: &mut DatabaseConnection,
+    context: &Context,
+    resource_type: &ResourceType,
+    id: &str,
+    expected: Option<&Expected>,
+) -> Result<(), ProvisioningError> {
+    // Groups are held before their members, as those who add members do; otherwise two would wait for
+    // each other.
+    let above = crate::store::memberships::direct_groups_of(connection, &ResourceId::new(id))?;
+    resources::lock_all(connection, &context.directory.id, &above)?;
+    let resource = hold(connection, context, resource_type, id, expected)?;
+    Ok(lifecycle::delete(connection, &resource, &context.cause())?)
+}
+
+/// Activates or deactivates a person, as an admin does.
+///
+/// # Errors
+/// 404; when the database fails.
+pub fn set_active(
+    connection: &mut DatabaseConnection,
+    context: &Context,
+    resource_type: &ResourceType,
+    id: &str,
+    active: bool,
+) -> Result<Written, ProvisioningError> {
+    let before = hold(connection, context, resource_type, id, None)?;
+    let mut document = parse_document(&before)?;
+    document.insert(ACTIVE.to_owned(), Value::Bool(active));
+    resource::check(
+        resource_type,
+        &mut document,
+        &mut Leniencies::new(Dialect::Lenient),
+    )?;
+    let named = vec![ACTIVE.to_owned()];
+    store(
+        connection,
+        context,
+        resource_type,
+        &before,
+        &document,
+        &[],
+        named,
+    )
+}
+
+fn store(
+    connection: &mut DatabaseConnection,
+    context: &Context,
+    resource_type: &ResourceType,
+    before: &Resource,
+    document: &Map<String, Value>,
+    members: &[MemberChange],
+    named: Vec<String>,
+) -> Result<Written, ProvisioningError> {
+    let (resource, side) = resource_of(context, resource_type, before.id.clone(), document)?;
+    let change = Change {
+        resource,
+        side,
+        members,
+        named: named.clone(),
+    };
+    let resource = lifecycle::update(connection, before, change, &context.cause())?;
+    Ok(Written { resource, named })
+}
+
+/// The resource, which nobody else changes until the transaction ends.
+fn hold(
+    connection: &mut DatabaseConnection,
+    context: &Context,
+    resource_type: &ResourceType,
+    id: &str,
+    expected: Option<&Expected>,
+) -> Result<Resource, ProvisioningError> {
+    let found =
+        resources::find_for_update(connection, &context.directory.id, &resource_type.name, id)?
+            .ok_or_else(|| ProvisioningError::not_found(&resource_type.name, id))?;
+    if expected.is_some_and(|expected| !expected.holds(&found)) {
+        return Err(ScimError::new(
+            ErrorKind::PreconditionFailed,
+            format!(
+                "the resource has been changed since: its version is {}",
+                super::entity_tag(&found)
+            ),
+        )
+        .into());
+    }
+    Ok(found)
+}
+
+/// A person is active unless the request says otherwise.
+fn with_active(resource_type: &ResourceType, body: &Value) -> Value {
+    let mut input = body.clone();
+    if resource_type.name != USER {
+        return input;
+    }
+    if let Value::Object(members) = &mut input {
+        let is_given = members
+            .iter()
+            .any(|(key, value)| key.eq_ignore_ascii_case(ACTIVE) && !value.is_null());
+        if !is_given {
+            members.retain(|key, _| !key.eq_ignore_ascii_case(ACTIVE));
+            members.insert(ACTIVE.to_owned(), Value::Bool(true));
+        }
+    }
+    input
+}
+
+fn kept_if_absent(resource_type: &ResourceType) -> &'static [&'static str] {
+    if resource_type.name == USER {
+        &[ACTIVE]
+    } else {
+        &[]
+    }
+}
+
+/// A PATCH that removes `active` makes nobody active.
+fn keep_active(
+    resource_type: &ResourceType,
+    stored: &Map<String, Value>,
+    document: &mut Map<String, Value>,
+    leniencies: &mut Leniencies,
+) -> Result<(), ScimError> {
+    if resource_type.name == USER && !document.contains_key(ACTIVE) {
+        if let Some(active) = stored.get(ACTIVE) {
+            document.insert(ACTIVE.to_owned(), active.clone());
+        }
+        resource::check(resource_type, document, leniencies)?;
+    }
+    Ok(())
+}
+
+fn take_members(
+    connection: &mut DatabaseConnection,
+    context: &Context,
+    resource_type: &ResourceType,
+    document: &mut Map<String, Value>,
+) -> Result<Vec<(ResourceId, String)>, ProvisioningError> {
+    if resource_type.name != GROUP {
+        return Ok(Vec::new());
+    }
+    let elements = members::take(document);
+    members::resolve(connection, context, &elements)
+}
+
+/// The attributes of a document, for logs; no values.
+fn names_of(document: &Map<String, Value>) -> Vec<String> {
+    document
+        .keys()
+        .filter(|name| *name != resource::SCHEMAS)
+        .cloned()
+        .collect()
+}
