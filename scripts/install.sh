@@ -19,7 +19,7 @@ install_packages() {
     say "installing $what ($*)"
     {
         apt-get update -qq
-        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends "$@"
     } </dev/null >&2
 }
 
