@@ -154,6 +154,25 @@ pub fn revoke(
     Ok(())
 }
 
+/// Revokes one API token of a person; doing it again changes nothing.
+///
+/// # Errors
+/// [`CredentialError::NotFound`] where that person has no such token; when the database fails.
+pub fn revoke_token(
+    connection: &mut DatabaseConnection,
+    person: &ResourceId,
+    id: &CredentialId,
+    reason: &str,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<(), CredentialError> {
+    let token = find(connection, SecretKind::UserToken, id)?;
+    if token.owner_id.as_ref() != Some(person) {
+        return Err(CredentialError::NotFound("credential"));
+    }
+    revoke(connection, SecretKind::UserToken, id, reason, actor, now)
+}
+
 /// Revokes all API tokens of a person and counts them; one audit event.
 ///
 /// # Errors

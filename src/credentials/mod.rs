@@ -8,6 +8,7 @@ pub mod issue;
 pub mod keys;
 pub mod last_use;
 pub mod passwords;
+pub mod products;
 pub mod sessions;
 pub mod verify;
 pub mod view;

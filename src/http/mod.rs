@@ -3,14 +3,19 @@
 //!
 //! [`State`] is what every handler needs, [`serve`] runs the server until it is told to stop.
 
+mod account;
+pub mod admin;
 mod background;
 pub mod caller;
+mod console;
 mod endpoint;
 pub mod metrics;
+mod oauth;
 mod operations;
 pub mod problem;
 pub mod scim;
 mod state;
+mod throttle;
 
 use std::future::Future;
 use std::net::TcpListener;
@@ -72,6 +77,10 @@ fn configure(config: &mut web::ServiceConfig, state: &State) {
         .app_data(problem::path_config())
         .app_data(problem::form_config(body))
         .service(web::scope("/scim/v2").configure(scim::configure))
+        .service(web::scope("/admin/v1").configure(admin::configure))
+        .service(web::scope("/account/v1").configure(account::configure))
+        .service(web::scope("/oauth2").configure(oauth::configure))
+        .service(web::scope("/console").configure(console::configure))
         .configure(operations::configure)
         .default_service(web::to(problem::no_such_path));
 }

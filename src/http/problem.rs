@@ -4,18 +4,25 @@ use std::fmt;
 
 use actix_web::error::{JsonPayloadError, PathError, QueryPayloadError, UrlencodedError};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{
+    CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use actix_web::{HttpResponse, ResponseError, web};
 use serde_json::json;
 
 use crate::credentials::CredentialError;
+use crate::lifecycle::LifecycleError;
 use crate::policies::PolicyError;
+use crate::provisioning::ProvisioningError;
 use crate::store::StoreError;
 
 /// The media type of RFC 9457 section 3.
 const MEDIA_TYPE: &str = "application/problem+json";
 /// Seconds after which a request that the database could not take is worth repeating.
 const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("1");
+
+/// RFC 9110 section 15.5.2: a 401 has a challenge.
+const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"portcullis\"");
 
 /// What went wrong; each has a `type` that does not change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,6 +143,16 @@ impl Problem {
         Self::new(ProblemKind::InvalidValue, detail)
     }
 
+    /// 401 for a sign-in, whatever was wrong with it.
+    #[must_use]
+    pub fn sign_in_failed() -> Self {
+        Self::new(
+            ProblemKind::SignInFailed,
+            "user name or password is wrong, or the person may not sign in",
+        )
+        .with_header(WWW_AUTHENTICATE, CHALLENGE)
+    }
+
     /// 500: the cause is logged and never told.
     #[must_use]
     pub fn internal(cause: &(dyn std::error::Error + 'static)) -> Self {
@@ -224,6 +241,34 @@ impl From<CredentialError> for Problem {
 impl From<PolicyError> for Problem {
     fn from(error: PolicyError) -> Self {
         CredentialError::from(error).into()
+    }
+}
+
+impl From<LifecycleError> for Problem {
+    fn from(error: LifecycleError) -> Self {
+        match error {
+            LifecycleError::Conflict { .. } => Self::new(ProblemKind::Conflict, error.to_string()),
+            LifecycleError::Policy(error) => error.into(),
+            LifecycleError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ProvisioningError> for Problem {
+    fn from(error: ProvisioningError) -> Self {
+        match error {
+            ProvisioningError::Refused(refused) => {
+                let kind = match refused.kind.status() {
+                    404 => ProblemKind::NotFound,
+                    409 => ProblemKind::Conflict,
+                    _ => ProblemKind::InvalidValue,
+                };
+                Self::new(kind, refused.detail)
+            }
+            ProvisioningError::Lifecycle(error) => error.into(),
+            ProvisioningError::Credential(error) => error.into(),
+            ProvisioningError::Store(error) => error.into(),
+        }
     }
 }
 

@@ -2,13 +2,22 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 use crate::clock::Clock;
-use crate::config::{MasterKey, Settings};
+use crate::config::{self, MasterKey, Settings};
 use crate::credentials::LastUse;
+use crate::provisioning::Limits;
+use crate::provisioning::people::Surroundings;
 use crate::scim::schema::Registry;
-use crate::store::Database;
+use crate::store::{Database, StoreError};
 
 use super::metrics::Metrics;
+use super::problem::Problem;
+use super::throttle::Throttle;
+
+/// How many passwords are hashed at once.
+const HASHES_AT_ONCE: usize = 4;
 
 /// Shared by all workers; cloning is cheap.
 #[derive(Clone)]
@@ -31,6 +40,14 @@ pub struct State {
     pub last_use: Arc<LastUse>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// The bounds of SCIM operations.
+    pub limits: Arc<Limits>,
+    /// Attributes inside multi-valued attributes that have an index.
+    pub indexed_attributes: Arc<Vec<String>>,
+    /// Counts failed sign-ins.
+    pub throttle: Arc<Throttle>,
+    /// How many passwords may be hashed at once: each takes its share of memory and time.
+    hashing: Arc<Semaphore>,
 }
 
 impl State {
@@ -47,13 +64,56 @@ impl State {
         Self {
             database,
             registry,
-            settings,
             clock,
             base_url: base_url.into(),
             scim_base_url: format!("{base_url}/scim/v2").into(),
             cursor_key: master_key.derive("cursor").as_slice().into(),
             last_use: Arc::default(),
             metrics: Arc::default(),
+            limits: Arc::new(limits(&settings.limits)),
+            indexed_attributes: Arc::new(settings.indexed_attributes.clone()),
+            throttle: Arc::new(Throttle::new(settings.limits.sign_in_attempts)),
+            hashing: Arc::new(Semaphore::new(HASHES_AT_ONCE)),
+            settings,
         }
+    }
+
+    /// What the operations on people are told.
+    #[must_use]
+    pub fn surroundings(&self) -> Surroundings {
+        Surroundings {
+            registry: Arc::clone(&self.registry),
+            limits: Arc::clone(&self.limits),
+            indexed_attributes: Arc::clone(&self.indexed_attributes),
+            base_url: Arc::clone(&self.scim_base_url),
+            cursor_key: Arc::clone(&self.cursor_key),
+            clock: self.clock.clone(),
+        }
+    }
+
+    /// Hashes a password, or compares one with its hash, on a thread that may block.
+    pub(super) async fn hashing<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        let busy = || Problem::from(StoreError::Busy);
+        let _permit = self.hashing.acquire().await.map_err(|_| busy())?;
+        tokio::task::spawn_blocking(work).await.map_err(|_| busy())
+    }
+}
+
+/// The bounds as the SCIM operations take them.
+#[must_use]
+pub fn limits(limits: &config::Limits) -> Limits {
+    let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    Limits {
+        default_page_size: size(limits.default_page_size),
+        max_page_size: size(limits.max_page_size),
+        max_patch_operations: size(limits.max_patch_operations),
+        max_bulk_operations: size(limits.max_bulk_operations),
+        max_bulk_payload: size(limits.max_bulk_payload),
+        max_members_in_answer: i64::from(limits.max_members_in_answer),
+        statement_time_limit_millis: u64::from(limits.statement_time_limit_ms),
+        cursor_timeout_seconds: i64::from(limits.cursor_timeout),
     }
 }

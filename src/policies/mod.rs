@@ -3,10 +3,13 @@
 //! Nothing here authenticates anybody; `credentials` does, and asks here.
 
 pub mod lifetime;
+pub mod networks;
 pub mod products;
+pub mod rights;
 pub mod roles;
 pub mod scopes;
 
+pub use rights::Rights;
 pub use roles::Role;
 pub use scopes::Scope;
 

@@ -10,6 +10,7 @@ mod context;
 mod error;
 mod members;
 mod password;
+pub mod people;
 mod query;
 mod read;
 mod representation;

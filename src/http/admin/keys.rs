@@ -1,0 +1,338 @@
+//! SCIM keys and admin API keys: create, list, show, rotate, adopt, revoke; and the list of orphans.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+
+use crate::credentials::{CredentialError, NewCredential, issue, keys};
+use crate::policies::{Rights, Scope, networks};
+use crate::secret::SecretKind;
+use crate::store::DatabaseConnection;
+use crate::store::credentials::{self as table, Selection};
+use crate::store::id::{CredentialId, DirectoryId};
+
+use super::super::problem::Problem;
+use super::super::{Endpoint, State};
+use super::directories::find as find_directory;
+use super::page::PageQuery;
+use super::{Admin, created, optional_body, view};
+
+pub(super) fn configure(config: &mut web::ServiceConfig) {
+    config
+        .service(
+            Endpoint::at("/directories/{id}/scim-keys")
+                .get(list_of_directory)
+                .post(create_scim_key),
+        )
+        .service(Endpoint::at("/scim-keys").get(list_scim_keys))
+        .service(
+            Endpoint::at("/api-keys")
+                .get(list_api_keys)
+                .post(create_api_key),
+        )
+        .service(Endpoint::at("/orphaned-keys").get(list_orphans))
+        .service(
+            Endpoint::at("/{keys:scim-keys|api-keys}/{id}")
+                .get(show)
+                .delete(revoke),
+        )
+        .service(Endpoint::at("/{keys:scim-keys|api-keys}/{id}/rotate").post(rotate))
+        .service(Endpoint::at("/{keys:scim-keys|api-keys}/{id}/adopt").post(adopt));
+}
+
+/// What is known of each of the two collections.
+#[derive(Clone, Copy)]
+struct Collection {
+    name: &'static str,
+    kind: SecretKind,
+    read: Scope,
+    write: Scope,
+}
+
+const SCIM_KEYS: Collection = Collection {
+    name: "scim-keys",
+    kind: SecretKind::ScimKey,
+    read: Scope::ScimKeysRead,
+    write: Scope::ScimKeysWrite,
+};
+const API_KEYS: Collection = Collection {
+    name: "api-keys",
+    kind: SecretKind::AdminKey,
+    read: Scope::ApiKeysRead,
+    write: Scope::ApiKeysWrite,
+};
+
+fn collection(name: &str) -> Collection {
+    if name == API_KEYS.name {
+        API_KEYS
+    } else {
+        SCIM_KEYS
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewKey {
+    name: String,
+    expires_in_days: Option<i64>,
+    #[serde(default)]
+    allowed_networks: Vec<String>,
+    #[serde(default)]
+    scopes: Vec<String>,
+}
+
+impl NewKey {
+    fn credential(self, kind: SecretKind) -> Result<NewCredential, Problem> {
+        Ok(NewCredential {
+            scopes: self.scopes,
+            allowed_networks: networks::parse(&self.allowed_networks)?,
+            expires_in_days: self.expires_in_days,
+            ..NewCredential::new(kind, &self.name)
+        })
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct Rotation {
+    overlap_hours: Option<i64>,
+    expires_in_days: Option<i64>,
+}
+
+async fn create_scim_key(
+    request: HttpRequest,
+    state: web::Data<State>,
+    directory: web::Path<String>,
+    body: web::Json<NewKey>,
+) -> Result<HttpResponse, Problem> {
+    let admin = Admin::with(Scope::ScimKeysWrite, &request, &state).await?;
+    let body = body.into_inner();
+    if !body.scopes.is_empty() {
+        return Err(Problem::invalid_value("a SCIM key has no scopes"));
+    }
+    let new = NewCredential {
+        directory_id: Some(DirectoryId::new(directory.into_inner())),
+        ..body.credential(SecretKind::ScimKey)?
+    };
+    issue_key(&state, SCIM_KEYS, new, admin).await
+}
+
+async fn create_api_key(
+    request: HttpRequest,
+    state: web::Data<State>,
+    body: web::Json<NewKey>,
+) -> Result<HttpResponse, Problem> {
+    let admin = Admin::with(Scope::ApiKeysWrite, &request, &state).await?;
+    let new = body.into_inner().credential(SecretKind::AdminKey)?;
+    issue_key(&state, API_KEYS, new, admin).await
+}
+
+async fn issue_key(
+    state: &State,
+    collection: Collection,
+    new: NewCredential,
+    admin: Admin,
+) -> Result<HttpResponse, Problem> {
+    let now = admin.now;
+    let issued = state
+        .database
+        .write(move |connection| {
+            let issued = issue(connection, &new, &admin.actor, admin.now)?;
+            admin.rights.check_key(&issued.credential.scopes)?;
+            Ok::<_, CredentialError>(issued)
+        })
+        .await?;
+    Ok(created(
+        collection.name,
+        issued.credential.id.as_str(),
+        view::issued(&issued, now),
+    ))
+}
+
+async fn list_of_directory(
+    request: HttpRequest,
+    state: web::Data<State>,
+    directory: web::Path<String>,
+    query: web::Query<PageQuery>,
+) -> Result<HttpResponse, Problem> {
+    let directory = DirectoryId::new(directory.into_inner());
+    let wanted = directory.clone();
+    let selection = Selection {
+        kinds: vec![SecretKind::ScimKey],
+        directory: Some(directory),
+        ..Selection::default()
+    };
+    let admin = Admin::with(Scope::ScimKeysRead, &request, &state).await?;
+    state
+        .database
+        .read_now(|connection| find_directory(connection, &wanted))?;
+    list(&state, &query, selection, &admin).await
+}
+
+async fn list_scim_keys(
+    request: HttpRequest,
+    state: web::Data<State>,
+    query: web::Query<PageQuery>,
+) -> Result<HttpResponse, Problem> {
+    let admin = Admin::with(Scope::ScimKeysRead, &request, &state).await?;
+    list(&state, &query, of_kind(SecretKind::ScimKey), &admin).await
+}
+
+async fn list_api_keys(
+    request: HttpRequest,
+    state: web::Data<State>,
+    query: web::Query<PageQuery>,
+) -> Result<HttpResponse, Problem> {
+    let admin = Admin::with(Scope::ApiKeysRead, &request, &state).await?;
+    list(&state, &query, of_kind(SecretKind::AdminKey), &admin).await
+}
+
+/// Orphans of the kinds that the caller may read.
+async fn list_orphans(
+    request: HttpRequest,
+    state: web::Data<State>,
+    query: web::Query<PageQuery>,
+) -> Result<HttpResponse, Problem> {
+    let admin = Admin::with(Scope::ScimKeysRead, &request, &state).await?;
+    let mut kinds = vec![SecretKind::ScimKey];
+    if admin.rights.include(Scope::ApiKeysRead) {
+        kinds.push(SecretKind::AdminKey);
+    }
+    let selection = Selection {
+        kinds,
+        orphaned: true,
+        ..Selection::default()
+    };
+    list(&state, &query, selection, &admin).await
+}
+
+fn of_kind(kind: SecretKind) -> Selection {
+    Selection {
+        kinds: vec![kind],
+        ..Selection::default()
+    }
+}
+
+/// A page of credentials.
+pub(super) async fn list(
+    state: &State,
+    query: &PageQuery,
+    selection: Selection,
+    admin: &Admin,
+) -> Result<HttpResponse, Problem> {
+    let window = query.window(&state.settings.limits)?;
+    let place = window.clone();
+    let found = state
+        .database
+        .read(move |connection| table::list(connection, &selection, place.cursor(), place.fetch()))
+        .await?;
+    Ok(HttpResponse::Ok().json(window.page(
+        found,
+        |credential| credential.id.to_string(),
+        |credential| view::credential(credential, admin.now),
+    )))
+}
+
+async fn show(
+    request: HttpRequest,
+    state: web::Data<State>,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, Problem> {
+    let (name, id) = path.into_inner();
+    let collection = collection(&name);
+    let admin = Admin::with(collection.read, &request, &state).await?;
+    let id = CredentialId::new(id);
+    let credential = state
+        .database
+        .read_now(|connection| keys::find(connection, collection.kind, &id))?;
+    Ok(HttpResponse::Ok().json(view::credential(&credential, admin.now)))
+}
+
+/// The successor's secret is the caller's to read, so the key's rights must be theirs too.
+fn check_reach(
+    connection: &mut DatabaseConnection,
+    kind: SecretKind,
+    id: &CredentialId,
+    rights: &Rights,
+) -> Result<(), CredentialError> {
+    let credential = keys::find(connection, kind, id)?;
+    Ok(rights.check_key(&credential.scopes)?)
+}
+
+async fn rotate(
+    request: HttpRequest,
+    state: web::Data<State>,
+    path: web::Path<(String, String)>,
+    body: web::Bytes,
+) -> Result<HttpResponse, Problem> {
+    let (name, id) = path.into_inner();
+    let collection = collection(&name);
+    let admin = Admin::with(collection.write, &request, &state).await?;
+    let id = CredentialId::new(id);
+    let now = admin.now;
+    let rotation: Rotation = optional_body(&body)?;
+    let issued = state
+        .database
+        .write(move |connection| {
+            check_reach(connection, collection.kind, &id, &admin.rights)?;
+            keys::rotate(
+                connection,
+                collection.kind,
+                &id,
+                rotation.overlap_hours,
+                rotation.expires_in_days,
+                &admin.actor,
+                admin.now,
+            )
+        })
+        .await?;
+    Ok(created(
+        collection.name,
+        issued.credential.id.as_str(),
+        view::issued(&issued, now),
+    ))
+}
+
+async fn adopt(
+    request: HttpRequest,
+    state: web::Data<State>,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, Problem> {
+    let (name, id) = path.into_inner();
+    let collection = collection(&name);
+    let admin = Admin::with(collection.write, &request, &state).await?;
+    let id = CredentialId::new(id);
+    let now = admin.now;
+    let credential = state
+        .database
+        .write(move |connection| {
+            check_reach(connection, collection.kind, &id, &admin.rights)?;
+            keys::adopt(connection, collection.kind, &id, &admin.actor, admin.now)
+        })
+        .await?;
+    Ok(HttpResponse::Ok().json(view::credential(&credential, now)))
+}
+
+async fn revoke(
+    request: HttpRequest,
+    state: web::Data<State>,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, Problem> {
+    let (name, id) = path.into_inner();
+    let collection = collection(&name);
+    let admin = Admin::with(collection.write, &request, &state).await?;
+    let id = CredentialId::new(id);
+    state
+        .database
+        .write(move |connection| {
+            keys::revoke(
+                connection,
+                collection.kind,
+                &id,
+                "revoked_by_admin",
+                &admin.actor,
+                admin.now,
+            )
+        })
+        .await?;
+    Ok(HttpResponse::NoContent().finish())
+}

@@ -1,0 +1,115 @@
+//! The admin interface: JSON in `snake_case`, lists as `{"items", "next_cursor"}`, errors as problem+json.
+//!
+//! Each handler names the scope it needs and calls one function of a room below inside one transaction.
+//! [`Admin`] is the caller with their rights; default is that they have none.
+
+mod directories;
+mod keys;
+pub mod page;
+mod products;
+mod records;
+mod roles;
+mod users;
+pub mod view;
+
+use actix_web::http::header::{CACHE_CONTROL, HeaderValue, LOCATION, WWW_AUTHENTICATE};
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::audit::Actor;
+use crate::clock::Timestamp;
+use crate::credentials::CredentialError;
+use crate::credentials::sessions::usable_roles;
+use crate::lifecycle::Cause;
+use crate::policies::{Rights, Scope};
+use crate::secret::SecretKind;
+
+use super::State;
+use super::caller::{Caller, authenticate, insufficient_scope};
+use super::problem::{Problem, ProblemKind};
+
+pub(super) fn configure(config: &mut web::ServiceConfig) {
+    config
+        .configure(directories::configure)
+        .configure(keys::configure)
+        .configure(users::configure)
+        .configure(roles::configure)
+        .configure(products::configure)
+        .configure(records::configure);
+}
+
+/// A caller of the admin interface.
+struct Admin {
+    actor: Actor,
+    rights: Rights,
+    now: Timestamp,
+}
+
+impl Admin {
+    /// The caller, where they have this scope.
+    async fn with(scope: Scope, request: &HttpRequest, state: &State) -> Result<Self, Problem> {
+        let caller = authenticate(request, state).await?;
+        let rights = rights(&caller, state)?;
+        if !rights.include(scope) {
+            let problem = Problem::new(
+                ProblemKind::InsufficientScope,
+                format!("this needs the scope {}", scope.name()),
+            );
+            return Err(match insufficient_scope(scope.name()) {
+                Some(challenge) => problem.with_header(WWW_AUTHENTICATE, challenge),
+                None => problem,
+            });
+        }
+        Ok(Self {
+            actor: caller.actor,
+            rights,
+            now: caller.requested_at,
+        })
+    }
+}
+
+impl Admin {
+    /// Why and when a change is made, for what follows from it.
+    fn cause(&self) -> Cause {
+        Cause {
+            actor: self.actor.clone(),
+            requested_at: self.now,
+            now: self.now,
+        }
+    }
+}
+
+/// A body that may be left out.
+fn optional_body<T: Default + DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    if body.is_empty() {
+        return Ok(T::default());
+    }
+    serde_json::from_slice(body)
+        .map_err(|error| Problem::invalid_value(format!("the body is not acceptable: {error}")))
+}
+
+fn rights(caller: &Caller, state: &State) -> Result<Rights, CredentialError> {
+    let credential = &caller.verified.credential;
+    match (credential.kind, &caller.verified.owner) {
+        (SecretKind::AdminKey, _) => Ok(Rights::of_key(&credential.scopes)),
+        (SecretKind::Session, Some(person)) => state
+            .database
+            .read_now(|connection| usable_roles(connection, &person.id))
+            .map(|roles| Rights::of_roles(&roles)),
+        _ => Ok(Rights::of_roles(&[])),
+    }
+}
+
+/// 201 with the address of what was made.
+fn created(collection: &str, id: &str, body: impl Serialize) -> HttpResponse {
+    let mut response = HttpResponse::Created().json(body);
+    if let Ok(location) = HeaderValue::from_str(&format!("/admin/v1/{collection}/{id}")) {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    // It may show a secret.
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

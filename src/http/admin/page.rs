@@ -1,0 +1,96 @@
+//! Lists: a page of items and, where there are more, the cursor of the next.
+
+use actix_web::HttpResponse;
+use serde::{Deserialize, Serialize};
+
+use crate::config::Limits;
+
+use super::super::problem::{Problem, ProblemKind};
+
+/// What every list takes in its query.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct PageQuery {
+    limit: Option<u32>,
+    cursor: Option<String>,
+}
+
+impl PageQuery {
+    /// How many items to show, and after which to begin.
+    pub(in super::super) fn window(&self, limits: &Limits) -> Result<Window, Problem> {
+        let limit = self.limit.unwrap_or(limits.default_page_size);
+        if limit == 0 {
+            return Err(Problem::new(
+                ProblemKind::InvalidRequest,
+                "limit must be at least 1",
+            ));
+        }
+        Ok(Window {
+            limit: limit.min(limits.max_page_size),
+            cursor: self.cursor.clone(),
+        })
+    }
+}
+
+/// A place in a list.
+#[derive(Debug, Clone)]
+pub struct Window {
+    limit: u32,
+    cursor: Option<String>,
+}
+
+impl Window {
+    /// Everything, as far as one answer goes.
+    #[must_use]
+    pub fn first(limit: u32) -> Self {
+        Self {
+            limit,
+            cursor: None,
+        }
+    }
+
+    /// How many to ask the store for: one more than is shown tells whether there are more.
+    #[must_use]
+    pub fn fetch(&self) -> i64 {
+        i64::from(self.limit) + 1
+    }
+
+    /// After, or for lists of the newest first before, which item to begin.
+    #[must_use]
+    pub fn cursor(&self) -> Option<&str> {
+        self.cursor.as_deref()
+    }
+
+    /// The page of what the store gave.
+    #[must_use]
+    pub fn page<S, T>(
+        &self,
+        mut found: Vec<S>,
+        id: impl Fn(&S) -> String,
+        show: impl Fn(&S) -> T,
+    ) -> Page<T> {
+        let shown = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        let more = found.len() > shown;
+        found.truncate(shown);
+        Page {
+            items: found.iter().map(show).collect(),
+            next_cursor: found.last().filter(|_| more).map(id),
+        }
+    }
+}
+
+/// A page of a list.
+#[derive(Debug, Clone, Serialize)]
+pub struct Page<T> {
+    /// What is shown.
+    pub items: Vec<T>,
+    /// What to send as `cursor` for more; null where there is no more.
+    pub next_cursor: Option<String>,
+}
+
+/// A list that is short enough to be shown whole.
+pub(super) fn whole<T: Serialize>(items: Vec<T>) -> HttpResponse {
+    HttpResponse::Ok().json(Page {
+        items,
+        next_cursor: None,
+    })
+}

@@ -1,0 +1,169 @@
+//! What is on record: audit events, receipts, notices, SCIM requests and the leniencies they needed. Newest
+//! first.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::clock::Timestamp;
+use crate::policies::Scope;
+use crate::store::audit_events::{self, Selection};
+use crate::store::id::{DirectoryId, ResourceId};
+use crate::store::{notices, receipts, scim_requests};
+
+use super::super::problem::Problem;
+use super::super::{Endpoint, State};
+use super::directories::find as find_directory;
+use super::page::PageQuery;
+use super::{Admin, page, view};
+
+pub(super) fn configure(config: &mut web::ServiceConfig) {
+    config
+        .service(Endpoint::at("/audit-events").get(list_events))
+        .service(Endpoint::at("/receipts").get(list_receipts))
+        .service(Endpoint::at("/notices").get(list_notices))
+        .service(Endpoint::at("/notices/{id}/read").post(mark_read))
+        .service(Endpoint::at("/directories/{id}/scim-requests").get(list_requests))
+        .service(Endpoint::at("/directories/{id}/leniencies").get(list_leniencies));
+}
+
+#[derive(Deserialize)]
+struct Events {
+    target_id: Option<String>,
+    action: Option<String>,
+    directory_id: Option<String>,
+    actor_user_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Receipts {
+    user_id: Option<String>,
+}
+
+async fn list_events(
+    request: HttpRequest,
+    state: web::Data<State>,
+    query: web::Query<Events>,
+    place: web::Query<PageQuery>,
+) -> Result<HttpResponse, Problem> {
+    Admin::with(Scope::AuditRead, &request, &state).await?;
+    let query = query.into_inner();
+    let selection = Selection {
+        target_id: query.target_id,
+        action: query.action,
+        directory_id: query.directory_id,
+        actor_person_id: query.actor_user_id,
+    };
+    let window = place.window(&state.settings.limits)?;
+    let place = window.clone();
+    let found = state
+        .database
+        .read(move |connection| {
+            audit_events::list(connection, &selection, place.cursor(), place.fetch())
+        })
+        .await?;
+    Ok(HttpResponse::Ok().json(window.page(found, |event| event.id.clone(), view::audit_event)))
+}
+
+async fn list_receipts(
+    request: HttpRequest,
+    state: web::Data<State>,
+    query: web::Query<Receipts>,
+    place: web::Query<PageQuery>,
+) -> Result<HttpResponse, Problem> {
+    Admin::with(Scope::AuditRead, &request, &state).await?;
+    let person = query.into_inner().user_id.map(ResourceId::new);
+    let window = place.window(&state.settings.limits)?;
+    let place = window.clone();
+    let found = state
+        .database
+        .read(move |connection| {
+            receipts::list(connection, person.as_ref(), place.cursor(), place.fetch())
+        })
+        .await?;
+    Ok(HttpResponse::Ok().json(window.page(found, |receipt| receipt.id.clone(), view::receipt)))
+}
+
+async fn list_notices(
+    request: HttpRequest,
+    state: web::Data<State>,
+    place: web::Query<PageQuery>,
+) -> Result<HttpResponse, Problem> {
+    Admin::with(Scope::Notices, &request, &state).await?;
+    let window = place.window(&state.settings.limits)?;
+    let place = window.clone();
+    let found = state
+        .database
+        .read(move |connection| notices::list(connection, place.cursor(), place.fetch()))
+        .await?;
+    Ok(HttpResponse::Ok().json(window.page(found, |notice| notice.id.clone(), view::notice)))
+}
+
+async fn mark_read(
+    request: HttpRequest,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let admin = Admin::with(Scope::Notices, &request, &state).await?;
+    let id = id.into_inner();
+    let wanted = id.clone();
+    let marked = state
+        .database
+        .write(move |connection| notices::mark_read(connection, &wanted, admin.now.as_millis()))
+        .await?;
+    if marked {
+        Ok(HttpResponse::NoContent().finish())
+    } else {
+        Err(Problem::not_found("notice", &id))
+    }
+}
+
+async fn list_requests(
+    request: HttpRequest,
+    state: web::Data<State>,
+    directory: web::Path<String>,
+    place: web::Query<PageQuery>,
+) -> Result<HttpResponse, Problem> {
+    Admin::with(Scope::AuditRead, &request, &state).await?;
+    let directory = DirectoryId::new(directory.into_inner());
+    let window = place.window(&state.settings.limits)?;
+    let place = window.clone();
+    let found = state
+        .database
+        .read(move |connection| {
+            find_directory(connection, &directory)?;
+            let found = scim_requests::list(connection, &directory, place.cursor(), place.fetch())?;
+            Ok::<_, crate::policies::PolicyError>(found)
+        })
+        .await?;
+    Ok(HttpResponse::Ok().json(window.page(
+        found,
+        |request| request.id.clone(),
+        view::scim_request,
+    )))
+}
+
+async fn list_leniencies(
+    request: HttpRequest,
+    state: web::Data<State>,
+    directory: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    Admin::with(Scope::DirectoriesRead, &request, &state).await?;
+    let directory = DirectoryId::new(directory.into_inner());
+    let found = state
+        .database
+        .read(move |connection| {
+            find_directory(connection, &directory)?;
+            let found = scim_requests::list_leniencies(connection, &directory)?;
+            Ok::<_, crate::policies::PolicyError>(found)
+        })
+        .await?;
+    let items = found.into_iter().map(|(leniency, count, last_at)| {
+        json!({
+            "leniency": leniency,
+            "count": count,
+            "last_at": Timestamp::from_millis(last_at),
+        })
+    });
+    Ok(page::whole(items.collect()))
+}

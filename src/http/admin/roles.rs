@@ -1,0 +1,171 @@
+//! Roles: granted to people, and to the members of mapped groups.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+
+use crate::lifecycle;
+use crate::policies::roles::{assign, map_group};
+use crate::policies::{PolicyError, Role, Scope};
+use crate::store::id::{DirectoryId, ResourceId, RoleMappingId};
+use crate::store::roles;
+
+use super::super::problem::Problem;
+use super::super::{Endpoint, State};
+use super::{Admin, created, page, view};
+
+pub(super) fn configure(config: &mut web::ServiceConfig) {
+    config
+        .service(
+            Endpoint::at("/roles/assignments")
+                .get(list_assignments)
+                .post(create_assignment),
+        )
+        .service(Endpoint::at("/roles/assignments/{user}/{role}").delete(delete_assignment))
+        .service(
+            Endpoint::at("/roles/mappings")
+                .get(list_mappings)
+                .post(create_mapping),
+        )
+        .service(Endpoint::at("/roles/mappings/{id}").delete(delete_mapping));
+}
+
+#[derive(Deserialize)]
+struct OfUser {
+    user_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct InDirectory {
+    directory_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewAssignment {
+    user_id: String,
+    role: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewMapping {
+    group_id: String,
+    role: String,
+}
+
+async fn list_assignments(
+    request: HttpRequest,
+    state: web::Data<State>,
+    query: web::Query<OfUser>,
+) -> Result<HttpResponse, Problem> {
+    Admin::with(Scope::RolesRead, &request, &state).await?;
+    let user = query.into_inner().user_id.map(ResourceId::new);
+    let found = state
+        .database
+        .read(move |connection| roles::list_assignments(connection, user.as_ref()))
+        .await?;
+    Ok(page::whole(found.iter().map(view::assignment).collect()))
+}
+
+async fn create_assignment(
+    request: HttpRequest,
+    state: web::Data<State>,
+    body: web::Json<NewAssignment>,
+) -> Result<HttpResponse, Problem> {
+    let admin = Admin::with(Scope::RolesWrite, &request, &state).await?;
+    let role = Role::from_name(&body.role)?;
+    admin.rights.check_roles(&[role])?;
+    let user = ResourceId::new(body.into_inner().user_id);
+    let found = state
+        .database
+        .write(move |connection| {
+            assign(connection, &user, role, &admin.actor, admin.now)?;
+            let found = roles::list_assignments(connection, Some(&user))?;
+            let granted = found.into_iter().find(|found| found.role == role.name());
+            granted.ok_or(PolicyError::NotFound("assignment"))
+        })
+        .await?;
+    Ok(created(
+        "roles/assignments",
+        &format!("{}/{}", found.person_id, found.role),
+        view::assignment(&found),
+    ))
+}
+
+async fn delete_assignment(
+    request: HttpRequest,
+    state: web::Data<State>,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, Problem> {
+    let admin = Admin::with(Scope::RolesWrite, &request, &state).await?;
+    let (user, role) = path.into_inner();
+    let role = Role::from_name(&role)?;
+    // Nobody but an owner ends an owner.
+    admin.rights.check_roles(&[role])?;
+    let user = ResourceId::new(user);
+    state
+        .database
+        .write(move |connection| lifecycle::unassign_role(connection, &user, role, &admin.cause()))
+        .await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+async fn list_mappings(
+    request: HttpRequest,
+    state: web::Data<State>,
+    query: web::Query<InDirectory>,
+) -> Result<HttpResponse, Problem> {
+    Admin::with(Scope::RolesRead, &request, &state).await?;
+    let directory = query.into_inner().directory_id.map(DirectoryId::new);
+    let found = state
+        .database
+        .read(move |connection| roles::list_mappings(connection, directory.as_ref()))
+        .await?;
+    Ok(page::whole(found.iter().map(view::mapping).collect()))
+}
+
+async fn create_mapping(
+    request: HttpRequest,
+    state: web::Data<State>,
+    body: web::Json<NewMapping>,
+) -> Result<HttpResponse, Problem> {
+    let admin = Admin::with(Scope::RolesWrite, &request, &state).await?;
+    let role = Role::from_name(&body.role)?;
+    // Before the rights: a group never gives the owner role, whoever asks.
+    if role != Role::Owner {
+        admin.rights.check_roles(&[role])?;
+    }
+    let group = ResourceId::new(body.into_inner().group_id);
+    let mapping = state
+        .database
+        .write(move |connection| {
+            map_group(
+                connection,
+                &group,
+                lifecycle::GROUP,
+                role,
+                &admin.actor,
+                admin.now,
+            )
+        })
+        .await?;
+    Ok(created(
+        "roles/mappings",
+        mapping.id.as_str(),
+        view::mapping(&mapping),
+    ))
+}
+
+async fn delete_mapping(
+    request: HttpRequest,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let admin = Admin::with(Scope::RolesWrite, &request, &state).await?;
+    let id = RoleMappingId::new(id.into_inner());
+    state
+        .database
+        .write(move |connection| lifecycle::unmap_group(connection, &id, &admin.cause()))
+        .await?;
+    Ok(HttpResponse::NoContent().finish())
+}

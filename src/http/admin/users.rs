@@ -1,0 +1,241 @@
+//! People of every directory: find, deprovision, reactivate, their tokens; and the making of local ones.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::credentials::{keys, passwords};
+use crate::lifecycle::USER;
+use crate::policies::roles::roles_of;
+use crate::policies::{PolicyError, Scope};
+use crate::provisioning::people::{self, NewPerson};
+use crate::secret::SecretKind;
+use crate::store::credentials::Selection;
+use crate::store::id::{CredentialId, DirectoryId, ResourceId};
+use crate::store::resources::{self, Resource};
+use crate::store::{DatabaseConnection, receipts};
+
+use super::super::problem::Problem;
+use super::super::{Endpoint, State};
+use super::page::PageQuery;
+use super::{Admin, created, view};
+
+pub(super) fn configure(config: &mut web::ServiceConfig) {
+    config
+        .service(Endpoint::at("/users").get(list).post(create))
+        .service(Endpoint::at("/users/{id}").get(show))
+        .service(Endpoint::at("/users/{id}/deprovision").post(deprovision))
+        .service(Endpoint::at("/users/{id}/reactivate").post(reactivate))
+        .service(Endpoint::at("/users/{id}/tokens").get(list_tokens))
+        .service(Endpoint::at("/users/{id}/tokens/{token}").delete(revoke_token))
+        .service(Endpoint::at("/users/{id}/revoke-tokens").post(revoke_tokens))
+        .service(Endpoint::at("/users/{id}/password-link").post(create_password_link));
+}
+
+#[derive(Deserialize)]
+struct Filter {
+    directory_id: Option<String>,
+    user_name: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewUser {
+    user_name: String,
+    display_name: Option<String>,
+    email: Option<String>,
+}
+
+fn find(connection: &mut DatabaseConnection, id: &ResourceId) -> Result<Resource, PolicyError> {
+    resources::find_any(connection, id)?
+        .filter(|found| found.resource_type == USER)
+        .ok_or(PolicyError::NotFound("user"))
+}
+
+async fn list(
+    request: HttpRequest,
+    state: web::Data<State>,
+    filter: web::Query<Filter>,
+    place: web::Query<PageQuery>,
+) -> Result<HttpResponse, Problem> {
+    Admin::with(Scope::UsersRead, &request, &state).await?;
+    let filter = filter.into_inner();
+    let directory = filter.directory_id.map(DirectoryId::new);
+    let window = place.window(&state.settings.limits)?;
+    let place = window.clone();
+    let found = state
+        .database
+        .read(move |connection| {
+            resources::list(
+                connection,
+                directory.as_ref(),
+                USER,
+                filter.user_name.as_deref(),
+                place.cursor(),
+                place.fetch(),
+            )
+        })
+        .await?;
+    Ok(HttpResponse::Ok().json(window.page(found, |user| user.id.to_string(), view::user)))
+}
+
+/// Makes a local person: those of other directories come from their identity providers.
+async fn create(
+    request: HttpRequest,
+    state: web::Data<State>,
+    body: web::Json<NewUser>,
+) -> Result<HttpResponse, Problem> {
+    let admin = Admin::with(Scope::UsersWrite, &request, &state).await?;
+    let body = body.into_inner();
+    let new = NewPerson {
+        user_name: body.user_name,
+        display_name: body.display_name,
+        email: body.email,
+    };
+    let surroundings = state.surroundings();
+    let user = state
+        .database
+        .write(move |connection| {
+            people::create_local(connection, &surroundings, &new, &admin.cause())
+        })
+        .await?;
+    Ok(created("users", user.id.as_str(), view::user(&user)))
+}
+
+async fn show(
+    request: HttpRequest,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    Admin::with(Scope::UsersRead, &request, &state).await?;
+    let id = ResourceId::new(id.into_inner());
+    let (user, roles) = state
+        .database
+        .read(move |connection| {
+            let user = find(connection, &id)?;
+            let roles = roles_of(connection, &id)?;
+            Ok::<_, PolicyError>((user, roles))
+        })
+        .await?;
+    Ok(HttpResponse::Ok().json(view::user_with_roles(&user, &roles)))
+}
+
+/// Answers with the receipt: what was revoked, ended and flagged.
+async fn deprovision(
+    request: HttpRequest,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let admin = Admin::with(Scope::UsersWrite, &request, &state).await?;
+    let id = ResourceId::new(id.into_inner());
+    let surroundings = state.surroundings();
+    let receipt = state
+        .database
+        .write(move |connection| {
+            people::set_active(connection, &surroundings, &id, false, &admin.cause())?;
+            let newest = receipts::list(connection, Some(&id), None, 1)?;
+            Ok::<_, crate::provisioning::ProvisioningError>(newest.first().map(view::receipt))
+        })
+        .await?;
+    Ok(HttpResponse::Ok().json(receipt))
+}
+
+async fn reactivate(
+    request: HttpRequest,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let admin = Admin::with(Scope::UsersWrite, &request, &state).await?;
+    let id = ResourceId::new(id.into_inner());
+    let surroundings = state.surroundings();
+    let user = state
+        .database
+        .write(move |connection| {
+            people::set_active(connection, &surroundings, &id, true, &admin.cause())
+        })
+        .await?;
+    Ok(HttpResponse::Ok().json(view::user(&user)))
+}
+
+async fn list_tokens(
+    request: HttpRequest,
+    state: web::Data<State>,
+    id: web::Path<String>,
+    query: web::Query<PageQuery>,
+) -> Result<HttpResponse, Problem> {
+    let admin = Admin::with(Scope::UsersRead, &request, &state).await?;
+    let id = ResourceId::new(id.into_inner());
+    state
+        .database
+        .read_now(|connection| find(connection, &id))?;
+    let selection = Selection {
+        kinds: vec![SecretKind::UserToken],
+        owner: Some(id),
+        ..Selection::default()
+    };
+    super::keys::list(&state, &query, selection, &admin).await
+}
+
+async fn revoke_token(
+    request: HttpRequest,
+    state: web::Data<State>,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, Problem> {
+    let admin = Admin::with(Scope::TokensRevoke, &request, &state).await?;
+    let (user, token) = path.into_inner();
+    let (user, token) = (ResourceId::new(user), CredentialId::new(token));
+    state
+        .database
+        .write(move |connection| {
+            keys::revoke_token(
+                connection,
+                &user,
+                &token,
+                "revoked_by_admin",
+                &admin.actor,
+                admin.now,
+            )
+        })
+        .await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+async fn revoke_tokens(
+    request: HttpRequest,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let admin = Admin::with(Scope::TokensRevoke, &request, &state).await?;
+    let id = ResourceId::new(id.into_inner());
+    let counts = state
+        .database
+        .write(move |connection| {
+            find(connection, &id)?;
+            keys::revoke_tokens_of(connection, &id, &admin.actor, admin.now)
+        })
+        .await?;
+    let revoked: i64 = counts.values().sum();
+    Ok(HttpResponse::Ok().json(json!({"revoked": revoked})))
+}
+
+/// Whoever has the link can sign in as that person, so their rights must be the caller's too.
+async fn create_password_link(
+    request: HttpRequest,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let admin = Admin::with(Scope::UsersWrite, &request, &state).await?;
+    let id = ResourceId::new(id.into_inner());
+    let now = admin.now;
+    let collection = format!("users/{id}/password-link");
+    let issued = state
+        .database
+        .write(move |connection| {
+            find(connection, &id)?;
+            admin.rights.check_roles(&roles_of(connection, &id)?)?;
+            passwords::create_link(connection, &id, &admin.actor, admin.now)
+        })
+        .await?;
+    let shown = view::password_link(&issued, &state.base_url, now);
+    Ok(created(&collection, issued.credential.id.as_str(), shown))
+}

@@ -1,0 +1,222 @@
+//! What is shown of the things that the admin interface knows; the command line's `--json` is the same.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::clock::Timestamp;
+use crate::credentials::view::{CredentialView, view};
+use crate::credentials::{Credential, Issued};
+use crate::policies::Role;
+use crate::store::audit_events::AuditEventRow;
+use crate::store::directories::Directory;
+use crate::store::notices::NoticeRow;
+use crate::store::products::Product;
+use crate::store::receipts::ReceiptRow;
+use crate::store::resources::Resource;
+use crate::store::roles::{Assignment, Mapping};
+use crate::store::scim_requests::ScimRequestRow;
+
+/// A credential and, in the answer that creates it, its secret.
+#[derive(Debug, Clone, Serialize)]
+pub struct IssuedView {
+    #[serde(flatten)]
+    credential: CredentialView,
+    secret: String,
+}
+
+/// What was just issued.
+#[must_use]
+pub fn issued(issued: &Issued, now: Timestamp) -> IssuedView {
+    IssuedView {
+        credential: view(&issued.credential, now),
+        secret: issued.secret.expose().to_owned(),
+    }
+}
+
+/// A one-time link: the secret, and the page that takes it.
+#[must_use]
+pub fn password_link(issued: &Issued, base_url: &str, now: Timestamp) -> Value {
+    let credential = &issued.credential;
+    let secret = issued.secret.expose();
+    json!({
+        "user_id": credential.owner_id,
+        "created_at": now,
+        "expires_at": credential.expires_at,
+        "secret": secret,
+        "url": setup_url(base_url, secret),
+    })
+}
+
+/// The page on which a one-time link is used.
+#[must_use]
+pub fn setup_url(base_url: &str, secret: &str) -> String {
+    format!("{base_url}/console/setup?link={secret}")
+}
+
+/// A credential without its secret.
+#[must_use]
+pub fn credential(credential: &Credential, now: Timestamp) -> CredentialView {
+    view(credential, now)
+}
+
+/// A directory.
+#[must_use]
+pub fn directory(directory: &Directory) -> Value {
+    json!({
+        "id": directory.id,
+        "name": directory.name,
+        "kind": directory.kind.name(),
+        "dialect": directory.dialect.name(),
+        "password_allowed": directory.password_allowed,
+        "created_at": directory.created_at,
+        "modified_at": directory.modified_at,
+    })
+}
+
+/// A person.
+#[must_use]
+pub fn user(user: &Resource) -> Value {
+    json!({
+        "id": user.id,
+        "directory_id": user.directory_id,
+        "user_name": user.user_name,
+        "external_id": user.external_id,
+        "display_name": user.display_name,
+        "active": user.active,
+        "created_at": user.created_at,
+        "modified_at": user.modified_at,
+    })
+}
+
+/// A person with the roles that they have now, by whatever way.
+#[must_use]
+pub fn user_with_roles(person: &Resource, roles: &[Role]) -> Value {
+    let mut shown = user(person);
+    let names: Vec<&str> = roles.iter().map(|role| role.name()).collect();
+    if let Some(object) = shown.as_object_mut() {
+        object.insert("roles".to_owned(), json!(names));
+    }
+    shown
+}
+
+/// A role granted to a person.
+#[must_use]
+pub fn assignment(assignment: &Assignment) -> Value {
+    json!({
+        "user_id": assignment.person_id,
+        "role": assignment.role,
+        "granted_at": Timestamp::from_millis(assignment.granted_at),
+        "granted_by": assignment.granted_by,
+    })
+}
+
+/// A role granted to the members of a group.
+#[must_use]
+pub fn mapping(mapping: &Mapping) -> Value {
+    json!({
+        "id": mapping.id,
+        "directory_id": mapping.directory_id,
+        "group_id": mapping.group_id,
+        "role": mapping.role,
+        "created_at": mapping.created_at,
+        "created_by": mapping.created_by,
+    })
+}
+
+/// A product.
+#[must_use]
+pub fn product(product: &Product) -> Value {
+    json!({
+        "id": product.id,
+        "name": product.name,
+        "scopes": product.scopes,
+        "created_at": product.created_at,
+        "modified_at": product.modified_at,
+    })
+}
+
+/// An audit event.
+#[must_use]
+pub fn audit_event(event: &AuditEventRow) -> Value {
+    let target = event
+        .target_id
+        .as_ref()
+        .map(|id| json!({"type": event.target_type, "id": id, "name": event.target_name}));
+    json!({
+        "id": event.id,
+        "at": Timestamp::from_millis(event.at),
+        "action": event.action,
+        "outcome": event.outcome,
+        "directory_id": event.directory_id,
+        "actor": {
+            "kind": event.actor_kind,
+            "credential_id": event.actor_credential_id,
+            "user_id": event.actor_person_id,
+            "name": event.actor_name,
+            "source_ip": event.source_ip,
+        },
+        "target": target,
+        "detail": stored(&event.detail),
+    })
+}
+
+/// The receipt of a deprovisioning.
+#[must_use]
+pub fn receipt(receipt: &ReceiptRow) -> Value {
+    json!({
+        "id": receipt.id,
+        "directory_id": receipt.directory_id,
+        "user": {
+            "id": receipt.person_id,
+            "user_name": receipt.user_name,
+            "display_name": receipt.display_name,
+        },
+        "reason": receipt.reason,
+        "requested_at": Timestamp::from_millis(receipt.requested_at),
+        "effective_at": Timestamp::from_millis(receipt.effective_at),
+        "actor": {
+            "kind": receipt.actor_kind,
+            "credential_id": receipt.actor_credential_id,
+            "name": receipt.actor_name,
+        },
+        "revoked": stored(&receipt.revoked),
+        "orphaned": stored(&receipt.orphaned),
+    })
+}
+
+/// A notice to admins.
+#[must_use]
+pub fn notice(notice: &NoticeRow) -> Value {
+    json!({
+        "id": notice.id,
+        "at": Timestamp::from_millis(notice.at),
+        "kind": notice.kind,
+        "directory_id": notice.directory_id,
+        "subject": notice.subject,
+        "detail": stored(&notice.detail),
+        "read_at": notice.read_at.map(Timestamp::from_millis),
+        "delivered_at": notice.delivered_at.map(Timestamp::from_millis),
+    })
+}
+
+/// A logged SCIM request.
+#[must_use]
+pub fn scim_request(request: &ScimRequestRow) -> Value {
+    json!({
+        "id": request.id,
+        "at": Timestamp::from_millis(request.at),
+        "credential_id": request.credential_id,
+        "method": request.method,
+        "path": request.path,
+        "status": request.status,
+        "outcome": request.outcome,
+        "changed": stored(&request.changed),
+        "leniencies": stored(&request.leniencies),
+        "duration_micros": request.duration_micros,
+    })
+}
+
+/// JSON that was stored as text.
+fn stored(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_default()
+}

@@ -1,0 +1,189 @@
+//! Failed sign-ins are counted, in memory and for each node, and refused beyond a number: by user name and
+//! address, and by address alone, so that neither one account nor one guesser gets on.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+
+use actix_web::http::header::{HeaderName, HeaderValue, RETRY_AFTER};
+
+use crate::clock::Timestamp;
+
+use super::problem::{Problem, ProblemKind};
+
+/// How long a failure counts.
+const WINDOW_SECONDS: i64 = 900;
+/// How many user names one address may try as often as it may try one.
+const NAMES_PER_ADDRESS: u32 = 10;
+/// How many counts are kept at most; beyond it, those that have run out are dropped.
+const CAPACITY: usize = 10_000;
+
+/// Who wants to sign in, from where.
+#[derive(Debug, Clone)]
+pub(super) struct Attempt {
+    by_name: Key,
+    by_address: Key,
+}
+
+type Key = (Option<String>, Option<IpAddr>);
+
+impl Attempt {
+    pub(super) fn new(directory: Option<&str>, user_name: &str, address: Option<IpAddr>) -> Self {
+        // No name is longer than what is compared of it.
+        let name: String = format!("{}\n{user_name}", directory.unwrap_or_default())
+            .to_lowercase()
+            .chars()
+            .take(400)
+            .collect();
+        Self {
+            by_name: (Some(name), address),
+            by_address: (None, address),
+        }
+    }
+}
+
+struct Count {
+    since: Timestamp,
+    times: u32,
+}
+
+/// The counts of one node.
+pub struct Throttle {
+    limit: u32,
+    counts: Mutex<HashMap<Key, Count>>,
+}
+
+impl Throttle {
+    /// For so many failures of one user name from one address.
+    #[must_use]
+    pub fn new(limit: u32) -> Self {
+        Self {
+            limit,
+            counts: Mutex::default(),
+        }
+    }
+
+    /// Counts an attempt as failed until [`Throttle::forget`] says otherwise.
+    ///
+    /// # Errors
+    /// 429 where there were too many.
+    pub(super) fn admit(&self, attempt: &Attempt, now: Timestamp) -> Result<(), Problem> {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if counts.len() >= CAPACITY {
+            counts.retain(|_, count| remaining(count, now) > 0);
+        }
+        let limits = [
+            (&attempt.by_name, self.limit),
+            (
+                &attempt.by_address,
+                self.limit.saturating_mul(NAMES_PER_ADDRESS),
+            ),
+        ];
+        for (key, limit) in limits {
+            let count = counts.entry(key.clone()).or_insert(Count {
+                since: now,
+                times: 0,
+            });
+            if remaining(count, now) <= 0 {
+                *count = Count {
+                    since: now,
+                    times: 0,
+                };
+            }
+            if count.times >= limit {
+                return Err(too_many(limit, remaining(count, now)));
+            }
+            count.times += 1;
+        }
+        Ok(())
+    }
+
+    /// The attempt has succeeded.
+    pub(super) fn forget(&self, attempt: &Attempt) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.remove(&attempt.by_name);
+        if let Some(count) = counts.get_mut(&attempt.by_address) {
+            count.times = count.times.saturating_sub(1);
+        }
+    }
+}
+
+/// Seconds until a count has run out.
+fn remaining(count: &Count, now: Timestamp) -> i64 {
+    let until = count.since.plus_seconds(WINDOW_SECONDS);
+    (until.as_millis() - now.as_millis() + 999) / 1_000
+}
+
+/// With the fields of `draft-ietf-httpapi-ratelimit-headers`.
+fn too_many(limit: u32, seconds: i64) -> Problem {
+    let headers = [
+        (RETRY_AFTER, seconds.to_string()),
+        (
+            HeaderName::from_static("ratelimit-policy"),
+            format!("\"sign-in\";q={limit};w={WINDOW_SECONDS}"),
+        ),
+        (
+            HeaderName::from_static("ratelimit"),
+            format!("\"sign-in\";r=0;t={seconds}"),
+        ),
+    ];
+    let problem = Problem::new(
+        ProblemKind::TooManyRequests,
+        format!("too many failed sign-ins; try again in {seconds} seconds"),
+    );
+    headers
+        .into_iter()
+        .filter_map(|(name, text)| Some((name, HeaderValue::from_str(&text).ok()?)))
+        .fold(problem, |problem, (name, value)| {
+            problem.with_header(name, value)
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attempt(name: &str, address: &str) -> Attempt {
+        Attempt::new(None, name, address.parse().ok())
+    }
+
+    #[test]
+    fn the_next_failure_beyond_the_number_is_refused_until_the_window_ends() {
+        let throttle = Throttle::new(2);
+        let now = Timestamp::from_millis(0);
+        let ada = attempt("ada", "192.0.2.1");
+        assert!(throttle.admit(&ada, now).is_ok());
+        assert!(throttle.admit(&attempt("ADA", "192.0.2.1"), now).is_ok());
+        assert!(throttle.admit(&ada, now).is_err());
+        assert!(throttle.admit(&attempt("ada", "192.0.2.2"), now).is_ok());
+        assert!(throttle.admit(&attempt("bob", "192.0.2.1"), now).is_ok());
+        assert!(
+            throttle
+                .admit(&ada, now.plus_seconds(WINDOW_SECONDS))
+                .is_ok()
+        );
+    }
+
+    #[test]
+    fn a_success_clears_the_count() {
+        let throttle = Throttle::new(1);
+        let now = Timestamp::from_millis(0);
+        let ada = attempt("ada", "192.0.2.1");
+        for _ in 0..20 {
+            assert!(throttle.admit(&ada, now).is_ok());
+            throttle.forget(&ada);
+        }
+    }
+
+    #[test]
+    fn one_address_does_not_get_on_by_trying_many_names() {
+        let throttle = Throttle::new(1);
+        let now = Timestamp::from_millis(0);
+        let admitted = (0..50).filter(|name| {
+            throttle
+                .admit(&attempt(&name.to_string(), "192.0.2.1"), now)
+                .is_ok()
+        });
+        assert_eq!(admitted.count(), 10);
+    }
+}
