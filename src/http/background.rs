@@ -22,6 +22,7 @@ pub(super) async fn run(state: State) {
     loop {
         ticks.tick().await;
         flush(&state).await;
+        flush_request_log(&state).await;
         if count.is_multiple_of(PRUNE_EVERY) {
             prune(&state).await;
         }
@@ -41,6 +42,28 @@ pub(super) async fn flush(state: &State) {
         if let Err(error) = written {
             tracing::warn!(cause = %Chain(&error), "the last uses of credentials could not be written");
         }
+    }
+}
+
+/// Writes down the SCIM requests that were noted, and counts the leniencies that they needed.
+pub(super) async fn flush_request_log(state: &State) {
+    let (requests, leniencies) = state.request_log.drain();
+    if requests.is_empty() && leniencies.is_empty() {
+        return;
+    }
+    let now = state.clock.now();
+    let written = state
+        .database
+        .write(move |connection| {
+            scim_requests::insert(connection, &requests)?;
+            for (directory, uses) in &leniencies {
+                scim_requests::count_leniencies(connection, directory, uses, now)?;
+            }
+            Ok::<(), StoreError>(())
+        })
+        .await;
+    if let Err(error) = written {
+        tracing::warn!(cause = %Chain(&error), "the log of SCIM requests could not be written");
     }
 }
 

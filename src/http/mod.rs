@@ -63,6 +63,7 @@ pub async fn serve(
     let outcome = running.await.map_err(std::io::Error::other)?;
     background.abort();
     background::flush(&last_use).await;
+    background::flush_request_log(&last_use).await;
     outcome
 }
 

@@ -4,16 +4,19 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use crate::clock::Clock;
+use crate::audit::Actor;
+use crate::clock::{Clock, Timestamp};
 use crate::config::{self, MasterKey, Settings};
 use crate::credentials::LastUse;
-use crate::provisioning::Limits;
 use crate::provisioning::people::Surroundings;
+use crate::provisioning::{Context, Limits};
 use crate::scim::schema::Registry;
+use crate::store::directories::Directory;
 use crate::store::{Database, StoreError};
 
 use super::metrics::Metrics;
 use super::problem::Problem;
+use super::scim::RequestLog;
 use super::throttle::Throttle;
 
 /// How many passwords are hashed at once.
@@ -38,6 +41,8 @@ pub struct State {
     pub cursor_key: Arc<[u8]>,
     /// The uses of credentials that have not been written yet.
     pub last_use: Arc<LastUse>,
+    /// The SCIM requests that have not been written yet.
+    pub request_log: Arc<RequestLog>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// The bounds of SCIM operations.
@@ -69,6 +74,7 @@ impl State {
             scim_base_url: format!("{base_url}/scim/v2").into(),
             cursor_key: master_key.derive("cursor").as_slice().into(),
             last_use: Arc::default(),
+            request_log: Arc::default(),
             metrics: Arc::default(),
             limits: Arc::new(limits(&settings.limits)),
             indexed_attributes: Arc::new(settings.indexed_attributes.clone()),
@@ -89,6 +95,12 @@ impl State {
             cursor_key: Arc::clone(&self.cursor_key),
             clock: self.clock.clone(),
         }
+    }
+
+    /// The surroundings of an operation on the resources of a directory.
+    #[must_use]
+    pub fn context(&self, directory: Directory, actor: Actor, requested_at: Timestamp) -> Context {
+        self.surroundings().context(directory, actor, requested_at)
     }
 
     /// Hashes a password, or compares one with its hash, on a thread that may block.

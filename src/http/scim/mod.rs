@@ -1,16 +1,186 @@
-//! The SCIM interface (RFC 7644).
+//! The SCIM interface (RFC 7644): from HTTP to the operations of `provisioning`, and back.
+//!
+//! One dispatcher serves every path, since the endpoints come from the resource types that are loaded. What
+//! an answer looks like is in [`answer`], what is read of a request in [`request`].
 
-use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, web};
+mod answer;
+mod bulk;
+mod discovery;
+mod list;
+mod log;
+mod request;
+mod resource;
+mod stream;
 
+use std::sync::Arc;
+use std::time::Instant;
+
+use actix_web::http::Method;
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use crate::provisioning::Context;
+use crate::scim::leniency::Leniency;
 use crate::scim::{ErrorKind, ScimError};
+use crate::secret::SecretKind;
+use crate::store::directories;
+use crate::store::id::{DirectoryId, ResourceId};
+
+use super::State;
+use super::caller::{Caller, authenticate};
+use answer::{Failure, error_response};
+pub use log::RequestLog;
+use request::Target;
 
 /// Mounts the interface into the scope `/scim/v2`.
 pub fn configure(config: &mut web::ServiceConfig) {
-    config.default_service(web::to(|| async {
-        let error = ScimError::new(ErrorKind::NotImplemented, "this is not offered");
-        HttpResponse::build(StatusCode::NOT_IMPLEMENTED)
-            .content_type("application/scim+json")
-            .json(error.to_json())
-    }));
+    config.default_service(web::to(serve));
+}
+
+/// What was done, for the log.
+#[derive(Default)]
+struct Done {
+    named: Vec<String>,
+    leniencies: Vec<Leniency>,
+}
+
+/// One request that is let in.
+struct Exchange {
+    request: HttpRequest,
+    state: State,
+    context: Context,
+    /// The person who calls for themselves; `None` for an identity provider.
+    person: Option<ResourceId>,
+    done: Done,
+}
+
+async fn serve(request: HttpRequest, body: web::Payload, state: web::Data<State>) -> HttpResponse {
+    let started = Instant::now();
+    let state = State::clone(&state);
+    let caller = match authenticate(&request, &state).await {
+        Ok(caller) => caller,
+        Err(failure) => return answer::unauthorized(failure),
+    };
+    let mut exchange = match admit(request, state, &caller) {
+        Ok(exchange) => exchange,
+        Err(failure) => return error_response(failure),
+    };
+    let outcome = dispatch(&mut exchange, body).await;
+    let (response, scim_type) = match outcome {
+        Ok(response) => (response, None),
+        Err(failure) => {
+            let scim_type = failure.scim_type();
+            (error_response(failure), scim_type)
+        }
+    };
+    log::note(
+        &exchange,
+        &caller,
+        response.status(),
+        scim_type,
+        started.elapsed(),
+    );
+    response
+}
+
+/// Lets in SCIM keys to their directory, and signed-in people to themselves.
+fn admit(request: HttpRequest, state: State, caller: &Caller) -> Result<Exchange, Failure> {
+    let credential = &caller.verified.credential;
+    let (directory, person) = match (credential.kind, &caller.verified.owner) {
+        (SecretKind::ScimKey, _) => (credential.directory_id.clone(), None),
+        (SecretKind::Session, Some(owner)) => {
+            (Some(owner.directory_id.clone()), Some(owner.id.clone()))
+        }
+        _ => (None, None),
+    };
+    let directory = directory.ok_or_else(|| {
+        ScimError::new(
+            ErrorKind::Forbidden,
+            "this credential gives no access to SCIM: use a SCIM API key",
+        )
+    })?;
+    let directory = find_directory(&state, &directory)?;
+    let context = state.context(directory, caller.actor.clone(), caller.requested_at);
+    Ok(Exchange {
+        request,
+        state,
+        context,
+        person,
+        done: Done::default(),
+    })
+}
+
+fn find_directory(state: &State, id: &DirectoryId) -> Result<directories::Directory, Failure> {
+    let found = state
+        .database
+        .read_now(|connection| directories::find(connection, id))?;
+    found.ok_or_else(|| {
+        ScimError::new(ErrorKind::Forbidden, "the directory has been removed").into()
+    })
+}
+
+async fn dispatch(exchange: &mut Exchange, body: web::Payload) -> Result<HttpResponse, Failure> {
+    let target = Target::of(&exchange.request, &exchange.context.registry)?;
+    if exchange.person.is_some() && !target.is_open_to_people() {
+        return Err(ScimError::new(
+            ErrorKind::Forbidden,
+            "a signed-in person reaches /Me and the discovery endpoints only",
+        )
+        .into());
+    }
+    request::check_accept(&exchange.request)?;
+    let method = exchange.request.method().clone();
+    let is_get = method == Method::GET || method == Method::HEAD;
+    match target {
+        Target::ServiceProviderConfig | Target::Schemas(_) | Target::ResourceTypes(_) => {
+            offers(is_get, "GET")?;
+            discovery::answer(exchange, &target)
+        }
+        Target::Bulk => {
+            offers(method == Method::POST, "POST")?;
+            bulk::answer(exchange, body).await
+        }
+        Target::Me => {
+            offers(is_get, "GET")?;
+            resource::me(exchange).await
+        }
+        Target::Root => {
+            offers(is_get, "GET")?;
+            list::query(exchange, "", all_types(exchange)).await
+        }
+        Target::Search(kind) => {
+            offers(method == Method::POST, "POST")?;
+            let (endpoint, kinds) = match kind {
+                Some(kind) => (kind.endpoint.clone(), vec![kind]),
+                None => (String::new(), all_types(exchange)),
+            };
+            list::search(exchange, &endpoint, kinds, body).await
+        }
+        Target::Collection(kind) if is_get => {
+            let endpoint = kind.endpoint.clone();
+            list::query(exchange, &endpoint, vec![kind]).await
+        }
+        Target::Collection(kind) => {
+            offers(method == Method::POST, "GET, POST")?;
+            resource::create(exchange, &kind, body).await
+        }
+        Target::Resource(kind, id) => match method {
+            Method::GET | Method::HEAD => resource::read(exchange, &kind, &id).await,
+            Method::PUT => resource::replace(exchange, &kind, &id, body).await,
+            Method::PATCH => resource::patch(exchange, &kind, &id, body).await,
+            Method::DELETE => resource::delete(exchange, &kind, &id).await,
+            _ => Err(Failure::Method("GET, PUT, PATCH, DELETE")),
+        },
+    }
+}
+
+fn offers(is_offered: bool, methods: &'static str) -> Result<(), Failure> {
+    if is_offered {
+        Ok(())
+    } else {
+        Err(Failure::Method(methods))
+    }
+}
+
+fn all_types(exchange: &Exchange) -> Vec<Arc<crate::scim::schema::ResourceType>> {
+    exchange.context.registry.resource_types().to_vec()
 }

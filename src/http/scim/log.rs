@@ -1,0 +1,183 @@
+//! The log of recent SCIM requests: what was asked, not what it held. Literals of filters and whatever might
+//! name a person are taken out; what is left is gathered in memory and written in batches.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::http::caller::Caller;
+use crate::scim::filter::{self, Filter, Literal};
+use crate::scim::leniency::Leniency;
+use crate::store::id::{DirectoryId, ScimRequestId};
+use crate::store::scim_requests::ScimRequestRow;
+
+use super::{Exchange, request};
+
+/// Requests of a directory that may wait; beyond it the oldest are dropped, since no more are kept anyway.
+const WAITING: usize = 1_000;
+
+/// What is waiting to be written of one directory.
+#[derive(Default)]
+struct Waiting {
+    requests: VecDeque<ScimRequestRow>,
+    leniencies: BTreeMap<Leniency, i64>,
+}
+
+/// The requests that have not been written yet.
+#[derive(Default)]
+pub struct RequestLog(Mutex<BTreeMap<DirectoryId, Waiting>>);
+
+/// How often each leniency was used in a directory, by its name.
+pub type LeniencyUses = (DirectoryId, Vec<(String, i64)>);
+
+impl RequestLog {
+    fn note(&self, directory: &DirectoryId, row: ScimRequestRow, leniencies: &[Leniency]) {
+        let mut directories = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = directories.entry(directory.clone()).or_default();
+        if waiting.requests.len() >= WAITING {
+            waiting.requests.pop_front();
+        }
+        waiting.requests.push_back(row);
+        for leniency in leniencies {
+            *waiting.leniencies.entry(*leniency).or_default() += 1;
+        }
+    }
+
+    /// Takes what has been noted: the requests, and how often leniencies were used.
+    #[must_use]
+    pub fn drain(&self) -> (Vec<ScimRequestRow>, Vec<LeniencyUses>) {
+        let mut directories = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut requests = Vec::new();
+        let mut leniencies = Vec::new();
+        for (directory, waiting) in std::mem::take(&mut *directories) {
+            requests.extend(waiting.requests);
+            let uses: Vec<(String, i64)> = waiting
+                .leniencies
+                .into_iter()
+                .map(|(leniency, times)| (leniency.name().to_owned(), times))
+                .collect();
+            if !uses.is_empty() {
+                leniencies.push((directory, uses));
+            }
+        }
+        (requests, leniencies)
+    }
+}
+
+/// Notes a request that was answered.
+pub(super) fn note(
+    exchange: &Exchange,
+    caller: &Caller,
+    status: StatusCode,
+    scim_type: Option<&'static str>,
+    duration: Duration,
+) {
+    let outcome = match scim_type {
+        Some(scim_type) => scim_type,
+        None if status.is_client_error() || status.is_server_error() => "error",
+        None => "success",
+    };
+    let leniencies: Vec<&str> = exchange
+        .done
+        .leniencies
+        .iter()
+        .map(|leniency| leniency.name())
+        .collect();
+    let row = ScimRequestRow {
+        id: ScimRequestId::generate().to_string(),
+        directory_id: exchange.context.directory.id.to_string(),
+        at: caller.requested_at.as_millis(),
+        credential_id: caller.verified.credential.id.to_string(),
+        method: exchange.request.method().to_string(),
+        path: redacted(&exchange.request),
+        status: status.as_u16().into(),
+        outcome: outcome.to_owned(),
+        changed: json!(exchange.done.named).to_string(),
+        leniencies: json!(leniencies).to_string(),
+        duration_micros: i64::try_from(duration.as_micros()).unwrap_or(i64::MAX),
+    };
+    exchange.state.request_log.note(
+        &exchange.context.directory.id,
+        row,
+        &exchange.done.leniencies,
+    );
+}
+
+/// The path and query without what may name a person.
+fn redacted(request: &HttpRequest) -> String {
+    const LONGEST: usize = 1_024;
+    // The third segment after the leading slash: `/scim/v2/Users`.
+    const ENDPOINT: usize = 3;
+    let path: Vec<&str> = request
+        .path()
+        .split('/')
+        .enumerate()
+        .map(|(index, segment)| {
+            let is_endpoint =
+                index <= ENDPOINT && segment.bytes().all(|byte| byte.is_ascii_alphanumeric());
+            if is_endpoint || is_telling_nothing(segment) {
+                segment
+            } else {
+                "…"
+            }
+        })
+        .collect();
+    let mut text = path.join("/");
+    for (index, (name, value)) in request::query(request)
+        .unwrap_or_default()
+        .iter()
+        .enumerate()
+    {
+        text.push(if index == 0 { '?' } else { '&' });
+        text.push_str(&redacted_parameter(name, value));
+    }
+    text.chars().take(LONGEST).collect()
+}
+
+/// URNs of schemas and our own identifiers.
+fn is_telling_nothing(segment: &str) -> bool {
+    segment == ".search" || segment.starts_with("urn:ietf:") || Uuid::try_parse(segment).is_ok()
+}
+
+fn redacted_parameter(name: &str, value: &str) -> String {
+    let folded = name.to_ascii_lowercase();
+    match folded.as_str() {
+        "filter" => match filter::parse(value) {
+            Ok(filter) => format!("filter={}", without_literals(filter)),
+            Err(_) => "filter=…".to_owned(),
+        },
+        "startindex" | "count" | "sortby" | "sortorder" | "attributes" | "excludedattributes" => {
+            format!("{name}={value}")
+        }
+        "cursor" => "cursor=…".to_owned(),
+        _ => "…".to_owned(),
+    }
+}
+
+fn without_literals(filter: Filter) -> Filter {
+    let all = |parts: Vec<Filter>| parts.into_iter().map(without_literals).collect();
+    match filter {
+        Filter::And(parts) => Filter::And(all(parts)),
+        Filter::Or(parts) => Filter::Or(all(parts)),
+        Filter::Not(inner) => Filter::Not(Box::new(without_literals(*inner))),
+        Filter::ValuePath { path, filter } => Filter::ValuePath {
+            path,
+            filter: Box::new(without_literals(*filter)),
+        },
+        Filter::Compare {
+            path,
+            operator,
+            value: Literal::Text(_) | Literal::Number(_),
+        } => Filter::Compare {
+            path,
+            operator,
+            value: Literal::Text("…".to_owned()),
+        },
+        other => other,
+    }
+}

@@ -1,0 +1,104 @@
+//! Answers that are sent while they are made. What is small enough is sent in one piece, with its length.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context as TaskContext, Poll, ready};
+
+use actix_web::body::{BodySize, MessageBody};
+use actix_web::rt::task::JoinHandle;
+use actix_web::web::Bytes;
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use tokio::sync::mpsc::{Receiver, channel};
+
+use crate::http::State;
+use crate::provisioning::{Output, ProvisioningError};
+use crate::store::DatabaseConnection;
+
+use super::answer::Failure;
+
+/// Pieces that may wait for a slow client.
+const WAITING: usize = 4;
+
+/// Answers with what the task writes.
+///
+/// # Errors
+/// Those of the task, where it fails before anything was sent.
+pub async fn answer<T>(
+    state: &State,
+    mut builder: HttpResponseBuilder,
+    task: T,
+) -> Result<HttpResponse, Failure>
+where
+    T: FnOnce(&mut DatabaseConnection, &mut Output<'_>) -> Result<(), ProvisioningError>
+        + Send
+        + 'static,
+{
+    let (sender, mut receiver) = channel(WAITING);
+    let database = state.database.clone();
+    let task = actix_web::rt::spawn(async move {
+        database
+            .read(move |connection| {
+                let mut send = |piece: String| sender.blocking_send(Bytes::from(piece)).is_ok();
+                let mut output = Output::new(&mut send);
+                task(connection, &mut output)?;
+                Ok(output.finish())
+            })
+            .await
+    });
+    match receiver.recv().await {
+        Some(first) => Ok(builder.body(Pieces {
+            first: Some(first),
+            receiver,
+            rest: Some(task),
+        })),
+        None => match task.await {
+            Ok(text) => Ok(builder.body(text?)),
+            Err(_) => Err(ProvisioningError::from(crate::store::StoreError::Busy).into()),
+        },
+    }
+}
+
+/// A body whose length is not known.
+struct Pieces {
+    first: Option<Bytes>,
+    receiver: Receiver<Bytes>,
+    rest: Option<JoinHandle<Result<String, ProvisioningError>>>,
+}
+
+/// The answer broke off; the client sees a connection that is closed before its end.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer could not be completed")]
+struct BrokenOff;
+
+impl MessageBody for Pieces {
+    type Error = Box<dyn std::error::Error>;
+
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut TaskContext<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(Ok(first)));
+        }
+        if let Some(piece) = ready!(self.receiver.poll_recv(context)) {
+            return Poll::Ready(Some(Ok(piece)));
+        }
+        let Some(task) = &mut self.rest else {
+            return Poll::Ready(None);
+        };
+        let outcome = ready!(Pin::new(task).poll(context));
+        self.rest = None;
+        Poll::Ready(match outcome {
+            Ok(Ok(text)) => Some(Ok(Bytes::from(text))),
+            Ok(Err(error)) => {
+                tracing::error!(cause = %crate::http::problem::Chain(&error), "an answer broke off");
+                Some(Err(BrokenOff.into()))
+            }
+            Err(_) => Some(Err(BrokenOff.into())),
+        })
+    }
+}
