@@ -46,7 +46,7 @@ pub(super) async fn flush(state: &State) {
 }
 
 /// Writes down the SCIM requests that were noted, and counts the leniencies that they needed.
-pub(super) async fn flush_request_log(state: &State) {
+pub(in crate::http) async fn flush_request_log(state: &State) {
     let (requests, leniencies) = state.request_log.drain();
     if requests.is_empty() && leniencies.is_empty() {
         return;

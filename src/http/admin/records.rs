@@ -11,6 +11,7 @@ use crate::store::audit_events::{self, Selection};
 use crate::store::id::{DirectoryId, ResourceId};
 use crate::store::{notices, receipts, scim_requests};
 
+use super::super::background;
 use super::super::problem::Problem;
 use super::super::{Endpoint, State};
 use super::directories::find as find_directory;
@@ -126,6 +127,7 @@ async fn list_requests(
 ) -> Result<HttpResponse, Problem> {
     Admin::with(Scope::AuditRead, &request, &state).await?;
     let directory = DirectoryId::new(directory.into_inner());
+    background::flush_request_log(&state).await;
     let window = place.window(&state.settings.limits)?;
     let place = window.clone();
     let found = state
@@ -150,6 +152,7 @@ async fn list_leniencies(
 ) -> Result<HttpResponse, Problem> {
     Admin::with(Scope::DirectoriesRead, &request, &state).await?;
     let directory = DirectoryId::new(directory.into_inner());
+    background::flush_request_log(&state).await;
     let found = state
         .database
         .read(move |connection| {
