@@ -1,0 +1,14 @@
+//! Portcullis from outside: every test sends requests to a server that runs in this process, on SQLite and
+//! on PostgreSQL. One crate, so that linking happens once.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "what a test needs and does not get fails the test"
+)]
+
+#[macro_use]
+mod server;
+
+mod rfc7644;
