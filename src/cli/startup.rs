@@ -12,6 +12,10 @@ use crate::store::{Database, DatabaseConnection, DatabaseUrl, SqlDialect, StoreE
 /// The setting of the database that tells which master key it belongs to.
 const MASTER_KEY_CHECK: &str = "master_key_check";
 
+/// Connections that read from SQLite: more than cores, since an answer that a slow client takes in pieces
+/// keeps one for itself.
+const SQLITE_READERS: u32 = 16;
+
 /// Why the process could not start its work.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StartupError {
@@ -67,9 +71,7 @@ impl Deployment {
             None => MasterKey::load_or_create(&settings.data_dir)?,
         };
         let connections = match url.dialect() {
-            SqlDialect::Sqlite => std::thread::available_parallelism().map_or(2, |cores| {
-                u32::try_from(cores.get()).unwrap_or(u32::MAX).max(2)
-            }),
+            SqlDialect::Sqlite => SQLITE_READERS,
             SqlDialect::Postgres => settings.limits.postgres_connections,
         };
         let database = Database::migrate_and_open(url, connections)?;

@@ -63,15 +63,8 @@ impl Context {
         projection: &Projection,
         resource: &Resource,
     ) -> Result<String, StoreError> {
-        let mut text = String::new();
-        let mut send = |piece: String| {
-            text.push_str(&piece);
-            true
-        };
-        let mut output = Output::new(&mut send);
+        let mut output = Output::gathered();
         self.represent(connection, resource_type, projection, resource, &mut output)?;
-        let rest = output.finish();
-        text.push_str(&rest);
-        Ok(text)
+        Ok(output.finish().unwrap_or_default())
     }
 }

@@ -29,7 +29,8 @@ pub fn shows_members(resource_type: &ResourceType, projection: &Projection) -> b
 pub struct Output<'a> {
     text: String,
     /// Takes a piece; false where nobody takes it any more.
-    send: &'a mut dyn FnMut(String) -> bool,
+    send: Option<&'a mut dyn FnMut(String) -> bool>,
+    is_broken: bool,
 }
 
 /// How much is gathered before it is sent, in bytes.
@@ -41,7 +42,18 @@ impl<'a> Output<'a> {
     pub fn new(send: &'a mut dyn FnMut(String) -> bool) -> Self {
         Self {
             text: String::new(),
-            send,
+            send: Some(send),
+            is_broken: false,
+        }
+    }
+
+    /// Keeps everything, for what is known to be small.
+    #[must_use]
+    pub fn gathered() -> Self {
+        Self {
+            text: String::new(),
+            send: None,
+            is_broken: false,
         }
     }
 
@@ -52,16 +64,20 @@ impl<'a> Output<'a> {
 
     /// Sends what has been gathered where that is enough; false where it is of no use to go on.
     pub fn pass_on(&mut self) -> bool {
-        if self.text.len() < PIECE {
-            return true;
+        if self.is_broken || self.text.len() < PIECE {
+            return !self.is_broken;
         }
-        (self.send)(std::mem::take(&mut self.text))
+        if let Some(send) = &mut self.send {
+            self.is_broken = !send(std::mem::take(&mut self.text));
+        }
+        !self.is_broken
     }
 
-    /// The rest, which has not been sent.
+    /// The rest, which has not been sent; `None` where a piece was not taken, so that nobody mistakes what
+    /// was sent for the whole.
     #[must_use]
-    pub fn finish(self) -> String {
-        self.text
+    pub fn finish(self) -> Option<String> {
+        (!self.is_broken).then_some(self.text)
     }
 }
 

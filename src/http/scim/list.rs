@@ -50,11 +50,9 @@ async fn run(
     exchange.done.leniencies = leniencies.used().collect();
     if query.is_look_up() {
         let text = exchange.state.database.read_now(|connection| {
-            // One resource at most: nothing is passed on before the end.
-            let mut send = |_: String| false;
-            let mut output = Output::new(&mut send);
+            let mut output = Output::gathered();
             query.run(connection, &context, &mut output)?;
-            Ok::<_, ProvisioningError>(output.finish())
+            Ok::<_, ProvisioningError>(output.finish().unwrap_or_default())
         })?;
         return Ok(builder(200).body(text));
     }

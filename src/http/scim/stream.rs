@@ -3,12 +3,15 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll, ready};
+use std::time::Duration;
 
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::rt::task::JoinHandle;
 use actix_web::web::Bytes;
 use actix_web::{HttpResponse, HttpResponseBuilder};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::{Receiver, channel};
+use tokio::time::timeout;
 
 use crate::http::State;
 use crate::provisioning::{Output, ProvisioningError};
@@ -18,6 +21,8 @@ use super::answer::Failure;
 
 /// Pieces that may wait for a slow client.
 const WAITING: usize = 4;
+/// How long a client may take for one piece: as long as it does, it has a database connection for itself.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Answers with what the task writes.
 ///
@@ -38,7 +43,11 @@ where
     let task = actix_web::rt::spawn(async move {
         database
             .read(move |connection| {
-                let mut send = |piece: String| sender.blocking_send(Bytes::from(piece)).is_ok();
+                let runtime = Handle::current();
+                let mut send = |piece: String| {
+                    let sent = timeout(PATIENCE, sender.send(Bytes::from(piece)));
+                    matches!(runtime.block_on(sent), Ok(Ok(())))
+                };
                 let mut output = Output::new(&mut send);
                 task(connection, &mut output)?;
                 Ok(output.finish())
@@ -52,7 +61,7 @@ where
             rest: Some(task),
         })),
         None => match task.await {
-            Ok(text) => Ok(builder.body(text?)),
+            Ok(text) => Ok(builder.body(text?.unwrap_or_default())),
             Err(_) => Err(ProvisioningError::from(crate::store::StoreError::Busy).into()),
         },
     }
@@ -62,7 +71,7 @@ where
 struct Pieces {
     first: Option<Bytes>,
     receiver: Receiver<Bytes>,
-    rest: Option<JoinHandle<Result<String, ProvisioningError>>>,
+    rest: Option<JoinHandle<Result<Option<String>, ProvisioningError>>>,
 }
 
 /// The answer broke off; the client sees a connection that is closed before its end.
@@ -93,12 +102,12 @@ impl MessageBody for Pieces {
         let outcome = ready!(Pin::new(task).poll(context));
         self.rest = None;
         Poll::Ready(match outcome {
-            Ok(Ok(text)) => Some(Ok(Bytes::from(text))),
+            Ok(Ok(Some(text))) => Some(Ok(Bytes::from(text))),
             Ok(Err(error)) => {
                 tracing::error!(cause = %crate::http::problem::Chain(&error), "an answer broke off");
                 Some(Err(BrokenOff.into()))
             }
-            Err(_) => Some(Err(BrokenOff.into())),
+            Ok(Ok(None)) | Err(_) => Some(Err(BrokenOff.into())),
         })
     }
 }
