@@ -1,17 +1,42 @@
 //! The command line: one file per command group. Rules live in the rooms below; what is here asks them and
 //! shows the answer, as tables for people and as JSON for programs.
 
+mod audit;
+mod context;
+mod directory;
+mod doctor;
+mod key;
 mod logging;
+mod output;
+mod product;
+mod role;
 mod serve;
+mod setup;
 mod startup;
+mod user;
 
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+
+use clap_complete::Shell;
 
 use crate::config::{ConfigError, Options, Settings};
-use crate::store::migrate;
+use crate::credentials::CredentialError;
+use crate::lifecycle::LifecycleError;
+use crate::policies::PolicyError;
+use crate::provisioning::ProvisioningError;
+use crate::store::{StoreError, migrate};
+
+use audit::AuditCommand;
+use context::CommandContext;
+use directory::DirectoryCommand;
+use key::{ApiKeyCommand, OrphanedKeyCommand, ScimKeyCommand};
+use output::Output;
+use product::ProductCommand;
+use role::RoleCommand;
+use user::{TokenCommand, UserCommand};
 
 use startup::StartupError;
 
@@ -19,6 +44,9 @@ use startup::StartupError;
 #[derive(Debug, Parser)]
 #[command(name = "portcullis", version, max_term_width = 100)]
 struct Arguments {
+    /// Shows answers as JSON, for programs
+    #[arg(long, global = true)]
+    json: bool,
     #[command(flatten)]
     options: Options,
     #[command(subcommand)]
@@ -27,10 +55,48 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Sets up where that has not been done, shows what an identity provider needs, and serves
+    Quickstart,
     /// Serves; applies pending migrations first
     Serve,
+    /// Sets a new database up: directories, the break-glass admin, the first keys
+    Init,
     /// Applies pending migrations and does nothing else
     Migrate,
+    /// Checks configuration, database, clock, keys close to expiry and orphans; changes nothing
+    Doctor,
+    /// Directories: one for each identity provider, and the local one
+    #[command(subcommand)]
+    Directory(DirectoryCommand),
+    /// SCIM keys
+    #[command(subcommand)]
+    ScimKey(ScimKeyCommand),
+    /// Admin API keys
+    #[command(subcommand)]
+    ApiKey(ApiKeyCommand),
+    /// Keys whose makers have left
+    #[command(subcommand)]
+    OrphanedKey(OrphanedKeyCommand),
+    /// People
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Roles, and the groups that give them
+    #[command(subcommand)]
+    Role(RoleCommand),
+    /// Products and their credentials
+    #[command(subcommand)]
+    Product(ProductCommand),
+    /// People's API tokens
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Audit events, receipts and notices
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Prints a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
 }
 
 /// Why a command failed, as one line for people.
@@ -51,6 +117,27 @@ enum CommandError {
         #[source]
         cause: std::io::Error,
     },
+    /// What was asked for is not done; the text says why.
+    #[error("{0}")]
+    Refused(String),
+    /// The rules do not allow it.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// The rules do not allow it.
+    #[error(transparent)]
+    Credential(#[from] CredentialError),
+    /// The rules do not allow it.
+    #[error(transparent)]
+    Lifecycle(#[from] LifecycleError),
+    /// The rules do not allow it.
+    #[error(transparent)]
+    Provisioning(#[from] ProvisioningError),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The answer could not be written as JSON.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
 }
 
 impl CommandError {
@@ -93,22 +180,42 @@ pub fn run() -> ExitCode {
 }
 
 fn execute(arguments: Arguments) -> Result<(), CommandError> {
+    if let Command::Completions { shell } = arguments.command {
+        let mut script = Vec::new();
+        let name = env!("CARGO_PKG_NAME");
+        clap_complete::generate(shell, &mut Arguments::command(), name, &mut script);
+        return output::print(String::from_utf8_lossy(&script).trim_end());
+    }
     let settings = arguments.options.settings()?;
     logging::start(settings.log_format);
+    let output = Output {
+        json: arguments.json,
+    };
+    let open = |settings| CommandContext::open(settings, output);
     match arguments.command {
+        Command::Quickstart => setup::quickstart(settings, output),
         Command::Serve => serve::run(settings),
-        Command::Migrate => run_migrations(&settings),
+        Command::Init => setup::init(settings, output),
+        Command::Migrate => run_migrations(&settings, output),
+        Command::Doctor => doctor::run(&settings, output),
+        Command::Directory(command) => directory::run(command, &open(settings)?),
+        Command::ScimKey(command) => key::run_scim(command, &open(settings)?),
+        Command::ApiKey(command) => key::run_api(command, &open(settings)?),
+        Command::OrphanedKey(command) => key::run_orphaned(&command, &open(settings)?),
+        Command::User(command) => user::run(command, &open(settings)?),
+        Command::Role(command) => role::run(command, &open(settings)?),
+        Command::Product(command) => product::run(command, &open(settings)?),
+        Command::Token(command) => user::run_token(command, &open(settings)?),
+        Command::Audit(command) => audit::run(command, &open(settings)?),
+        Command::Completions { .. } => Ok(()),
     }
 }
 
-fn run_migrations(settings: &Settings) -> Result<(), CommandError> {
+fn run_migrations(settings: &Settings, output: Output) -> Result<(), CommandError> {
     let url = startup::database_url(settings)?;
     let applied = migrate::run(&url).map_err(StartupError::from)?;
     if applied.is_empty() {
-        println!("the database is current");
+        return output.done("the database is current");
     }
-    for version in applied {
-        println!("applied {version}");
-    }
-    Ok(())
+    output.done(&format!("applied {}", applied.join(", ")))
 }

@@ -13,19 +13,29 @@ use super::startup::Deployment;
 
 /// Serves until SIGTERM or SIGINT.
 pub(super) fn run(settings: Settings) -> Result<(), CommandError> {
-    let deployment = Deployment::open(settings)?;
-    serve(deployment)
+    let listener = listen(&settings)?;
+    serve(Deployment::open(settings)?, listener)
 }
 
-pub(super) fn serve(deployment: Deployment) -> Result<(), CommandError> {
-    let listen = deployment.settings.listen;
-    let failed = |cause| CommandError::Io {
-        what: format!("listening on {listen}"),
+/// Takes the address, so that nobody else can; connections wait until [`serve`].
+pub(super) fn listen(settings: &Settings) -> Result<TcpListener, CommandError> {
+    TcpListener::bind(settings.listen).map_err(|cause| CommandError::Io {
+        what: format!("cannot listen on {}", settings.listen),
         cause,
-    };
-    let listener = TcpListener::bind(listen).map_err(failed)?;
+    })
+}
+
+/// The URL that clients use.
+pub(super) fn base_url(
+    deployment: &Deployment,
+    listener: &TcpListener,
+) -> Result<String, CommandError> {
     let bound = listener.local_addr().map_err(failed)?;
-    let base_url = deployment.settings.base_url(bound);
+    Ok(deployment.settings.base_url(bound))
+}
+
+pub(super) fn serve(deployment: Deployment, listener: TcpListener) -> Result<(), CommandError> {
+    let base_url = base_url(&deployment, &listener)?;
     let state = State::new(
         deployment.database,
         deployment.registry,
@@ -38,15 +48,21 @@ pub(super) fn serve(deployment: Deployment) -> Result<(), CommandError> {
         // Before the first connection is taken, so that no signal is missed.
         let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-        tracing::info!(address = %bound, url = base_url, "serving");
-        http::serve(state, listener, async move {
+        tracing::info!(url = base_url, "serving");
+        let stop = async move {
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
             tracing::info!("stopping");
-        })
-        .await
-        .map_err(failed)
+        };
+        http::serve(state, listener, stop).await.map_err(failed)
     })
+}
+
+fn failed(cause: std::io::Error) -> CommandError {
+    CommandError::Io {
+        what: "serving".to_owned(),
+        cause,
+    }
 }

@@ -37,6 +37,9 @@ pub(super) enum StartupError {
     /// A schema document cannot be taken.
     #[error(transparent)]
     Schema(#[from] SchemaError),
+    /// There is no database yet.
+    #[error("there is no database at {0}: portcullis init")]
+    NoDatabase(String),
     /// The data directory cannot be made.
     #[error("data-dir: {0} cannot be made")]
     DataDir(String, #[source] std::io::Error),
@@ -99,6 +102,17 @@ pub(super) fn database_url(settings: &Settings) -> Result<DatabaseUrl, StartupEr
     Ok(url)
 }
 
+/// The same without making anything; SQLite would make a file where there is none.
+pub(super) fn existing_database_url(settings: &Settings) -> Result<DatabaseUrl, StartupError> {
+    let url = DatabaseUrl::parse(&settings.database_url)?;
+    match &url {
+        DatabaseUrl::Sqlite(path) if !path.exists() => {
+            Err(StartupError::NoDatabase(path.display().to_string()))
+        }
+        _ => Ok(url),
+    }
+}
+
 /// The built-in schemas and those of the directory, in the order of the files' names.
 pub(super) fn load_registry(directory: Option<&Path>) -> Result<Registry, StartupError> {
     let mut documents = Vec::new();
@@ -144,6 +158,15 @@ fn check_master_key(database: &Database, key: &MasterKey) -> Result<(), StartupE
     } else {
         Err(StartupError::OtherMasterKey)
     }
+}
+
+/// Whether a database that has been migrated was set up with this master key, or with none yet.
+pub(super) fn is_key_of(
+    connection: &mut DatabaseConnection,
+    key: &MasterKey,
+) -> Result<bool, StoreError> {
+    let known = settings::find(connection, MASTER_KEY_CHECK)?;
+    Ok(known.is_none_or(|known| known == key.fingerprint()))
 }
 
 /// An error with its causes in one line.

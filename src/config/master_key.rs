@@ -55,32 +55,43 @@ impl MasterKey {
         Some(Self(key))
     }
 
+    /// The key of this data directory, where there is one.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or holds something else.
+    pub fn load(data_dir: &Path) -> Result<Option<Self>, MasterKeyError> {
+        let path = data_dir.join(FILE);
+        match fs::read_to_string(&path) {
+            Ok(text) => Self::parse(&text)
+                .map(Some)
+                .ok_or(MasterKeyError::Malformed { path }),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(cause) => Err(MasterKeyError::File { path, cause }),
+        }
+    }
+
     /// The key of this data directory; makes directory and key where there are none.
     ///
     /// # Errors
     /// When the file cannot be read or made, or holds something else.
     pub fn load_or_create(data_dir: &Path) -> Result<Self, MasterKeyError> {
+        if let Some(key) = Self::load(data_dir)? {
+            return Ok(key);
+        }
         let path = data_dir.join(FILE);
         let failed = |cause| MasterKeyError::File {
             path: path.clone(),
             cause,
         };
-        match fs::read_to_string(&path) {
-            Ok(text) => Self::parse(&text).ok_or(MasterKeyError::Malformed { path }),
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                create_private_directory(data_dir).map_err(failed)?;
-                let mut key = [0; LENGTH];
-                getrandom::fill(&mut key).map_err(MasterKeyError::Random)?;
-                let key = Self(key);
-                match write_private(&path, &hexadecimal(&key.0)) {
-                    Ok(()) => Ok(key),
-                    // Another process was faster: its key is the one.
-                    Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                        let text = fs::read_to_string(&path).map_err(failed)?;
-                        Self::parse(&text).ok_or(MasterKeyError::Malformed { path })
-                    }
-                    Err(error) => Err(failed(error)),
-                }
+        create_private_directory(data_dir).map_err(failed)?;
+        let mut key = [0; LENGTH];
+        getrandom::fill(&mut key).map_err(MasterKeyError::Random)?;
+        let key = Self(key);
+        match write_private(&path, &hexadecimal(&key.0)) {
+            Ok(()) => Ok(key),
+            // Another process was faster: its key is the one.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                Self::load(data_dir)?.ok_or(MasterKeyError::Malformed { path })
             }
             Err(error) => Err(failed(error)),
         }

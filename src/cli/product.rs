@@ -1,0 +1,145 @@
+//! `product`
+
+use clap::Subcommand;
+
+use crate::credentials::{NewCredential, products as ending};
+use crate::http::admin::view;
+use crate::policies::products as policy;
+use crate::secret::SecretKind;
+use crate::store::credentials::Selection;
+use crate::store::id::ProductId;
+use crate::store::products;
+
+use super::CommandError;
+use super::context::CommandContext;
+use super::key;
+
+/// What to do with products.
+#[derive(Debug, Subcommand)]
+pub(super) enum ProductCommand {
+    /// Lists products
+    List,
+    /// Registers a product
+    Create {
+        /// Its name
+        #[arg(long)]
+        name: String,
+        /// The scopes that tokens for it may carry, separated by commas
+        #[arg(long, value_delimiter = ',')]
+        scopes: Vec<String>,
+    },
+    /// Shows one product
+    Show {
+        /// Its id
+        id: String,
+    },
+    /// Changes a product
+    Update {
+        /// Its id
+        id: String,
+        /// A new name
+        #[arg(long)]
+        name: Option<String>,
+        /// The scopes that tokens for it may carry, separated by commas
+        #[arg(long, value_delimiter = ',')]
+        scopes: Option<Vec<String>>,
+    },
+    /// Deletes a product and revokes its credentials and the tokens that are for it alone
+    Delete {
+        /// Its id
+        id: String,
+    },
+    /// Lists the credentials of a product
+    Credentials {
+        /// Its id
+        id: String,
+    },
+    /// Makes a credential for a product and shows its secret, this once
+    CreateCredential {
+        /// The product's id
+        id: String,
+        /// What the credential is called
+        #[arg(long)]
+        name: String,
+        /// Days that it works, 1 to 365 [default: 365]
+        #[arg(long)]
+        expires_in_days: Option<i64>,
+    },
+    /// Revokes a credential of a product
+    RevokeCredential {
+        /// The credential's id
+        id: String,
+    },
+}
+
+pub(super) fn run(command: ProductCommand, context: &CommandContext) -> Result<(), CommandError> {
+    let (cause, now, output) = (context.cause(), context.now, context.output);
+    match command {
+        ProductCommand::List => {
+            let found = context.read(products::list)?;
+            let shown: Vec<_> = found.iter().map(view::product).collect();
+            output.list(&shown, &["id", "name", "scopes", "created_at"])
+        }
+        ProductCommand::Create { name, scopes } => {
+            let made = context.write(move |connection| {
+                policy::create(connection, &name, &scopes, &cause.actor, now)
+            })?;
+            output.one(&view::product(&made))
+        }
+        ProductCommand::Show { id } => {
+            let id = ProductId::new(id);
+            let found = context.read(|connection| policy::find(connection, &id))?;
+            output.one(&view::product(&found))
+        }
+        ProductCommand::Update { id, name, scopes } => {
+            let id = ProductId::new(id);
+            let changed = context.write(move |connection| {
+                policy::update(
+                    connection,
+                    &id,
+                    name.as_deref(),
+                    scopes.as_deref(),
+                    &cause.actor,
+                    now,
+                )
+            })?;
+            output.one(&view::product(&changed))
+        }
+        ProductCommand::Delete { id } => {
+            let id = ProductId::new(id);
+            context.write(move |connection| ending::delete(connection, &id, &cause.actor, now))?;
+            output.done("deleted")
+        }
+        ProductCommand::Credentials { id } => {
+            let selection = Selection {
+                kinds: vec![SecretKind::ProductCredential],
+                product: Some(ProductId::new(id)),
+                ..Selection::default()
+            };
+            let columns = [
+                "id",
+                "name",
+                "prefix",
+                "status",
+                "expires_at",
+                "last_used_at",
+            ];
+            key::list(context, &selection, &columns)
+        }
+        ProductCommand::CreateCredential {
+            id,
+            name,
+            expires_in_days,
+        } => key::create(
+            context,
+            NewCredential {
+                product_id: Some(ProductId::new(id)),
+                expires_in_days,
+                ..NewCredential::new(SecretKind::ProductCredential, &name)
+            },
+        ),
+        ProductCommand::RevokeCredential { id } => {
+            key::revoke(context, SecretKind::ProductCredential, &id)
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! `user` and `token`
+
+use clap::Subcommand;
+use serde_json::json;
+
+use crate::credentials::{keys, passwords};
+use crate::http::admin::view;
+use crate::lifecycle::USER;
+use crate::policies::PolicyError;
+use crate::policies::roles::roles_of;
+use crate::provisioning::ProvisioningError;
+use crate::provisioning::people::{NewPerson, create_local, set_active};
+use crate::secret::SecretKind;
+use crate::store::credentials::Selection;
+use crate::store::id::ResourceId;
+use crate::store::resources::{self, Resource};
+use crate::store::{DatabaseConnection, receipts};
+
+use super::CommandError;
+use super::context::CommandContext;
+use super::key::{self, LIST_LIMIT};
+
+const COLUMNS: [&str; 6] = [
+    "id",
+    "directory_id",
+    "user_name",
+    "display_name",
+    "active",
+    "modified_at",
+];
+const TOKEN_COLUMNS: [&str; 7] = [
+    "id",
+    "user_id",
+    "name",
+    "prefix",
+    "status",
+    "expires_at",
+    "last_used_at",
+];
+
+/// What to do with people.
+#[derive(Debug, Subcommand)]
+pub(super) enum UserCommand {
+    /// Lists people
+    List {
+        /// Of this directory alone; id or name
+        #[arg(long)]
+        directory: Option<String>,
+        /// Those whose user name begins so
+        #[arg(long)]
+        user_name: Option<String>,
+    },
+    /// Makes a person in the local directory
+    Create {
+        /// What they sign in with
+        #[arg(long)]
+        user_name: String,
+        /// What they are called
+        #[arg(long)]
+        display_name: Option<String>,
+        /// Where they get mail
+        #[arg(long)]
+        email: Option<String>,
+    },
+    /// Shows one person and their roles
+    Show {
+        /// Their id
+        id: String,
+    },
+    /// Deactivates a person, ends everything of theirs, and shows the receipt
+    Deprovision {
+        /// Their id
+        id: String,
+    },
+    /// Activates a person again; nothing that was revoked comes back
+    Reactivate {
+        /// Their id
+        id: String,
+    },
+    /// Makes a one-time link for setting a password, and shows it, this once
+    PasswordLink {
+        /// Their id
+        id: String,
+    },
+}
+
+/// What to do with people's API tokens.
+#[derive(Debug, Subcommand)]
+pub(super) enum TokenCommand {
+    /// Lists tokens
+    List {
+        /// Of this person alone
+        #[arg(long)]
+        user: Option<String>,
+    },
+    /// Shows one token
+    Show {
+        /// Its id
+        id: String,
+    },
+    /// Revokes one token
+    Revoke {
+        /// Its id
+        id: String,
+    },
+    /// Revokes all tokens of a person
+    RevokeAll {
+        /// Whose
+        #[arg(long)]
+        user: String,
+    },
+}
+
+fn find(connection: &mut DatabaseConnection, id: &ResourceId) -> Result<Resource, PolicyError> {
+    resources::find_any(connection, id)?
+        .filter(|found| found.resource_type == USER)
+        .ok_or(PolicyError::NotFound("user"))
+}
+
+pub(super) fn run(command: UserCommand, context: &CommandContext) -> Result<(), CommandError> {
+    let (cause, now, output) = (context.cause(), context.now, context.output);
+    let surroundings = context.surroundings();
+    match command {
+        UserCommand::List {
+            directory,
+            user_name,
+        } => list(context, directory.as_deref(), user_name.as_deref()),
+        UserCommand::Create {
+            user_name,
+            display_name,
+            email,
+        } => {
+            let new = NewPerson {
+                user_name,
+                display_name,
+                email,
+            };
+            let made = context
+                .write(move |connection| create_local(connection, &surroundings, &new, &cause))?;
+            output.one(&view::user(&made))
+        }
+        UserCommand::Show { id } => {
+            let id = ResourceId::new(id);
+            let (user, roles) = context.read(|connection| {
+                let roles = roles_of(connection, &id)?;
+                Ok::<_, PolicyError>((find(connection, &id)?, roles))
+            })?;
+            output.one(&view::user_with_roles(&user, &roles))
+        }
+        UserCommand::Deprovision { id } => {
+            let id = ResourceId::new(id);
+            let receipt = context.write(move |connection| {
+                set_active(connection, &surroundings, &id, false, &cause)?;
+                let newest = receipts::list(connection, Some(&id), None, 1)?;
+                Ok::<_, ProvisioningError>(newest.first().map(view::receipt))
+            })?;
+            output.one(&receipt)
+        }
+        UserCommand::Reactivate { id } => {
+            let id = ResourceId::new(id);
+            let user = context.write(move |connection| {
+                set_active(connection, &surroundings, &id, true, &cause)
+            })?;
+            output.one(&view::user(&user))
+        }
+        UserCommand::PasswordLink { id } => {
+            let id = ResourceId::new(id);
+            let issued = context.write(move |connection| {
+                passwords::create_link(connection, &id, &cause.actor, now)
+            })?;
+            output.one(&view::password_link(&issued, &context.base_url(), now))
+        }
+    }
+}
+
+fn list(
+    context: &CommandContext,
+    directory: Option<&str>,
+    user_name: Option<&str>,
+) -> Result<(), CommandError> {
+    let directory = match directory {
+        Some(named) => Some(context.directory(named)?.id),
+        None => None,
+    };
+    let found = context.read(|connection| {
+        resources::list(
+            connection,
+            directory.as_ref(),
+            USER,
+            user_name,
+            None,
+            LIST_LIMIT,
+        )
+    })?;
+    let shown: Vec<_> = found.iter().map(view::user).collect();
+    context.output.list(&shown, &COLUMNS)
+}
+
+pub(super) fn run_token(
+    command: TokenCommand,
+    context: &CommandContext,
+) -> Result<(), CommandError> {
+    let kind = SecretKind::UserToken;
+    let (cause, now, output) = (context.cause(), context.now, context.output);
+    match command {
+        TokenCommand::List { user } => {
+            let selection = Selection {
+                kinds: vec![kind],
+                owner: user.map(ResourceId::new),
+                ..Selection::default()
+            };
+            key::list(context, &selection, &TOKEN_COLUMNS)
+        }
+        TokenCommand::Show { id } => {
+            let id = crate::store::id::CredentialId::new(id);
+            let found = context.read(|connection| keys::find(connection, kind, &id))?;
+            output.one(&view::credential(&found, now))
+        }
+        TokenCommand::Revoke { id } => key::revoke(context, kind, &id),
+        TokenCommand::RevokeAll { user } => {
+            let id = ResourceId::new(user);
+            let counts = context.write(move |connection| {
+                find(connection, &id)?;
+                keys::revoke_tokens_of(connection, &id, &cause.actor, now)
+            })?;
+            let revoked: i64 = counts.values().sum();
+            output.one(&json!({"revoked": revoked}))
+        }
+    }
+}
