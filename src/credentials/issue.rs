@@ -10,7 +10,7 @@ use crate::secret::{PlainSecret, SecretKind};
 use crate::store::DatabaseConnection;
 use crate::store::credentials as table;
 use crate::store::directories::{self, DirectoryKind};
-use crate::store::id::{CredentialId, DirectoryId, ProductId, ResourceId};
+use crate::store::id::{DirectoryId, ProductId, ResourceId};
 use crate::store::resources::{self, Resource};
 
 use super::{Creator, Credential, CredentialError, event};
@@ -87,29 +87,12 @@ pub fn issue(
     }
     let secret = PlainSecret::generate(new.kind)?;
     let credential = Credential {
-        id: CredentialId::generate(),
-        kind: new.kind,
-        prefix: secret.public_prefix(),
-        name,
         directory_id: new.directory_id.clone(),
         owner_id: new.owner_id.clone(),
         product_id: new.product_id.clone(),
         scopes: new.scopes.clone(),
         allowed_networks: new.allowed_networks.clone(),
-        created_at: now,
-        created_by,
-        expires_at,
-        idle_expires_at: None,
-        last_used_at: None,
-        last_used_ip: None,
-        predecessor_id: None,
-        successor_id: None,
-        overlap_hours: None,
-        retires_at: None,
-        revoked_at: None,
-        revoked_reason: None,
-        orphaned_at: None,
-        orphaned_reason: None,
+        ..Credential::new(&secret, name, created_by, now, expires_at)
     };
     table::insert(connection, &credential, &secret.hash())?;
     let event = event(Action::CredentialCreated, &credential)

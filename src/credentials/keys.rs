@@ -74,20 +74,19 @@ pub fn rotate(
     }
     let secret = PlainSecret::generate(kind)?;
     let successor = Credential {
-        id: CredentialId::generate(),
-        prefix: secret.public_prefix(),
-        created_at: now,
-        created_by,
-        expires_at,
-        last_used_at: None,
-        last_used_ip: None,
+        directory_id: predecessor.directory_id.clone(),
+        owner_id: predecessor.owner_id.clone(),
+        product_id: predecessor.product_id.clone(),
+        scopes: predecessor.scopes.clone(),
+        allowed_networks: predecessor.allowed_networks.clone(),
         predecessor_id: Some(predecessor.id.clone()),
-        successor_id: None,
-        overlap_hours: None,
-        retires_at: None,
-        orphaned_at: None,
-        orphaned_reason: None,
-        ..predecessor.clone()
+        ..Credential::new(
+            &secret,
+            predecessor.name.clone(),
+            created_by,
+            now,
+            expires_at,
+        )
     };
     table::insert(connection, &successor, &secret.hash())?;
     let retires_at = (overlap_hours == 0).then_some(now);

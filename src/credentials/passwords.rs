@@ -7,7 +7,7 @@ use crate::audit::{self, Action, Actor, Event};
 use crate::clock::Timestamp;
 use crate::secret::{PlainSecret, SecretKind};
 use crate::store::credentials as table;
-use crate::store::id::{CredentialId, ResourceId};
+use crate::store::id::ResourceId;
 use crate::store::passwords::{self, SetBy};
 use crate::store::{DatabaseConnection, roles};
 
@@ -106,30 +106,16 @@ pub fn create_link(
     )?;
     let created_by = creator(connection, actor)?;
     let secret = PlainSecret::generate(SecretKind::PasswordLink)?;
+    let expires_at = now.plus_seconds(LINK_HOURS * 3600);
     let credential = Credential {
-        id: CredentialId::generate(),
-        kind: SecretKind::PasswordLink,
-        prefix: secret.public_prefix(),
-        name: "one-time link".to_owned(),
-        directory_id: None,
         owner_id: Some(person.id.clone()),
-        product_id: None,
-        scopes: Vec::new(),
-        allowed_networks: Vec::new(),
-        created_at: now,
-        created_by,
-        expires_at: now.plus_seconds(LINK_HOURS * 3600),
-        idle_expires_at: None,
-        last_used_at: None,
-        last_used_ip: None,
-        predecessor_id: None,
-        successor_id: None,
-        overlap_hours: None,
-        retires_at: None,
-        revoked_at: None,
-        revoked_reason: None,
-        orphaned_at: None,
-        orphaned_reason: None,
+        ..Credential::new(
+            &secret,
+            "one-time link".to_owned(),
+            created_by,
+            now,
+            expires_at,
+        )
     };
     table::insert(connection, &credential, &secret.hash())?;
     let event = Event::new(Action::PasswordLinkCreated)

@@ -82,34 +82,24 @@ pub fn open(
         return Err(refused());
     }
     let secret = PlainSecret::generate(SecretKind::Session)?;
+    let created_by = Creator {
+        id: person.id.clone(),
+        user_name: person.user_name.clone(),
+        display_name: person.display_name.clone(),
+    };
+    let expires_at = now.plus_seconds(SESSION_HOURS * 3600);
     let credential = Credential {
-        id: CredentialId::generate(),
-        kind: SecretKind::Session,
-        prefix: secret.public_prefix(),
-        name: "session".to_owned(),
-        directory_id: None,
         owner_id: Some(person.id.clone()),
-        product_id: None,
-        scopes: Vec::new(),
-        allowed_networks: Vec::new(),
-        created_at: now,
-        created_by: Some(Creator {
-            id: person.id.clone(),
-            user_name: person.user_name.clone(),
-            display_name: person.display_name.clone(),
-        }),
-        expires_at: now.plus_seconds(SESSION_HOURS * 3600),
         idle_expires_at: Some(now.plus_seconds(IDLE_MINUTES * 60)),
         last_used_at: Some(now),
         last_used_ip: actor.source_ip.map(|address| address.to_string()),
-        predecessor_id: None,
-        successor_id: None,
-        overlap_hours: None,
-        retires_at: None,
-        revoked_at: None,
-        revoked_reason: None,
-        orphaned_at: None,
-        orphaned_reason: None,
+        ..Credential::new(
+            &secret,
+            "session".to_owned(),
+            Some(created_by),
+            now,
+            expires_at,
+        )
     };
     table::insert(connection, &credential, &secret.hash())?;
     let event = Event::new(Action::SessionStarted)

@@ -5,15 +5,17 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use diesel::prelude::*;
+use diesel::sql_types::Text;
 use ipnet::IpNet;
 
 use crate::clock::Timestamp;
-use crate::secret::{HashedSecret, SecretKind};
+use crate::secret::{HashedSecret, PlainSecret, SecretKind};
 
 use super::DatabaseConnection;
 use super::error::StoreError;
 use super::id::{CredentialId, DirectoryId, ProductId, ResourceId};
 use super::schema::{credentials, resources};
+use super::sql::Statement;
 
 /// Who made a credential, as they were called then: it stays known after they have gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +77,44 @@ pub struct Credential {
     pub orphaned_at: Option<Timestamp>,
     /// Why.
     pub orphaned_reason: Option<String>,
+}
+
+impl Credential {
+    /// A new one of nobody, with no scopes and no limits but its expiry; the rest is added to it.
+    #[must_use]
+    pub fn new(
+        secret: &PlainSecret,
+        name: String,
+        created_by: Option<Creator>,
+        created_at: Timestamp,
+        expires_at: Timestamp,
+    ) -> Self {
+        Self {
+            id: CredentialId::generate(),
+            kind: secret.kind(),
+            prefix: secret.public_prefix(),
+            name,
+            directory_id: None,
+            owner_id: None,
+            product_id: None,
+            scopes: Vec::new(),
+            allowed_networks: Vec::new(),
+            created_at,
+            created_by,
+            expires_at,
+            idle_expires_at: None,
+            last_used_at: None,
+            last_used_ip: None,
+            predecessor_id: None,
+            successor_id: None,
+            overlap_hours: None,
+            retires_at: None,
+            revoked_at: None,
+            revoked_reason: None,
+            orphaned_at: None,
+            orphaned_reason: None,
+        }
+    }
 }
 
 /// The person that a credential authenticates, as they are now.
@@ -378,12 +418,48 @@ pub fn revoke(
 /// How many credentials of each kind.
 pub type Counts = BTreeMap<String, i64>;
 
-fn counted(kinds: Vec<String>) -> Counts {
+#[derive(QueryableByName)]
+struct KindRow {
+    #[diesel(sql_type = Text)]
+    kind: String,
+}
+
+/// Runs a statement that gives the kinds of the rows it changed.
+fn count_changed(
+    connection: &mut DatabaseConnection,
+    statement: Statement,
+) -> Result<Counts, StoreError> {
+    let statement = statement.push(" RETURNING kind").cached();
+    let rows: Vec<KindRow> = statement.load(connection)?;
     let mut counts = Counts::new();
-    for kind in kinds {
-        *counts.entry(kind).or_default() += 1;
+    for row in rows {
+        *counts.entry(row.kind).or_default() += 1;
     }
-    counts
+    Ok(counts)
+}
+
+/// Revokes what has not been revoked yet of those that a condition selects.
+fn revoke_where(
+    connection: &mut DatabaseConnection,
+    condition: Statement,
+    reason: &str,
+    now: Timestamp,
+) -> Result<Counts, StoreError> {
+    let statement = Statement::sql("UPDATE credentials SET revoked_at = ")
+        .integer(now.as_millis())
+        .push(", revoked_reason = ")
+        .text(reason)
+        .push(" WHERE revoked_at IS NULL AND ")
+        .append(condition);
+    count_changed(connection, statement)
+}
+
+fn of_kinds(kinds: &[SecretKind]) -> Statement {
+    let names = kinds
+        .iter()
+        .map(|kind| Statement::sql("").text(kind.name()))
+        .collect();
+    Statement::sql("kind IN ").append(Statement::join(names, ", "))
 }
 
 /// Revokes everything that authenticates a person, of whatever kind, and counts what worked until now.
@@ -396,18 +472,8 @@ pub fn revoke_all_of(
     reason: &str,
     now: Timestamp,
 ) -> Result<Counts, StoreError> {
-    let kinds = diesel::update(
-        credentials::table
-            .filter(credentials::owner_id.eq(owner.as_str()))
-            .filter(credentials::revoked_at.is_null()),
-    )
-    .set((
-        credentials::revoked_at.eq(now.as_millis()),
-        credentials::revoked_reason.eq(reason),
-    ))
-    .returning(credentials::kind)
-    .get_results(connection)?;
-    Ok(counted(kinds))
+    let theirs = Statement::sql("owner_id = ").text(owner.as_str());
+    revoke_where(connection, theirs, reason, now)
 }
 
 /// Revokes a person's credentials of some kinds.
@@ -421,19 +487,11 @@ pub fn revoke_kinds_of(
     reason: &str,
     now: Timestamp,
 ) -> Result<Counts, StoreError> {
-    let kinds = diesel::update(
-        credentials::table
-            .filter(credentials::owner_id.eq(owner.as_str()))
-            .filter(credentials::kind.eq_any(kinds.iter().map(|kind| kind.name())))
-            .filter(credentials::revoked_at.is_null()),
-    )
-    .set((
-        credentials::revoked_at.eq(now.as_millis()),
-        credentials::revoked_reason.eq(reason),
-    ))
-    .returning(credentials::kind)
-    .get_results(connection)?;
-    Ok(counted(kinds))
+    let theirs = Statement::sql("owner_id = ")
+        .text(owner.as_str())
+        .push(" AND ")
+        .append(of_kinds(kinds));
+    revoke_where(connection, theirs, reason, now)
 }
 
 /// Revokes the keys that are bound to a directory.
@@ -446,18 +504,8 @@ pub fn revoke_of_directory(
     reason: &str,
     now: Timestamp,
 ) -> Result<Counts, StoreError> {
-    let kinds = diesel::update(
-        credentials::table
-            .filter(credentials::directory_id.eq(directory.as_str()))
-            .filter(credentials::revoked_at.is_null()),
-    )
-    .set((
-        credentials::revoked_at.eq(now.as_millis()),
-        credentials::revoked_reason.eq(reason),
-    ))
-    .returning(credentials::kind)
-    .get_results(connection)?;
-    Ok(counted(kinds))
+    let bound = Statement::sql("directory_id = ").text(directory.as_str());
+    revoke_where(connection, bound, reason, now)
 }
 
 /// Revokes what belongs to a product or is limited to it.
@@ -470,18 +518,8 @@ pub fn revoke_of_product(
     reason: &str,
     now: Timestamp,
 ) -> Result<Counts, StoreError> {
-    let kinds = diesel::update(
-        credentials::table
-            .filter(credentials::product_id.eq(product.as_str()))
-            .filter(credentials::revoked_at.is_null()),
-    )
-    .set((
-        credentials::revoked_at.eq(now.as_millis()),
-        credentials::revoked_reason.eq(reason),
-    ))
-    .returning(credentials::kind)
-    .get_results(connection)?;
-    Ok(counted(kinds))
+    let limited = Statement::sql("product_id = ").text(product.as_str());
+    revoke_where(connection, limited, reason, now)
 }
 
 /// The kinds that work for somebody else than their maker, and so outlive their maker's leaving.
@@ -502,23 +540,18 @@ pub fn flag_orphans_of(
     reason: &str,
     now: Timestamp,
 ) -> Result<Counts, StoreError> {
-    let kinds = diesel::update(
-        credentials::table
-            .filter(credentials::creator_id.eq(creator.as_str()))
-            .filter(credentials::kind.eq_any(LEFT_BEHIND.iter().map(|kind| kind.name())))
-            .filter(credentials::revoked_at.is_null())
-            .filter(credentials::orphaned_at.is_null())
-            // One that was rotated has found somebody who looks after it.
-            .filter(credentials::successor_id.is_null())
-            .filter(credentials::expires_at.gt(now.as_millis())),
-    )
-    .set((
-        credentials::orphaned_at.eq(now.as_millis()),
-        credentials::orphaned_reason.eq(reason),
-    ))
-    .returning(credentials::kind)
-    .get_results(connection)?;
-    Ok(counted(kinds))
+    // One that was rotated has found somebody who looks after it.
+    let statement = Statement::sql("UPDATE credentials SET orphaned_at = ")
+        .integer(now.as_millis())
+        .push(", orphaned_reason = ")
+        .text(reason)
+        .push(" WHERE revoked_at IS NULL AND orphaned_at IS NULL AND successor_id IS NULL AND expires_at > ")
+        .integer(now.as_millis())
+        .push(" AND creator_id = ")
+        .text(creator.as_str())
+        .push(" AND ")
+        .append(of_kinds(&LEFT_BEHIND));
+    count_changed(connection, statement)
 }
 
 /// Clears the orphan flag; with an adopter, they are the creator from now on.
