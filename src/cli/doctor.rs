@@ -56,7 +56,11 @@ impl Findings {
 pub(super) fn run(settings: &Settings, output: Output) -> Result<(), CommandError> {
     let mut findings = Findings::default();
     findings.add("configuration", Verdict::Good, "every setting can be taken");
-    let registry = match startup::load_registry(settings.schemas.as_deref()) {
+    let loaded = startup::load_registry(settings.schemas.as_deref()).and_then(|registry| {
+        startup::check_indexed_attributes(&registry, &settings.indexed_attributes)?;
+        Ok(registry)
+    });
+    let registry = match loaded {
         Ok(registry) => {
             let types = registry.resource_types().len();
             findings.add("schemas", Verdict::Good, format!("{types} resource types"));

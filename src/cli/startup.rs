@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::{MasterKey, MasterKeyError, Settings};
+use crate::scim::path::AttributePath;
 use crate::scim::schema::Registry;
 use crate::scim::schema::SchemaError;
 use crate::store::{Database, DatabaseConnection, DatabaseUrl, SqlDialect, StoreError, settings};
@@ -37,6 +38,9 @@ pub(super) enum StartupError {
     /// A schema document cannot be taken.
     #[error(transparent)]
     Schema(#[from] SchemaError),
+    /// An attribute is to be indexed that no resource type has.
+    #[error("indexed-attributes has {0:?}, which no resource type has")]
+    IndexedAttribute(String),
     /// There is no database yet.
     #[error("there is no database at {0}: portcullis init")]
     NoDatabase(String),
@@ -68,6 +72,7 @@ impl Deployment {
     /// Migrates and opens the database.
     pub(super) fn open(settings: Settings) -> Result<Self, StartupError> {
         let registry = load_registry(settings.schemas.as_deref())?;
+        check_indexed_attributes(&registry, &settings.indexed_attributes)?;
         let url = database_url(&settings)?;
         let master_key = match &settings.master_key {
             Some(key) => key.clone(),
@@ -139,6 +144,23 @@ pub(super) fn load_registry(directory: Option<&Path>) -> Result<Registry, Startu
         }
     }
     Ok(Registry::load(&documents)?)
+}
+
+pub(super) fn check_indexed_attributes(
+    registry: &Registry,
+    paths: &[String],
+) -> Result<(), StartupError> {
+    let is_known = |path: &AttributePath| {
+        let mut types = registry.resource_types().iter();
+        types.any(|resource_type| resource_type.resolve(path).is_some())
+    };
+    match paths
+        .iter()
+        .find(|text| !AttributePath::parse(text).is_ok_and(|path| is_known(&path)))
+    {
+        None => Ok(()),
+        Some(unknown) => Err(StartupError::IndexedAttribute(unknown.clone())),
+    }
 }
 
 fn check_master_key(database: &Database, key: &MasterKey) -> Result<(), StartupError> {

@@ -63,7 +63,7 @@ limits! {
     max_bulk_operations: 1_000 in 1..=100_000, "max-bulk-operations", "PORTCULLIS_MAX_BULK_OPERATIONS";
     /// Bytes of a Bulk request at most.
     max_bulk_payload: 4_194_304 in 1_024..=268_435_456, "max-bulk-payload", "PORTCULLIS_MAX_BULK_PAYLOAD";
-    /// Bytes of any other request's body at most.
+    /// Bytes of any other SCIM request at most.
     max_body: 8_388_608 in 1_024..=268_435_456, "max-body", "PORTCULLIS_MAX_BODY";
     /// A PATCH of a group with more members than this is answered without a body.
     max_members_in_answer: 100 in 0..=1_000_000, "max-members-in-answer", "PORTCULLIS_MAX_MEMBERS_IN_ANSWER";

@@ -103,7 +103,10 @@ pub fn issue(
 }
 
 /// A signed-in person may have lost their role since the request was let in.
-fn refuse_without_role(
+///
+/// # Errors
+/// [`CredentialError::Forbidden`]; when the database fails.
+pub(super) fn refuse_without_role(
     connection: &mut DatabaseConnection,
     actor: &Actor,
 ) -> Result<(), CredentialError> {

@@ -8,7 +8,7 @@ use crate::store::DatabaseConnection;
 use crate::store::credentials::{self as table, Counts};
 use crate::store::id::{CredentialId, ResourceId};
 
-use super::issue::creator;
+use super::issue::{creator, refuse_without_role};
 use super::{Credential, CredentialError, Issued, event};
 
 /// How long a rotated key goes on working after the first use of its successor, where nothing is said.
@@ -65,6 +65,7 @@ pub fn rotate(
     }
     let expires_at = lifetime::expiry(now, expires_in_days)?;
     let created_by = creator(connection, actor)?;
+    refuse_without_role(connection, actor)?;
     let predecessor = find_for_update(connection, kind, id)?;
     refuse_ended(&predecessor, now)?;
     if predecessor.successor_id.is_some() {
@@ -115,6 +116,7 @@ pub fn adopt(
     now: Timestamp,
 ) -> Result<Credential, CredentialError> {
     let adopter = creator(connection, actor)?;
+    refuse_without_role(connection, actor)?;
     let credential = find_for_update(connection, kind, id)?;
     refuse_ended(&credential, now)?;
     if credential.orphaned_at.is_none() {

@@ -107,3 +107,36 @@ impl HttpServiceFactory for Endpoint {
             .register(config);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::StatusCode;
+    use actix_web::test::{TestRequest, call_service, init_service};
+    use actix_web::{App, HttpResponse};
+
+    use super::*;
+
+    async fn nothing() -> HttpResponse {
+        HttpResponse::Ok().finish()
+    }
+
+    #[actix_web::test]
+    async fn other_methods_are_refused_with_the_list_of_those_offered() {
+        let endpoint = Endpoint::at("/thing").get(nothing).post(nothing);
+        let app = init_service(App::new().service(endpoint)).await;
+        for (method, status) in [
+            (Method::GET, StatusCode::OK),
+            (Method::HEAD, StatusCode::OK),
+            (Method::POST, StatusCode::OK),
+            (Method::DELETE, StatusCode::METHOD_NOT_ALLOWED),
+            (Method::TRACE, StatusCode::METHOD_NOT_ALLOWED),
+        ] {
+            let request = TestRequest::with_uri("/thing").method(method.clone());
+            let answer = call_service(&app, request.to_request()).await;
+            assert_eq!(answer.status(), status, "{method}");
+            if status == StatusCode::METHOD_NOT_ALLOWED {
+                assert_eq!(answer.headers().get(ALLOW).unwrap(), "GET, HEAD, POST");
+            }
+        }
+    }
+}

@@ -31,6 +31,9 @@ pub use state::State;
 /// How long an idle connection is kept.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 
+/// The longest body of the interfaces that take no resources; SCIM has its own limits.
+const MAX_BODY: usize = 256 * 1024;
+
 /// Serves on the listener until `stop` is ready; then takes no more connections, finishes the requests in
 /// flight and returns. Must run inside an actix system.
 ///
@@ -69,14 +72,13 @@ pub async fn serve(
 
 /// Mounts every interface.
 fn configure(config: &mut web::ServiceConfig, state: &State) {
-    let limits = &state.settings.limits;
-    let body = usize::try_from(limits.max_body).unwrap_or(usize::MAX);
     config
         .app_data(web::Data::new(state.clone()))
-        .app_data(problem::json_config(body))
+        .app_data(problem::json_config(MAX_BODY))
         .app_data(problem::query_config())
         .app_data(problem::path_config())
-        .app_data(problem::form_config(body))
+        .app_data(problem::form_config(MAX_BODY))
+        .app_data(web::PayloadConfig::new(MAX_BODY))
         .service(web::scope("/scim/v2").configure(scim::configure))
         .service(web::scope("/admin/v1").configure(admin::configure))
         .service(web::scope("/account/v1").configure(account::configure))

@@ -143,6 +143,19 @@ impl Problem {
         Self::new(ProblemKind::InvalidValue, detail)
     }
 
+    /// A body that is not JSON, or not the JSON that is asked for.
+    #[must_use]
+    pub fn not_taken(cause: &serde_json::Error) -> Self {
+        if cause.is_data() {
+            Self::invalid_value(format!("the body is not acceptable: {cause}"))
+        } else {
+            Self::new(
+                ProblemKind::InvalidRequest,
+                format!("the body is not JSON: {cause}"),
+            )
+        }
+    }
+
     /// 401 for a sign-in, whatever was wrong with it.
     #[must_use]
     pub fn sign_in_failed() -> Self {
@@ -306,13 +319,7 @@ pub(super) fn json_config(limit: usize) -> web::JsonConfig {
                     ProblemKind::UnsupportedMediaType,
                     "the body must be application/json",
                 ),
-                JsonPayloadError::Deserialize(cause) if cause.is_data() => {
-                    Problem::invalid_value(format!("the body is not acceptable: {cause}"))
-                }
-                JsonPayloadError::Deserialize(cause) => Problem::new(
-                    ProblemKind::InvalidRequest,
-                    format!("the body is not JSON: {cause}"),
-                ),
+                JsonPayloadError::Deserialize(cause) => Problem::not_taken(cause),
                 _ => Problem::new(ProblemKind::InvalidRequest, "the body could not be read"),
             };
             problem.into()

@@ -2,7 +2,7 @@
 //! address, and by address alone, so that neither one account nor one guesser gets on.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 
 use actix_web::http::header::{HeaderName, HeaderValue, RETRY_AFTER};
@@ -29,6 +29,7 @@ type Key = (Option<String>, Option<IpAddr>);
 
 impl Attempt {
     pub(super) fn new(directory: Option<&str>, user_name: &str, address: Option<IpAddr>) -> Self {
+        let address = address.map(network);
         // No name is longer than what is compared of it.
         let name: String = format!("{}\n{user_name}", directory.unwrap_or_default())
             .to_lowercase()
@@ -39,6 +40,16 @@ impl Attempt {
             by_name: (Some(name), address),
             by_address: (None, address),
         }
+    }
+}
+
+/// Whoever has one IPv6 address has the others of its /64 too.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(
+            address.to_bits() & !u128::from(u64::MAX),
+        )),
+        address @ IpAddr::V4(_) => address,
     }
 }
 
@@ -185,5 +196,7 @@ mod tests {
                 .is_ok()
         });
         assert_eq!(admitted.count(), 10);
+        assert!(throttle.admit(&attempt("ada", "2001:db8::1"), now).is_ok());
+        assert!(throttle.admit(&attempt("ada", "2001:db8::2"), now).is_err());
     }
 }

@@ -262,14 +262,14 @@ async fn rotate(
     request: HttpRequest,
     state: web::Data<State>,
     path: web::Path<(String, String)>,
-    body: web::Bytes,
+    body: Result<web::Bytes, actix_web::Error>,
 ) -> Result<HttpResponse, Problem> {
     let (name, id) = path.into_inner();
     let collection = collection(&name);
     let admin = Admin::with(collection.write, &request, &state).await?;
     let id = CredentialId::new(id);
     let now = admin.now;
-    let rotation: Rotation = optional_body(&body)?;
+    let rotation: Rotation = optional_body(body)?;
     let issued = state
         .database
         .write(move |connection| {

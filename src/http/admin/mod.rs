@@ -81,12 +81,17 @@ impl Admin {
 }
 
 /// A body that may be left out.
-fn optional_body<T: Default + DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    if body.is_empty() {
-        return Ok(T::default());
+fn optional_body<T: Default + DeserializeOwned>(
+    body: Result<web::Bytes, actix_web::Error>,
+) -> Result<T, Problem> {
+    match body {
+        Err(_) => Err(Problem::new(
+            ProblemKind::PayloadTooLarge,
+            "the body could not be read, or is too long",
+        )),
+        Ok(body) if body.is_empty() => Ok(T::default()),
+        Ok(body) => serde_json::from_slice(&body).map_err(|error| Problem::not_taken(&error)),
     }
-    serde_json::from_slice(body)
-        .map_err(|error| Problem::invalid_value(format!("the body is not acceptable: {error}")))
 }
 
 fn rights(caller: &Caller, state: &State) -> Result<Rights, CredentialError> {

@@ -39,15 +39,6 @@ pub struct Window {
 }
 
 impl Window {
-    /// Everything, as far as one answer goes.
-    #[must_use]
-    pub fn first(limit: u32) -> Self {
-        Self {
-            limit,
-            cursor: None,
-        }
-    }
-
     /// How many to ask the store for: one more than is shown tells whether there are more.
     #[must_use]
     pub fn fetch(&self) -> i64 {
@@ -93,4 +84,40 @@ pub(super) fn whole<T: Serialize>(items: Vec<T>) -> HttpResponse {
         items,
         next_cursor: None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_names_the_next_only_where_there_is_more() {
+        for (found, shown, next) in [
+            (vec![], 0, None),
+            (vec![1, 2], 2, None),
+            (vec![1, 2, 3], 2, Some("2".to_owned())),
+        ] {
+            let window = Window {
+                limit: 2,
+                cursor: None,
+            };
+            assert_eq!(window.fetch(), 3);
+            let page = window.page(found, i32::to_string, |item| *item);
+            assert_eq!((page.items.len(), page.next_cursor), (shown, next));
+        }
+    }
+
+    #[test]
+    fn a_limit_is_never_beyond_the_greatest_and_never_nothing() {
+        let limits = Limits::default();
+        let query = |limit| PageQuery {
+            limit,
+            cursor: None,
+        };
+        let fetch = |limit| query(limit).window(&limits).unwrap().fetch();
+        assert_eq!(fetch(None), 101);
+        assert_eq!(fetch(Some(5)), 6);
+        assert_eq!(fetch(Some(u32::MAX)), 1_001);
+        assert!(query(Some(0)).window(&limits).is_err());
+    }
 }
