@@ -32,8 +32,9 @@ CREATE TABLE resources (
 );
 -- The order of lists and cursors.
 CREATE INDEX resources_by_type ON resources (directory_id, resource_type, id);
-CREATE UNIQUE INDEX resources_user_name ON resources (directory_id, resource_type, user_name_folded) WHERE user_name_folded IS NOT NULL;
+-- SQLite looks at the newest first, PostgreSQL at the oldest: both name userName where both values are taken.
 CREATE UNIQUE INDEX resources_external_id ON resources (directory_id, resource_type, external_id) WHERE external_id IS NOT NULL;
+CREATE UNIQUE INDEX resources_user_name ON resources (directory_id, resource_type, user_name_folded) WHERE user_name_folded IS NOT NULL;
 CREATE INDEX resources_display_name ON resources (directory_id, resource_type, display_name_folded) WHERE display_name_folded IS NOT NULL;
 
 -- Kept by the write that changes them; sixteen rows a type, so that writers do not queue for one.
