@@ -238,9 +238,9 @@ impl<'a> Binder<'a, '_> {
     }
 
     /// The definition that a path names; `None` where it is absent by [`Unknown::Absent`].
-    fn find(&self, path: &AttributePath) -> Result<Option<Found<'a>>, ScimError> {
+    fn find(&mut self, path: &AttributePath) -> Result<Option<Found<'a>>, ScimError> {
         let found = match self.scope {
-            Scope::Resource(resource_type) => match resource_type.resolve(path) {
+            Scope::Resource(resource_type) => match self.resolve(resource_type, path) {
                 Some(Resolved::Attribute {
                     extension,
                     attribute,
@@ -270,6 +270,21 @@ impl<'a> Binder<'a, '_> {
             ))),
             found => Ok(found),
         }
+    }
+
+    /// What a path means; the URN may be left out where that is forgiven.
+    fn resolve(
+        &mut self,
+        resource_type: &'a ResourceType,
+        path: &AttributePath,
+    ) -> Option<Resolved<'a>> {
+        if let Some(resolved) = resource_type.resolve(path) {
+            return Some(resolved);
+        }
+        let resolved = resource_type.resolve(&in_an_extension(resource_type, path)?)?;
+        self.leniencies
+            .take(Leniency::UnqualifiedAttribute)
+            .then_some(resolved)
     }
 
     fn bind_present(&mut self, path: &AttributePath) -> Result<Condition, ScimError> {
@@ -394,6 +409,24 @@ impl<'a> Binder<'a, '_> {
             (_, Literal::Text(text)) => Ok(Operand::Text(text.to_lowercase())),
             (_, _) => refused("a string"),
         }
+    }
+}
+
+/// The path with the URN of the extension that defines its attribute, where that is one alone.
+fn in_an_extension(resource_type: &ResourceType, path: &AttributePath) -> Option<AttributePath> {
+    if path.schema.is_some() {
+        return None;
+    }
+    let mut defining = resource_type
+        .extensions
+        .iter()
+        .filter(|extension| extension.schema.attribute(&path.attribute).is_some());
+    match (defining.next(), defining.next()) {
+        (Some(extension), None) => Some(AttributePath {
+            schema: Some(extension.schema.id.clone()),
+            ..path.clone()
+        }),
+        _ => None,
     }
 }
 

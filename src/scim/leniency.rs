@@ -19,6 +19,8 @@ pub enum Leniency {
     OperationCase,
     /// A path-less PATCH value whose keys are dotted or qualified by a schema URN.
     QualifiedKey,
+    /// In a filter, an attribute of an extension without the URN of its schema (Entra ID's `manager eq`).
+    UnqualifiedAttribute,
     /// `remove` of elements that are named in `value` instead of in a filter.
     RemoveByValue,
     /// A `replace` whose value filter selects nothing creates the element it describes.
@@ -52,6 +54,7 @@ impl Leniency {
             Self::NumberAsString => "number_as_string",
             Self::OperationCase => "operation_case",
             Self::QualifiedKey => "qualified_key",
+            Self::UnqualifiedAttribute => "unqualified_attribute",
             Self::RemoveByValue => "remove_by_value",
             Self::CreateByFilter => "create_by_filter",
             Self::BareValue => "bare_value",
@@ -114,6 +117,7 @@ impl Dialect {
                 L::BooleanAsString
                     | L::OperationCase
                     | L::QualifiedKey
+                    | L::UnqualifiedAttribute
                     | L::RemoveByValue
                     | L::CreateByFilter
                     | L::BareValue

@@ -37,6 +37,8 @@ fn conditions_hold_as_the_rfc_says() {
             r#"title sw "füh" and title ew "IN" and title co "rer""#,
             true,
         ),
+        (r#"manager eq "26118915" and department sw "t""#, true),
+        (r#"manager.value eq "1""#, false),
         (r#"nickName eq "x""#, false),
         (r#"nickName ne "x""#, true),
         (r"nickName pr", false),
