@@ -47,6 +47,7 @@ pub(super) async fn flush(state: &State) {
 
 /// Writes down the SCIM requests that were noted, and counts the leniencies that they needed.
 pub(in crate::http) async fn flush_request_log(state: &State) {
+    let _writing = state.request_log.writing().await;
     let (requests, leniencies) = state.request_log.drain();
     if requests.is_empty() && leniencies.is_empty() {
         return;

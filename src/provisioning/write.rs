@@ -54,10 +54,10 @@ pub fn create(
     let input = with_active(resource_type, payload.body);
     let mut document = resource::create(resource_type, &input, leniencies)?;
     let password = payload.passwords.take(context, &mut document, leniencies)?;
+    let named = names_of(&document);
     let members = take_members(connection, context, resource_type, &mut document)?;
     let id = id.unwrap_or_else(ResourceId::generate);
     let (resource, side) = resource_of(context, resource_type, id, &document)?;
-    let named = names_of(&document);
     let change = Change {
         resource,
         side,
@@ -92,13 +92,13 @@ pub fn replace(
         leniencies,
     )?;
     let password = payload.passwords.take(context, &mut document, leniencies)?;
+    let named = names_of(&document);
     let members = take_members(connection, context, resource_type, &mut document)?;
     let changes = if resource_type.name == GROUP {
         vec![MemberChange::Replace(members)]
     } else {
         Vec::new()
     };
-    let named = names_of(&document);
     let written = store(
         connection,
         context,

@@ -30,14 +30,17 @@ struct Waiting {
 
 /// The requests that have not been written yet.
 #[derive(Default)]
-pub struct RequestLog(Mutex<BTreeMap<DirectoryId, Waiting>>);
+pub struct RequestLog {
+    waiting: Mutex<BTreeMap<DirectoryId, Waiting>>,
+    writing: tokio::sync::Mutex<()>,
+}
 
 /// How often each leniency was used in a directory, by its name.
 pub type LeniencyUses = (DirectoryId, Vec<(String, i64)>);
 
 impl RequestLog {
     fn note(&self, directory: &DirectoryId, row: ScimRequestRow, leniencies: &[Leniency]) {
-        let mut directories = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut directories = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let waiting = directories.entry(directory.clone()).or_default();
         if waiting.requests.len() >= WAITING {
             waiting.requests.pop_front();
@@ -48,10 +51,15 @@ impl RequestLog {
         }
     }
 
+    /// Held by who writes, so that who reads next sees what was taken before.
+    pub async fn writing(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.writing.lock().await
+    }
+
     /// Takes what has been noted: the requests, and how often leniencies were used.
     #[must_use]
     pub fn drain(&self) -> (Vec<ScimRequestRow>, Vec<LeniencyUses>) {
-        let mut directories = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut directories = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let mut requests = Vec::new();
         let mut leniencies = Vec::new();
         for (directory, waiting) in std::mem::take(&mut *directories) {
