@@ -11,4 +11,5 @@
 #[macro_use]
 mod server;
 
+mod identity_providers;
 mod rfc7644;
