@@ -47,7 +47,8 @@ fn find_for_update(
 ///
 /// # Errors
 /// [`CredentialError::NotFound`]; [`CredentialError::Conflict`] for a key that is revoked, expired or rotated
-/// already; [`CredentialError::Invalid`] for a bad overlap or lifetime; when the database fails.
+/// already; [`CredentialError::Invalid`] for a bad overlap or lifetime; [`CredentialError::Forbidden`] where the
+/// actor is an orphan; when the database fails.
 pub fn rotate(
     connection: &mut DatabaseConnection,
     kind: SecretKind,
@@ -64,6 +65,7 @@ pub fn rotate(
         )));
     }
     let expires_at = lifetime::expiry(now, expires_in_days)?;
+    refuse_orphan(connection, actor)?;
     let created_by = creator(connection, actor)?;
     refuse_without_role(connection, actor)?;
     let predecessor = find_for_update(connection, kind, id)?;
@@ -92,7 +94,7 @@ pub fn rotate(
     table::insert(connection, &successor, &secret.hash())?;
     let retires_at = (overlap_hours == 0).then_some(now);
     table::set_successor(connection, id, &successor.id, overlap_hours, retires_at)?;
-    table::clear_orphan(connection, id, None)?;
+    table::clear_orphan(connection, id)?;
     let event = event(Action::CredentialRotated, &predecessor)
         .with("successor_id", successor.id.as_str())
         .with("overlap_hours", overlap_hours);
@@ -107,7 +109,7 @@ pub fn rotate(
 ///
 /// # Errors
 /// [`CredentialError::NotFound`]; [`CredentialError::Conflict`] for a key that is no orphan or has ended;
-/// when the database fails.
+/// [`CredentialError::Forbidden`] where the actor is an orphan; when the database fails.
 pub fn adopt(
     connection: &mut DatabaseConnection,
     kind: SecretKind,
@@ -115,6 +117,7 @@ pub fn adopt(
     actor: &Actor,
     now: Timestamp,
 ) -> Result<Credential, CredentialError> {
+    refuse_orphan(connection, actor)?;
     let adopter = creator(connection, actor)?;
     refuse_without_role(connection, actor)?;
     let credential = find_for_update(connection, kind, id)?;
@@ -124,7 +127,9 @@ pub fn adopt(
             "the key is not orphaned".to_owned(),
         ));
     }
-    table::clear_orphan(connection, id, adopter.as_ref())?;
+    table::clear_orphan(connection, id)?;
+    // Whoever left it has it no more, also where nobody has it now: their leaving again flags nothing.
+    table::set_creator(connection, id, adopter.as_ref())?;
     let mut event = event(Action::CredentialAdopted, &credential);
     if let Some(creator) = &credential.created_by {
         event = event
@@ -196,6 +201,24 @@ pub fn revoke_tokens_of(
         .with("revoked", serde_json::json!(counts));
     audit::record(connection, actor, now, event)?;
     Ok(counts)
+}
+
+/// A key that was left behind must not shake off its flag, nor another's: that is for somebody who is there.
+fn refuse_orphan(
+    connection: &mut DatabaseConnection,
+    actor: &Actor,
+) -> Result<(), CredentialError> {
+    let Some(credential) = &actor.credential_id else {
+        return Ok(());
+    };
+    let is_orphan = table::find(connection, credential)?
+        .is_some_and(|credential| credential.orphaned_at.is_some());
+    if is_orphan {
+        return Err(CredentialError::Forbidden(
+            "an orphaned key can neither adopt nor rotate a key".to_owned(),
+        ));
+    }
+    Ok(())
 }
 
 fn refuse_ended(credential: &Credential, now: Timestamp) -> Result<(), CredentialError> {

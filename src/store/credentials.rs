@@ -554,31 +554,41 @@ pub fn flag_orphans_of(
     count_changed(connection, statement)
 }
 
-/// Clears the orphan flag; with an adopter, they are the creator from now on.
+/// Clears the orphan flag.
 ///
 /// # Errors
 /// When the database fails.
 pub fn clear_orphan(
     connection: &mut DatabaseConnection,
     id: &CredentialId,
-    adopter: Option<&Creator>,
 ) -> Result<(), StoreError> {
-    let row = credentials::table.find(id.as_str());
-    diesel::update(row)
+    diesel::update(credentials::table.find(id.as_str()))
         .set((
             credentials::orphaned_at.eq(None::<i64>),
             credentials::orphaned_reason.eq(None::<String>),
         ))
         .execute(connection)?;
-    if let Some(adopter) = adopter {
-        diesel::update(row)
-            .set((
-                credentials::creator_id.eq(adopter.id.as_str()),
-                credentials::creator_user_name.eq(adopter.user_name.as_deref()),
-                credentials::creator_display_name.eq(adopter.display_name.as_deref()),
-            ))
-            .execute(connection)?;
-    }
+    Ok(())
+}
+
+/// Names who looks after a credential from now on, as its creator; nobody for the command line.
+///
+/// # Errors
+/// When the database fails.
+pub fn set_creator(
+    connection: &mut DatabaseConnection,
+    id: &CredentialId,
+    creator: Option<&Creator>,
+) -> Result<(), StoreError> {
+    diesel::update(credentials::table.find(id.as_str()))
+        .set((
+            credentials::creator_id.eq(creator.map(|creator| creator.id.as_str())),
+            credentials::creator_user_name
+                .eq(creator.and_then(|creator| creator.user_name.as_deref())),
+            credentials::creator_display_name
+                .eq(creator.and_then(|creator| creator.display_name.as_deref())),
+        ))
+        .execute(connection)?;
     Ok(())
 }
 
