@@ -11,5 +11,7 @@
 #[macro_use]
 mod server;
 
+mod deprovisioning;
 mod identity_providers;
+mod people;
 mod rfc7644;

@@ -128,10 +128,7 @@ impl<'a> Person<'a> {
     pub fn password_link(&self) -> String {
         self.server
             .admin()
-            .post(
-                &format!("/users/{}/password-link", self.id),
-                &Value::Null,
-            )
+            .post(&format!("/users/{}/password-link", self.id), &Value::Null)
             .expect(201)
             .text_at("/secret")
     }
@@ -301,7 +298,11 @@ impl<'a> Leaver<'a> {
         ];
         let as_leaver = server.with_token(&sessions[0]);
         let make = |path: &str, body: &Value| {
-            Key::of(&as_leaver.post(&format!("/admin/v1{path}"), body).expect(201))
+            Key::of(
+                &as_leaver
+                    .post(&format!("/admin/v1{path}"), body)
+                    .expect(201),
+            )
         };
         let scim_key = make(
             &format!("/directories/{directory}/scim-keys"),

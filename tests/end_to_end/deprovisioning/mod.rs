@@ -60,20 +60,35 @@ const DELETED: &str = "deleted";
 /// Every write that makes a person leave. The SCIM ones are done with the key that the leaver made.
 const WAYS: &[Way] = &[
     Way::over_scim("PATCH with a path", DEACTIVATED, |_, leaver| {
-        patch(leaver, &json!({"op": "replace", "path": "active", "value": false}));
+        patch(
+            leaver,
+            &json!({"op": "replace", "path": "active", "value": false}),
+        );
     }),
     Way::over_scim("PATCH without a path", DEACTIVATED, |_, leaver| {
-        patch(leaver, &json!({"op": "replace", "value": {"active": false}}));
+        patch(
+            leaver,
+            &json!({"op": "replace", "value": {"active": false}}),
+        );
     }),
     Way::over_scim("PATCH that adds", DEACTIVATED, |_, leaver| {
-        patch(leaver, &json!({"op": "add", "path": "active", "value": false}));
+        patch(
+            leaver,
+            &json!({"op": "add", "path": "active", "value": false}),
+        );
     }),
     Way::over_scim("PATCH as Entra sends it", DEACTIVATED, |_, leaver| {
-        patch(leaver, &json!({"op": "Replace", "path": "active", "value": "False"}));
+        patch(
+            leaver,
+            &json!({"op": "Replace", "path": "active", "value": "False"}),
+        );
     }),
     Way::over_scim("PATCH with a qualified path", DEACTIVATED, |_, leaver| {
         let path = "urn:ietf:params:scim:schemas:core:2.0:User:active";
-        patch(leaver, &json!({"op": "replace", "path": path, "value": false}));
+        patch(
+            leaver,
+            &json!({"op": "replace", "path": path, "value": false}),
+        );
     }),
     Way::over_scim("PATCH among other changes", DEACTIVATED, |_, leaver| {
         let operations = json!([
@@ -100,10 +115,20 @@ const WAYS: &[Way] = &[
         bulk(&leaver.scim(), "PATCH", &leaver.person.path(), &change);
     }),
     Way::over_scim("PUT in bulk", DEACTIVATED, |_, leaver| {
-        bulk(&leaver.scim(), "PUT", &leaver.person.path(), &inactive(leaver));
+        bulk(
+            &leaver.scim(),
+            "PUT",
+            &leaver.person.path(),
+            &inactive(leaver),
+        );
     }),
     Way::over_scim("DELETE in bulk", DELETED, |_, leaver| {
-        bulk(&leaver.scim(), "DELETE", &leaver.person.path(), &Value::Null);
+        bulk(
+            &leaver.scim(),
+            "DELETE",
+            &leaver.person.path(),
+            &Value::Null,
+        );
     }),
     Way {
         name: "an admin's deprovisioning",
@@ -127,47 +152,48 @@ const WAYS: &[Way] = &[
     },
 ];
 
-on_both_databases!(whoever_leaves_by_any_way_loses_everything_at_once, |server| {
-    for (number, way) in WAYS.iter().enumerate() {
-        println!("{}", way.name);
-        let leaver = Leaver::arrange(server, &format!("leaver{number}"));
+on_both_databases!(
+    whoever_leaves_by_any_way_loses_everything_at_once,
+    |server| {
+        for (number, way) in WAYS.iter().enumerate() {
+            println!("{}", way.name);
+            let leaver = Leaver::arrange(server, &format!("leaver{number}"));
 
-        (way.leave)(server, &leaver);
+            (way.leave)(server, &leaver);
 
-        leaver.assert_nothing_authenticates();
-        let directory_is_gone = way.reason == "directory_removed";
-        if directory_is_gone {
-            leaver.scim().get("/Users").expect(401);
-        } else {
-            leaver.assert_keys_are_orphaned(way.reason);
-            leaver.assert_keys_work();
+            leaver.assert_nothing_authenticates();
+            let directory_is_gone = way.reason == "directory_removed";
+            if directory_is_gone {
+                leaver.scim().get("/Users").expect(401);
+            } else {
+                leaver.assert_keys_are_orphaned(way.reason);
+                leaver.assert_keys_work();
+            }
+            let product = server.admin().get("/products").expect(200).body["items"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .find(|product| product["name"] == format!("Product of {}", leaver.person.id))
+                .map(|product| product["id"].clone())
+                .expect("the product is still there");
+            let product_key = server
+                .admin()
+                .get(&format!(
+                    "/products/{}/credentials",
+                    product.as_str().unwrap_or_default()
+                ))
+                .expect(200);
+            assert_eq!(
+                product_key.body["items"][0]["orphaned_reason"], way.reason,
+                "{}",
+                product_key.text
+            );
+            assert_eq!(
+                cascades_of(server, &leaver.person.id),
+                [Cascade::of_everything(&leaver, way.reason, way.by_admin)],
+                "{}",
+                way.name
+            );
         }
-        let product = server
-            .admin()
-            .get("/products")
-            .expect(200)
-            .body["items"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .find(|product| product["name"] == format!("Product of {}", leaver.person.id))
-            .map(|product| product["id"].clone())
-            .expect("the product is still there");
-        let product_key = server
-            .admin()
-            .get(&format!("/products/{}/credentials", product.as_str().unwrap_or_default()))
-            .expect(200);
-        assert_eq!(
-            product_key.body["items"][0]["orphaned_reason"],
-            way.reason,
-            "{}",
-            product_key.text
-        );
-        assert_eq!(
-            cascades_of(server, &leaver.person.id),
-            [Cascade::of_everything(&leaver, way.reason, way.by_admin)],
-            "{}",
-            way.name
-        );
     }
-});
+);

@@ -27,10 +27,7 @@ pub struct Cascade {
 impl Cascade {
     /// The cascade of a leaver who had the admin role and still had everything.
     pub fn of_everything(leaver: &Leaver<'_>, reason: &str, by_admin: bool) -> Self {
-        let mut notices = vec![(
-            "admin_deprovisioned",
-            json!({"roles": ["admin"]}),
-        )];
+        let mut notices = vec![("admin_deprovisioned", json!({"roles": ["admin"]}))];
         notices.push(("keys_orphaned", json!({"orphaned": keys()})));
         Self::new(
             leaver,
@@ -117,7 +114,11 @@ pub fn cascades_of(server: &TestServer, person: &str) -> Vec<Cascade> {
     let admin = server.admin();
     let list = |path: &str| -> Vec<Value> {
         let answer = admin.get(path).expect(200);
-        assert_eq!(answer.body["next_cursor"], Value::Null, "{path} has one page");
+        assert_eq!(
+            answer.body["next_cursor"],
+            Value::Null,
+            "{path} has one page"
+        );
         let mut items = answer.body["items"].as_array().cloned().unwrap_or_default();
         items.reverse();
         items
@@ -152,18 +153,28 @@ pub fn cascades_of(server: &TestServer, person: &str) -> Vec<Cascade> {
             assert_eq!(event["at"], receipt["effective_at"]);
             Cascade {
                 receipt: with_actor(
-                    pick(receipt, &["directory_id", "user", "reason", "revoked", "orphaned"]),
+                    pick(
+                        receipt,
+                        &["directory_id", "user", "reason", "revoked", "orphaned"],
+                    ),
                     receipt,
                 ),
                 event: with_actor(
-                    pick(event, &["action", "outcome", "directory_id", "target", "detail"]),
+                    pick(
+                        event,
+                        &["action", "outcome", "directory_id", "target", "detail"],
+                    ),
                     event,
                 ),
                 notices: of_this,
             }
         })
         .collect();
-    assert_eq!(notices, [json!(null); 0], "every notice belongs to a cascade");
+    assert_eq!(
+        notices,
+        [json!(null); 0],
+        "every notice belongs to a cascade"
+    );
     cascades
 }
 

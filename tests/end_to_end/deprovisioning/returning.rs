@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 use crate::people::{Leaver, PASSWORD, Person, USER_SCHEMA, patch_of};
 use crate::server::TestServer;
 
+/// A way to make somebody active again.
+type Reactivate = fn(&TestServer, &Leaver<'_>);
+
 fn deactivate(leaver: &Leaver<'_>) {
     let operation = json!([{"op": "replace", "value": {"active": false}}]);
     leaver
@@ -53,7 +56,7 @@ fn assert_nothing_came_back(leaver: &Leaver<'_>, person: &Person<'_>, reason: &s
 }
 
 on_both_databases!(reactivation_revives_nothing, |server| {
-    let ways: [(&str, fn(&TestServer, &Leaver<'_>)); 4] = [
+    let ways: [(&str, Reactivate); 4] = [
         ("PATCH", |_, leaver| {
             let operation = json!([{"op": "replace", "path": "active", "value": true}]);
             leaver
@@ -137,53 +140,59 @@ on_both_databases!(nothing_but_active_itself_reactivates, |server| {
     leaver.assert_nothing_authenticates();
 });
 
-on_both_databases!(who_made_a_key_stays_known_after_they_are_deleted, |server| {
-    let leaver = Leaver::arrange(server, "remembered");
-    // The snapshot is of when the key was made.
-    let rename = json!([{"op": "replace", "path": "displayName", "value": "Somebody else"}]);
-    leaver
-        .scim()
-        .patch(&leaver.person.path(), &patch_of(&rename))
-        .expect(200);
+on_both_databases!(
+    who_made_a_key_stays_known_after_they_are_deleted,
+    |server| {
+        let leaver = Leaver::arrange(server, "remembered");
+        // The snapshot is of when the key was made.
+        let rename = json!([{"op": "replace", "path": "displayName", "value": "Somebody else"}]);
+        leaver
+            .scim()
+            .patch(&leaver.person.path(), &patch_of(&rename))
+            .expect(200);
 
-    leaver.scim().delete(&leaver.person.path()).expect(204);
+        leaver.scim().delete(&leaver.person.path()).expect(204);
 
-    leaver.assert_keys_are_orphaned("deleted");
-    let admin = server.admin();
-    for (path, kind) in [
-        (format!("/scim-keys/{}", leaver.scim_key.id), "scim_key"),
-        (format!("/api-keys/{}", leaver.api_key.id), "api_key"),
-    ] {
-        let key = admin.get(&path).expect(200);
-        assert_eq!(key.body["kind"], kind);
-        assert_eq!(key.body["created_by"]["user_name"], leaver.person.user_name);
+        leaver.assert_keys_are_orphaned("deleted");
+        let admin = server.admin();
+        for (path, kind) in [
+            (format!("/scim-keys/{}", leaver.scim_key.id), "scim_key"),
+            (format!("/api-keys/{}", leaver.api_key.id), "api_key"),
+        ] {
+            let key = admin.get(&path).expect(200);
+            assert_eq!(key.body["kind"], kind);
+            assert_eq!(key.body["created_by"]["user_name"], leaver.person.user_name);
+            assert_eq!(
+                key.body["created_by"]["display_name"],
+                leaver.person.display_name
+            );
+        }
+        let created = admin
+            .get(&format!(
+                "/audit-events?action=credential.created&target_id={}",
+                leaver.scim_key.id
+            ))
+            .expect(200);
         assert_eq!(
-            key.body["created_by"]["display_name"],
+            created.body["items"][0]["actor"]["user_id"],
+            leaver.person.id
+        );
+        assert_eq!(
+            created.body["items"][0]["actor"]["name"],
             leaver.person.display_name
         );
-    }
-    let created = admin
-        .get(&format!(
-            "/audit-events?action=credential.created&target_id={}",
+        let deleted = admin
+            .get(&format!(
+                "/audit-events?action=resource.deleted&target_id={}",
+                leaver.person.id
+            ))
+            .expect(200);
+        assert_eq!(deleted.body["items"][0]["target"]["name"], "Somebody else");
+        // The key that removed its own maker is named as what it is.
+        assert_eq!(
+            deleted.body["items"][0]["actor"]["credential_id"],
             leaver.scim_key.id
-        ))
-        .expect(200);
-    assert_eq!(created.body["items"][0]["actor"]["user_id"], leaver.person.id);
-    assert_eq!(
-        created.body["items"][0]["actor"]["name"],
-        leaver.person.display_name
-    );
-    let deleted = admin
-        .get(&format!(
-            "/audit-events?action=resource.deleted&target_id={}",
-            leaver.person.id
-        ))
-        .expect(200);
-    assert_eq!(deleted.body["items"][0]["target"]["name"], "Somebody else");
-    // The key that removed its own maker is named as what it is.
-    assert_eq!(
-        deleted.body["items"][0]["actor"]["credential_id"],
-        leaver.scim_key.id
-    );
-    assert_eq!(deleted.body["items"][0]["actor"]["name"], "Synchronisation");
-});
+        );
+        assert_eq!(deleted.body["items"][0]["actor"]["name"], "Synchronisation");
+    }
+);

@@ -59,20 +59,42 @@ const WAYS: &[Way] = &[
     direct("PATCH removes the member by a filter", |_, leaver, team| {
         patch(leaver, &team.mapped, &without(&leaver.person.id));
     }),
-    direct("PATCH removes the member by its value", |_, leaver, team| {
-        let value = json!([{"$ref": null, "value": leaver.person.id}]);
-        patch(leaver, &team.mapped, &json!({"op": "Remove", "path": "members", "value": value}));
-    }),
+    direct(
+        "PATCH removes the member by its value",
+        |_, leaver, team| {
+            let value = json!([{"$ref": null, "value": leaver.person.id}]);
+            patch(
+                leaver,
+                &team.mapped,
+                &json!({"op": "Remove", "path": "members", "value": value}),
+            );
+        },
+    ),
     direct("PATCH removes all members", |_, leaver, team| {
-        patch(leaver, &team.mapped, &json!({"op": "remove", "path": "members"}));
+        patch(
+            leaver,
+            &team.mapped,
+            &json!({"op": "remove", "path": "members"}),
+        );
     }),
     direct("PATCH replaces the members", |_, leaver, team| {
         let value = json!([{"value": team.inner}]);
-        patch(leaver, &team.mapped, &json!({"op": "replace", "path": "members", "value": value}));
+        patch(
+            leaver,
+            &team.mapped,
+            &json!({"op": "replace", "path": "members", "value": value}),
+        );
     }),
-    direct("PATCH without a path replaces the members", |_, leaver, team| {
-        patch(leaver, &team.mapped, &json!({"op": "replace", "value": {"members": []}}));
-    }),
+    direct(
+        "PATCH without a path replaces the members",
+        |_, leaver, team| {
+            patch(
+                leaver,
+                &team.mapped,
+                &json!({"op": "replace", "value": {"members": []}}),
+            );
+        },
+    ),
     direct("PUT without the member", |_, leaver, team| {
         let body = with_members(leaver, &team.mapped, &json!([{"value": team.inner}]));
         leaver.scim().put(&path(&team.mapped), &body).expect(200);
@@ -98,9 +120,12 @@ const WAYS: &[Way] = &[
             server.admin().delete(&path).expect(204);
         })
     },
-    nested("PATCH removes the member of the inner group", |_, leaver, team| {
-        patch(leaver, &team.inner, &without(&leaver.person.id));
-    }),
+    nested(
+        "PATCH removes the member of the inner group",
+        |_, leaver, team| {
+            patch(leaver, &team.inner, &without(&leaver.person.id));
+        },
+    ),
     nested("PATCH removes the inner group", |_, leaver, team| {
         patch(leaver, &team.mapped, &without(&team.inner));
     }),
@@ -119,10 +144,13 @@ const WAYS: &[Way] = &[
     }),
     Way {
         by_admin: true,
-        ..nested("the removal of the mapping of the outer group", |server, _, team| {
-            let path = format!("/roles/mappings/{}", team.mapping);
-            server.admin().delete(&path).expect(204);
-        })
+        ..nested(
+            "the removal of the mapping of the outer group",
+            |server, _, team| {
+                let path = format!("/roles/mappings/{}", team.mapping);
+                server.admin().delete(&path).expect(204);
+            },
+        )
     },
 ];
 
@@ -163,20 +191,23 @@ fn assert_role_is_lost(server: &TestServer, leaver: &Leaver<'_>, by_admin: bool,
         .expect(403);
 }
 
-on_both_databases!(whoever_leaves_a_mapped_group_by_any_way_loses_the_role, |server| {
-    for (number, way) in WAYS.iter().enumerate() {
-        println!("{}", way.name);
-        let (directory, key) = server.new_directory(Dialect::Lenient);
-        let team = Team::create(server, &key, way.holds_directly);
-        let role = RoleBy::Group(&team);
-        let name = format!("member{number}");
-        let leaver = Leaver::arrange_in(server, &directory, &key, &name, &role);
+on_both_databases!(
+    whoever_leaves_a_mapped_group_by_any_way_loses_the_role,
+    |server| {
+        for (number, way) in WAYS.iter().enumerate() {
+            println!("{}", way.name);
+            let (directory, key) = server.new_directory(Dialect::Lenient);
+            let team = Team::create(server, &key, way.holds_directly);
+            let role = RoleBy::Group(&team);
+            let name = format!("member{number}");
+            let leaver = Leaver::arrange_in(server, &directory, &key, &name, &role);
 
-        (way.lose)(server, &leaver, &team);
+            (way.lose)(server, &leaver, &team);
 
-        assert_role_is_lost(server, &leaver, way.by_admin, way.name);
+            assert_role_is_lost(server, &leaver, way.by_admin, way.name);
+        }
     }
-});
+);
 
 on_both_databases!(whoever_is_unassigned_loses_the_role, |server| {
     let leaver = Leaver::arrange(server, "unassigned");
@@ -205,37 +236,47 @@ on_both_databases!(a_role_that_one_has_twice_stays_with_one_of_both, |server| {
     assert_role_is_lost(server, &leaver, false, "the last way");
 });
 
-on_both_databases!(an_admin_who_becomes_an_auditor_has_lost_the_role, |server| {
-    let leaver = Leaver::arrange(server, "auditor");
-    leaver.person.assign("auditor");
+on_both_databases!(
+    an_admin_who_becomes_an_auditor_has_lost_the_role,
+    |server| {
+        let leaver = Leaver::arrange(server, "auditor");
+        leaver.person.assign("auditor");
 
-    unassign(server, &leaver);
+        unassign(server, &leaver);
 
-    leaver.assert_sessions_have_ended();
-    leaver.assert_keys_are_orphaned("role_lost");
-    let session = server.with_token(&leaver.person.sign_in());
-    session.get("/admin/v1/directories").expect(200);
-    session
-        .post("/admin/v1/products", &json!({"name": "Mine"}))
-        .expect(403);
-});
+        leaver.assert_sessions_have_ended();
+        leaver.assert_keys_are_orphaned("role_lost");
+        let session = server.with_token(&leaver.person.sign_in());
+        session.get("/admin/v1/directories").expect(200);
+        session
+            .post("/admin/v1/products", &json!({"name": "Mine"}))
+            .expect(403);
+    }
+);
 
-on_both_databases!(nothing_follows_from_changes_that_take_no_role_away, |server| {
-    let (directory, key) = server.new_directory(Dialect::Lenient);
-    let team = Team::create(server, &key, true);
-    let leaver = Leaver::arrange_in(server, &directory, &key, "stays", &RoleBy::Group(&team));
-    let scim = leaver.scim();
-    let other = group(&scim, "Other", &[&leaver.person.id]);
+on_both_databases!(
+    nothing_follows_from_changes_that_take_no_role_away,
+    |server| {
+        let (directory, key) = server.new_directory(Dialect::Lenient);
+        let team = Team::create(server, &key, true);
+        let leaver = Leaver::arrange_in(server, &directory, &key, "stays", &RoleBy::Group(&team));
+        let scim = leaver.scim();
+        let other = group(&scim, "Other", &[&leaver.person.id]);
 
-    patch(&leaver, &team.mapped, &json!({"op": "replace", "value": {"displayName": "Renamed"}}));
-    let same = scim.get(&path(&team.mapped)).expect(200).body;
-    scim.put(&path(&team.mapped), &same).expect(200);
-    scim.put(&path(&team.mapped), &same).expect(200);
-    patch(&leaver, &team.mapped, &without(&team.inner));
-    patch(&leaver, &other, &without(&leaver.person.id));
-    scim.delete(&path(&other)).expect(204);
-    scim.delete(&path(&team.inner)).expect(204);
+        patch(
+            &leaver,
+            &team.mapped,
+            &json!({"op": "replace", "value": {"displayName": "Renamed"}}),
+        );
+        let same = scim.get(&path(&team.mapped)).expect(200).body;
+        scim.put(&path(&team.mapped), &same).expect(200);
+        scim.put(&path(&team.mapped), &same).expect(200);
+        patch(&leaver, &team.mapped, &without(&team.inner));
+        patch(&leaver, &other, &without(&leaver.person.id));
+        scim.delete(&path(&other)).expect(204);
+        scim.delete(&path(&team.inner)).expect(204);
 
-    leaver.assert_everything_works();
-    assert_eq!(cascades_of(server, &leaver.person.id), []);
-});
+        leaver.assert_everything_works();
+        assert_eq!(cascades_of(server, &leaver.person.id), []);
+    }
+);
