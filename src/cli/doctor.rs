@@ -8,7 +8,7 @@ use crate::scim::schema::Registry;
 use crate::secret::SecretKind;
 use crate::store::audit_events;
 use crate::store::credentials::{self, Selection};
-use crate::store::{DatabaseConnection, StoreError, directories, migrate, resources};
+use crate::store::{DatabaseConnection, StoreError, directories, migrate, resource_counts};
 
 use super::CommandError;
 use super::key::LIST_LIMIT;
@@ -212,8 +212,8 @@ fn examine_counts(
     for directory in &directories {
         for resource_type in registry.into_iter().flat_map(Registry::resource_types) {
             let name = &resource_type.name;
-            let kept = resources::count(connection, &directory.id, name)?;
-            let counted = resources::count_rows(connection, &directory.id, name)?;
+            let kept = resource_counts::count(connection, &directory.id, name)?;
+            let counted = resource_counts::count_rows(connection, &directory.id, name)?;
             if kept != counted {
                 wrong += 1;
                 findings.add(

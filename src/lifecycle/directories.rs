@@ -9,7 +9,9 @@ use crate::policies::products::checked_name;
 use crate::scim::leniency::Dialect;
 use crate::store::directories::{self, Directory, DirectoryKind};
 use crate::store::id::DirectoryId;
-use crate::store::{DatabaseConnection, StoreError, credentials, resources, roles, scim_requests};
+use crate::store::{
+    DatabaseConnection, StoreError, credentials, memberships, resources, roles, scim_requests,
+};
 
 use super::deprovision::{Reason, deprovision};
 use super::{Cause, LifecycleError, USER};
@@ -93,6 +95,7 @@ pub fn remove_directory(
         roles::delete_mapping(connection, &mapping.id)?;
     }
     scim_requests::delete_of_directory(connection, id)?;
+    memberships::delete_of_directory(connection, id)?;
     resources::delete_of_directory(connection, id)?;
     directories::delete(connection, id)?;
     let event = Event::new(Action::DirectoryRemoved)

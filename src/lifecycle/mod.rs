@@ -20,7 +20,7 @@ pub use rights::{unassign_role, unmap_group};
 use crate::audit::Actor;
 use crate::clock::Timestamp;
 use crate::policies::PolicyError;
-use crate::store::resources::ResourceWriteError;
+use crate::store::side_values::ResourceWriteError;
 use crate::store::{StoreError, TransactionError};
 
 /// The resource type whose resources are people.

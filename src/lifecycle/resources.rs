@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use crate::audit::{self, Action, Event};
-use crate::store::resources::{self, Resource, SideValues};
+use crate::store::resources::{self, Resource};
+use crate::store::side_values::SideValues;
 use crate::store::{DatabaseConnection, StoreError, memberships, roles};
 
 use super::deprovision::{Reason, deprovision};

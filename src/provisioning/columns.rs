@@ -9,7 +9,8 @@ use crate::scim::path::AttributePath;
 use crate::scim::schema::{AttributeKind, Resolved, ResourceType};
 use crate::store::id::{DirectoryId, ResourceId};
 use crate::store::layout::{Column, Layout};
-use crate::store::resources::{Resource, SideValues};
+use crate::store::resources::Resource;
+use crate::store::side_values::SideValues;
 
 use super::context::Context;
 use super::error::ProvisioningError;

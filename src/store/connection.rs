@@ -159,6 +159,9 @@ impl ManageConnection for ConnectionManager {
 /// A pool of connections.
 pub type ConnectionPool = Pool<ConnectionManager>;
 
+/// How many rows one statement names at most; both databases bound the number of parameters.
+pub(super) const CHUNK: usize = 500;
+
 /// Runs the same statement on whichever database it is, for what diesel does not offer on both at once.
 macro_rules! on_either {
     ($connection:expr, $inner:ident => $body:expr) => {

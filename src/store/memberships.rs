@@ -7,10 +7,9 @@ use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text};
 
 use super::DatabaseConnection;
-use super::connection::on_either;
+use super::connection::{CHUNK, on_either};
 use super::error::StoreError;
 use super::id::{DirectoryId, ResourceId};
-use super::resources::CHUNK;
 use super::schema::{memberships, resources};
 
 /// A member of a group.
@@ -143,7 +142,11 @@ pub fn forget(connection: &mut DatabaseConnection, id: &ResourceId) -> Result<()
     Ok(())
 }
 
-pub(super) fn delete_of_directory(
+/// Removes all memberships of a directory.
+///
+/// # Errors
+/// When the database fails.
+pub fn delete_of_directory(
     connection: &mut DatabaseConnection,
     directory: &DirectoryId,
 ) -> Result<(), StoreError> {

@@ -21,11 +21,13 @@ pub mod passwords;
 pub mod products;
 pub mod query;
 pub mod receipts;
+pub mod resource_counts;
 pub mod resources;
 pub mod roles;
 mod schema;
 pub mod scim_requests;
 pub mod settings;
+pub mod side_values;
 mod sql;
 mod writer;
 

@@ -16,7 +16,8 @@ use super::filter::{Compiler, Expression};
 use super::functions;
 use super::id::DirectoryId;
 use super::layout::Layout;
-use super::resources::{self, Resource, Row};
+use super::resource_counts;
+use super::resources::{Resource, Row};
 use super::sql::Statement;
 use super::{DatabaseConnection, SqlDialect};
 
@@ -78,8 +79,11 @@ pub fn count(
     if selection.parts.iter().all(|part| part.condition.is_none()) {
         let mut total = 0;
         for part in &selection.parts {
-            total +=
-                resources::count(connection, &selection.directory, &part.layout.resource_type)?;
+            total += resource_counts::count(
+                connection,
+                &selection.directory,
+                &part.layout.resource_type,
+            )?;
         }
         return Ok(total);
     }

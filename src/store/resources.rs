@@ -1,15 +1,17 @@
-//! Resources: one canonical document each, the columns that are looked up, and the counts and side tables
-//! that the same write keeps true.
+//! Resources: one canonical document each and the columns that are looked up. The same write keeps the
+//! counts and the side values true.
 
 use diesel::prelude::*;
 
 use crate::clock::Timestamp;
 
 use super::DatabaseConnection;
-use super::connection::on_either;
-use super::error::{StoreError, TransactionError};
+use super::connection::CHUNK;
+use super::error::StoreError;
 use super::id::{DirectoryId, ResourceId};
-use super::schema::{indexed_values, resource_counts, resources, unique_values};
+use super::schema::resources;
+use super::side_values::{ResourceWriteError, SideValues};
+use super::{resource_counts, side_values};
 
 /// A stored resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,44 +45,6 @@ impl Resource {
     #[must_use]
     pub fn label(&self) -> Option<&str> {
         self.display_name.as_deref().or(self.user_name.as_deref())
-    }
-}
-
-/// The values of one resource that go to side tables, as attribute path and folded value.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SideValues {
-    /// Values that are looked up.
-    pub indexed: Vec<(String, String)>,
-    /// Values that no other resource of the directory and type may have.
-    pub unique: Vec<(String, String)>,
-}
-
-/// Why a resource could not be written.
-#[derive(Debug, thiserror::Error)]
-pub enum ResourceWriteError {
-    /// Another resource has a value that must be unique.
-    #[error("another resource has the same {attribute}")]
-    Conflict {
-        /// The path of the attribute.
-        attribute: String,
-    },
-    /// The database failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-impl From<diesel::result::Error> for ResourceWriteError {
-    fn from(error: diesel::result::Error) -> Self {
-        Self::Store(error.into())
-    }
-}
-
-impl TransactionError for ResourceWriteError {
-    fn store_error(&self) -> Option<&StoreError> {
-        match self {
-            Self::Store(error) => Some(error),
-            Self::Conflict { .. } => None,
-        }
     }
 }
 
@@ -315,8 +279,8 @@ pub fn insert(
         .values(Row::of(resource))
         .execute(connection)
         .map_err(conflict)?;
-    add_side_values(connection, resource, side)?;
-    add_to_count(connection, resource, 1)?;
+    side_values::add(connection, resource, side)?;
+    resource_counts::add(connection, resource, 1)?;
     Ok(())
 }
 
@@ -337,7 +301,7 @@ pub fn update(
     .set(Row::of(resource))
     .execute(connection)
     .map_err(conflict)?;
-    replace_side_values(connection, resource, side)
+    side_values::replace(connection, resource, side)
 }
 
 /// Counts a change of resources whose documents stay as they are: of groups whose members change.
@@ -371,10 +335,7 @@ pub fn touch(
 /// When the database fails.
 pub fn delete(connection: &mut DatabaseConnection, resource: &Resource) -> Result<(), StoreError> {
     let id = resource.id.as_str();
-    diesel::delete(indexed_values::table.filter(indexed_values::resource_id.eq(id)))
-        .execute(connection)?;
-    diesel::delete(unique_values::table.filter(unique_values::resource_id.eq(id)))
-        .execute(connection)?;
+    side_values::delete(connection, &resource.id)?;
     let deleted = diesel::delete(
         resources::table
             .find(id)
@@ -382,12 +343,13 @@ pub fn delete(connection: &mut DatabaseConnection, resource: &Resource) -> Resul
     )
     .execute(connection)?;
     if deleted > 0 {
-        add_to_count(connection, resource, -1)?;
+        resource_counts::add(connection, resource, -1)?;
     }
     Ok(())
 }
 
-/// Removes everything that a directory holds, memberships included.
+/// Removes all resources of a directory; memberships are removed by
+/// [`super::memberships::delete_of_directory`].
 ///
 /// # Errors
 /// When the database fails.
@@ -396,143 +358,10 @@ pub fn delete_of_directory(
     directory: &DirectoryId,
 ) -> Result<(), StoreError> {
     let id = directory.as_str();
-    diesel::delete(indexed_values::table.filter(indexed_values::directory_id.eq(id)))
-        .execute(connection)?;
-    diesel::delete(unique_values::table.filter(unique_values::directory_id.eq(id)))
-        .execute(connection)?;
-    diesel::delete(resource_counts::table.filter(resource_counts::directory_id.eq(id)))
-        .execute(connection)?;
-    super::memberships::delete_of_directory(connection, directory)?;
+    side_values::delete_of_directory(connection, directory)?;
+    resource_counts::delete_of_directory(connection, directory)?;
     diesel::delete(resources::table.filter(resources::directory_id.eq(id))).execute(connection)?;
     Ok(())
-}
-
-/// How many resources of a type a directory holds, from the maintained counts.
-///
-/// # Errors
-/// When the database fails.
-pub fn count(
-    connection: &mut DatabaseConnection,
-    directory: &DirectoryId,
-    resource_type: &str,
-) -> Result<i64, StoreError> {
-    let stripes: Vec<i64> = resource_counts::table
-        .filter(resource_counts::directory_id.eq(directory.as_str()))
-        .filter(resource_counts::resource_type.eq(resource_type))
-        .select(resource_counts::count)
-        .load(connection)?;
-    Ok(stripes.iter().sum())
-}
-
-/// The same counted row by row, to check the maintained counts against.
-///
-/// # Errors
-/// When the database fails.
-pub fn count_rows(
-    connection: &mut DatabaseConnection,
-    directory: &DirectoryId,
-    resource_type: &str,
-) -> Result<i64, StoreError> {
-    Ok(resources::table
-        .filter(resources::directory_id.eq(directory.as_str()))
-        .filter(resources::resource_type.eq(resource_type))
-        .count()
-        .get_result(connection)?)
-}
-
-/// How many rows one statement names at most; both databases bound the number of parameters.
-pub(super) const CHUNK: usize = 500;
-/// The rows among which a count is divided.
-const STRIPES: u32 = 16;
-
-fn add_to_count(
-    connection: &mut DatabaseConnection,
-    resource: &Resource,
-    change: i64,
-) -> Result<(), StoreError> {
-    let stripe = crc32fast::hash(resource.id.as_str().as_bytes()) % STRIPES;
-    let row = (
-        resource_counts::directory_id.eq(resource.directory_id.as_str()),
-        resource_counts::resource_type.eq(resource.resource_type.as_str()),
-        resource_counts::stripe.eq(i32::try_from(stripe).unwrap_or_default()),
-        resource_counts::count.eq(change),
-    );
-    on_either!(connection, connection => diesel::insert_into(resource_counts::table)
-        .values(row)
-        .on_conflict((
-            resource_counts::directory_id,
-            resource_counts::resource_type,
-            resource_counts::stripe,
-        ))
-        .do_update()
-        .set(resource_counts::count.eq(resource_counts::count + change))
-        .execute(connection)?);
-    Ok(())
-}
-
-fn add_side_values(
-    connection: &mut DatabaseConnection,
-    resource: &Resource,
-    side: &SideValues,
-) -> Result<(), ResourceWriteError> {
-    for (attribute, value) in &side.indexed {
-        diesel::insert_into(indexed_values::table)
-            .values((
-                indexed_values::resource_id.eq(resource.id.as_str()),
-                indexed_values::attribute.eq(attribute),
-                indexed_values::value.eq(value),
-                indexed_values::directory_id.eq(resource.directory_id.as_str()),
-                indexed_values::resource_type.eq(&resource.resource_type),
-            ))
-            .execute(connection)?;
-    }
-    for (attribute, value) in &side.unique {
-        diesel::insert_into(unique_values::table)
-            .values((
-                unique_values::directory_id.eq(resource.directory_id.as_str()),
-                unique_values::resource_type.eq(&resource.resource_type),
-                unique_values::attribute.eq(attribute),
-                unique_values::value.eq(value),
-                unique_values::resource_id.eq(resource.id.as_str()),
-            ))
-            .execute(connection)
-            .map_err(|error| match StoreError::from(error) {
-                error if error.unique_violation().is_some() => ResourceWriteError::Conflict {
-                    attribute: attribute.clone(),
-                },
-                error => error.into(),
-            })?;
-    }
-    Ok(())
-}
-
-/// Rewrites the side values where they have changed: most changes leave them alone.
-fn replace_side_values(
-    connection: &mut DatabaseConnection,
-    resource: &Resource,
-    side: &SideValues,
-) -> Result<(), ResourceWriteError> {
-    let id = resource.id.as_str();
-    let indexed: Vec<(String, String)> = indexed_values::table
-        .filter(indexed_values::resource_id.eq(id))
-        .select((indexed_values::attribute, indexed_values::value))
-        .load(connection)?;
-    let unique: Vec<(String, String)> = unique_values::table
-        .filter(unique_values::resource_id.eq(id))
-        .select((unique_values::attribute, unique_values::value))
-        .load(connection)?;
-    if same(&indexed, &side.indexed) && same(&unique, &side.unique) {
-        return Ok(());
-    }
-    diesel::delete(indexed_values::table.filter(indexed_values::resource_id.eq(id)))
-        .execute(connection)?;
-    diesel::delete(unique_values::table.filter(unique_values::resource_id.eq(id)))
-        .execute(connection)?;
-    add_side_values(connection, resource, side)
-}
-
-fn same(left: &[(String, String)], right: &[(String, String)]) -> bool {
-    left.len() == right.len() && left.iter().all(|value| right.contains(value))
 }
 
 /// Names the attribute whose index refused a row: PostgreSQL tells the index, SQLite its columns.

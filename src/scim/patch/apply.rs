@@ -3,12 +3,12 @@
 use serde_json::{Map, Value};
 
 use crate::scim::ScimError;
-use crate::scim::filter::Filter;
 use crate::scim::leniency::{Leniencies, Leniency};
 use crate::scim::resource::{SCHEMAS, check, immutable, unknown};
 use crate::scim::schema::{Attribute, Mutability, Resolved, ResourceType, Schema};
 
 use super::path::PatchPath;
+use super::place::Place;
 use super::remove::remove;
 use super::write::{write, write_selected, write_sub_attribute};
 use super::{Operation, OperationKind, PatchRequest, absent, mutability, take_object};
@@ -43,16 +43,6 @@ struct Patch<'a, 'b> {
     resource_type: &'a ResourceType,
     document: Map<String, Value>,
     leniencies: &'b mut Leniencies,
-}
-
-/// An attribute that an operation works on, in the object that holds it.
-pub(super) struct Place<'a> {
-    pub(super) extension: Option<&'a Schema>,
-    pub(super) attribute: &'a Attribute,
-    pub(super) sub_attribute: Option<&'a Attribute>,
-    pub(super) filter: Option<&'a Filter>,
-    /// As errors name it.
-    pub(super) name: String,
 }
 
 impl<'a> Patch<'a, '_> {

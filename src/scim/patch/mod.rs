@@ -7,6 +7,7 @@
 mod apply;
 mod elements;
 mod path;
+mod place;
 mod remove;
 mod request;
 mod write;

@@ -10,7 +10,7 @@ use crate::scim::leniency::{Leniencies, Leniency};
 use crate::scim::resource::value::{canonical_element, ignoring_case};
 use crate::scim::schema::{Attribute, AttributeKind};
 
-use super::apply::Place;
+use super::place::Place;
 use super::{
     OperationKind, absent, guarded, ordered, put_elements, put_members, take_elements, take_object,
 };

@@ -11,7 +11,7 @@ use crate::scim::leniency::{Leniencies, Leniency};
 use crate::scim::resource::value::{canonical_element, canonical_value};
 use crate::scim::schema::{Attribute, AttributeKind, Mutability};
 
-use super::apply::Place;
+use super::place::Place;
 use super::{
     OperationKind, absent, guarded, no_target, ordered, put_elements, put_members, take_elements,
     take_object,

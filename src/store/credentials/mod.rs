@@ -1,12 +1,17 @@
 //! Credentials: everything that can authenticate is one row of one table, so that what ends all of a
 //! person's is one statement and no kind can be forgotten.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use diesel::prelude::*;
-use diesel::sql_types::Text;
 use ipnet::IpNet;
+
+mod ending;
+
+pub use ending::{
+    Counts, clear_orphan, flag_orphans_of, revoke, revoke_all_of, revoke_kinds_of,
+    revoke_of_directory, revoke_of_product, set_creator,
+};
 
 use crate::clock::Timestamp;
 use crate::secret::{HashedSecret, PlainSecret, SecretKind};
@@ -15,7 +20,6 @@ use super::DatabaseConnection;
 use super::error::StoreError;
 use super::id::{CredentialId, DirectoryId, ProductId, ResourceId};
 use super::schema::{credentials, resources};
-use super::sql::Statement;
 
 /// Who made a credential, as they were called then: it stays known after they have gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -390,206 +394,6 @@ pub fn list(
         query = query.filter(credentials::id.gt(after.to_owned()));
     }
     query.load(connection)?.into_iter().map(Row::read).collect()
-}
-
-/// Revokes one credential; false where it was revoked before.
-///
-/// # Errors
-/// When the database fails.
-pub fn revoke(
-    connection: &mut DatabaseConnection,
-    id: &CredentialId,
-    reason: &str,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    let revoked = diesel::update(
-        credentials::table
-            .find(id.as_str())
-            .filter(credentials::revoked_at.is_null()),
-    )
-    .set((
-        credentials::revoked_at.eq(now.as_millis()),
-        credentials::revoked_reason.eq(reason),
-    ))
-    .execute(connection)?;
-    Ok(revoked > 0)
-}
-
-/// How many credentials of each kind.
-pub type Counts = BTreeMap<String, i64>;
-
-#[derive(QueryableByName)]
-struct KindRow {
-    #[diesel(sql_type = Text)]
-    kind: String,
-}
-
-/// Runs a statement that gives the kinds of the rows it changed.
-fn count_changed(
-    connection: &mut DatabaseConnection,
-    statement: Statement,
-) -> Result<Counts, StoreError> {
-    let statement = statement.push(" RETURNING kind").cached();
-    let rows: Vec<KindRow> = statement.load(connection)?;
-    let mut counts = Counts::new();
-    for row in rows {
-        *counts.entry(row.kind).or_default() += 1;
-    }
-    Ok(counts)
-}
-
-/// Revokes what has not been revoked yet of those that a condition selects.
-fn revoke_where(
-    connection: &mut DatabaseConnection,
-    condition: Statement,
-    reason: &str,
-    now: Timestamp,
-) -> Result<Counts, StoreError> {
-    let statement = Statement::sql("UPDATE credentials SET revoked_at = ")
-        .integer(now.as_millis())
-        .push(", revoked_reason = ")
-        .text(reason)
-        .push(" WHERE revoked_at IS NULL AND ")
-        .append(condition);
-    count_changed(connection, statement)
-}
-
-fn of_kinds(kinds: &[SecretKind]) -> Statement {
-    let names = kinds
-        .iter()
-        .map(|kind| Statement::sql("").text(kind.name()))
-        .collect();
-    Statement::sql("kind IN ").append(Statement::join(names, ", "))
-}
-
-/// Revokes everything that authenticates a person, of whatever kind, and counts what worked until now.
-///
-/// # Errors
-/// When the database fails.
-pub fn revoke_all_of(
-    connection: &mut DatabaseConnection,
-    owner: &ResourceId,
-    reason: &str,
-    now: Timestamp,
-) -> Result<Counts, StoreError> {
-    let theirs = Statement::sql("owner_id = ").text(owner.as_str());
-    revoke_where(connection, theirs, reason, now)
-}
-
-/// Revokes a person's credentials of some kinds.
-///
-/// # Errors
-/// When the database fails.
-pub fn revoke_kinds_of(
-    connection: &mut DatabaseConnection,
-    owner: &ResourceId,
-    kinds: &[SecretKind],
-    reason: &str,
-    now: Timestamp,
-) -> Result<Counts, StoreError> {
-    let theirs = Statement::sql("owner_id = ")
-        .text(owner.as_str())
-        .push(" AND ")
-        .append(of_kinds(kinds));
-    revoke_where(connection, theirs, reason, now)
-}
-
-/// Revokes the keys that are bound to a directory.
-///
-/// # Errors
-/// When the database fails.
-pub fn revoke_of_directory(
-    connection: &mut DatabaseConnection,
-    directory: &DirectoryId,
-    reason: &str,
-    now: Timestamp,
-) -> Result<Counts, StoreError> {
-    let bound = Statement::sql("directory_id = ").text(directory.as_str());
-    revoke_where(connection, bound, reason, now)
-}
-
-/// Revokes what belongs to a product or is limited to it.
-///
-/// # Errors
-/// When the database fails.
-pub fn revoke_of_product(
-    connection: &mut DatabaseConnection,
-    product: &ProductId,
-    reason: &str,
-    now: Timestamp,
-) -> Result<Counts, StoreError> {
-    let limited = Statement::sql("product_id = ").text(product.as_str());
-    revoke_where(connection, limited, reason, now)
-}
-
-/// The kinds that work for somebody else than their maker, and so outlive their maker's leaving.
-const LEFT_BEHIND: [SecretKind; 4] = [
-    SecretKind::ScimKey,
-    SecretKind::AdminKey,
-    SecretKind::ServiceAccountToken,
-    SecretKind::ProductCredential,
-];
-
-/// Flags the working keys that a person made as orphaned, and counts those that were not.
-///
-/// # Errors
-/// When the database fails.
-pub fn flag_orphans_of(
-    connection: &mut DatabaseConnection,
-    creator: &ResourceId,
-    reason: &str,
-    now: Timestamp,
-) -> Result<Counts, StoreError> {
-    // One that was rotated has found somebody who looks after it.
-    let statement = Statement::sql("UPDATE credentials SET orphaned_at = ")
-        .integer(now.as_millis())
-        .push(", orphaned_reason = ")
-        .text(reason)
-        .push(" WHERE revoked_at IS NULL AND orphaned_at IS NULL AND successor_id IS NULL AND expires_at > ")
-        .integer(now.as_millis())
-        .push(" AND creator_id = ")
-        .text(creator.as_str())
-        .push(" AND ")
-        .append(of_kinds(&LEFT_BEHIND));
-    count_changed(connection, statement)
-}
-
-/// Clears the orphan flag.
-///
-/// # Errors
-/// When the database fails.
-pub fn clear_orphan(
-    connection: &mut DatabaseConnection,
-    id: &CredentialId,
-) -> Result<(), StoreError> {
-    diesel::update(credentials::table.find(id.as_str()))
-        .set((
-            credentials::orphaned_at.eq(None::<i64>),
-            credentials::orphaned_reason.eq(None::<String>),
-        ))
-        .execute(connection)?;
-    Ok(())
-}
-
-/// Names who looks after a credential from now on, as its creator; nobody for the command line.
-///
-/// # Errors
-/// When the database fails.
-pub fn set_creator(
-    connection: &mut DatabaseConnection,
-    id: &CredentialId,
-    creator: Option<&Creator>,
-) -> Result<(), StoreError> {
-    diesel::update(credentials::table.find(id.as_str()))
-        .set((
-            credentials::creator_id.eq(creator.map(|creator| creator.id.as_str())),
-            credentials::creator_user_name
-                .eq(creator.and_then(|creator| creator.user_name.as_deref())),
-            credentials::creator_display_name
-                .eq(creator.and_then(|creator| creator.display_name.as_deref())),
-        ))
-        .execute(connection)?;
-    Ok(())
 }
 
 /// Names the successor of a rotated key, and how long the key goes on working after the first use of it.

@@ -1,0 +1,90 @@
+//! How many resources of each type a directory holds: kept by the write that changes it.
+
+use diesel::prelude::*;
+
+use super::DatabaseConnection;
+use super::connection::on_either;
+use super::error::StoreError;
+use super::id::DirectoryId;
+use super::resources::Resource;
+use super::schema::{resource_counts, resources};
+
+/// How many resources of a type a directory holds, from the maintained counts.
+///
+/// # Errors
+/// When the database fails.
+pub fn count(
+    connection: &mut DatabaseConnection,
+    directory: &DirectoryId,
+    resource_type: &str,
+) -> Result<i64, StoreError> {
+    let stripes: Vec<i64> = resource_counts::table
+        .filter(resource_counts::directory_id.eq(directory.as_str()))
+        .filter(resource_counts::resource_type.eq(resource_type))
+        .select(resource_counts::count)
+        .load(connection)?;
+    Ok(stripes.iter().sum())
+}
+
+/// The same counted row by row, to check the maintained counts against.
+///
+/// # Errors
+/// When the database fails.
+pub fn count_rows(
+    connection: &mut DatabaseConnection,
+    directory: &DirectoryId,
+    resource_type: &str,
+) -> Result<i64, StoreError> {
+    Ok(resources::table
+        .filter(resources::directory_id.eq(directory.as_str()))
+        .filter(resources::resource_type.eq(resource_type))
+        .count()
+        .get_result(connection)?)
+}
+
+/// The rows among which a count is divided.
+const STRIPES: u32 = 16;
+
+/// Counts resources that come (1) or go (-1).
+///
+/// # Errors
+/// When the database fails.
+pub(super) fn add(
+    connection: &mut DatabaseConnection,
+    resource: &Resource,
+    change: i64,
+) -> Result<(), StoreError> {
+    let stripe = crc32fast::hash(resource.id.as_str().as_bytes()) % STRIPES;
+    let row = (
+        resource_counts::directory_id.eq(resource.directory_id.as_str()),
+        resource_counts::resource_type.eq(resource.resource_type.as_str()),
+        resource_counts::stripe.eq(i32::try_from(stripe).unwrap_or_default()),
+        resource_counts::count.eq(change),
+    );
+    on_either!(connection, connection => diesel::insert_into(resource_counts::table)
+        .values(row)
+        .on_conflict((
+            resource_counts::directory_id,
+            resource_counts::resource_type,
+            resource_counts::stripe,
+        ))
+        .do_update()
+        .set(resource_counts::count.eq(resource_counts::count + change))
+        .execute(connection)?);
+    Ok(())
+}
+
+/// Forgets the counts of a directory.
+///
+/// # Errors
+/// When the database fails.
+pub(super) fn delete_of_directory(
+    connection: &mut DatabaseConnection,
+    directory: &DirectoryId,
+) -> Result<(), StoreError> {
+    diesel::delete(
+        resource_counts::table.filter(resource_counts::directory_id.eq(directory.as_str())),
+    )
+    .execute(connection)?;
+    Ok(())
+}
