@@ -3,21 +3,23 @@
 use std::collections::HashSet;
 
 use crate::store::id::ResourceId;
+use crate::store::memberships::GroupMember;
 use crate::store::resources::Resource;
 use crate::store::{DatabaseConnection, StoreError, memberships};
 
 use super::Cause;
 use super::rights::RolesBefore;
 
-/// One change of a group's members, which are given as id and resource type where they are added.
+/// One change of a group's members. Those who are added have a `display` only where the client's differs
+/// from their own name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MemberChange {
     /// These too.
-    Add(Vec<(ResourceId, String)>),
+    Add(Vec<GroupMember>),
     /// Without these.
     Remove(Vec<ResourceId>),
     /// These and no others.
-    Replace(Vec<(ResourceId, String)>),
+    Replace(Vec<GroupMember>),
 }
 
 /// Who has come and gone.
@@ -25,11 +27,12 @@ pub enum MemberChange {
 pub(super) struct Moved {
     pub(super) added: Vec<ResourceId>,
     pub(super) removed: Vec<ResourceId>,
+    renamed: bool,
 }
 
 impl Moved {
     pub(super) fn is_nothing(&self) -> bool {
-        self.added.is_empty() && self.removed.is_empty()
+        self.added.is_empty() && self.removed.is_empty() && !self.renamed
     }
 }
 
@@ -51,9 +54,10 @@ pub(super) fn change_members(
                 remove(connection, group, members, cause, &mut moved)?;
             }
             MemberChange::Replace(members) => {
-                let kept: HashSet<&ResourceId> = members.iter().map(|(id, _)| id).collect();
+                let kept: HashSet<&ResourceId> = members.iter().map(|member| &member.id).collect();
                 let leaving = others(connection, group, &kept)?;
                 remove(connection, group, &leaving, cause, &mut moved)?;
+                rename(connection, group, members, &mut moved)?;
                 add(connection, group, members, &mut moved)?;
             }
         }
@@ -64,11 +68,25 @@ pub(super) fn change_members(
 fn add(
     connection: &mut DatabaseConnection,
     group: &Resource,
-    members: &[(ResourceId, String)],
+    members: &[GroupMember],
     moved: &mut Moved,
 ) -> Result<(), StoreError> {
     let added = memberships::add(connection, &group.directory_id, &group.id, members)?;
     moved.added.extend(added);
+    Ok(())
+}
+
+fn rename(
+    connection: &mut DatabaseConnection,
+    group: &Resource,
+    members: &[GroupMember],
+    moved: &mut Moved,
+) -> Result<(), StoreError> {
+    for member in members {
+        if let Some(display) = &member.display {
+            moved.renamed |= memberships::rename(connection, &group.id, &member.id, display)?;
+        }
+    }
     Ok(())
 }
 

@@ -5,8 +5,10 @@ use serde_json::{Map, Value};
 use crate::lifecycle::{GROUP, MemberChange, USER};
 use crate::scim::ScimError;
 use crate::scim::condition::Condition;
+use crate::scim::leniency::{Leniencies, Leniency};
 use crate::scim::patch::ElementChange;
 use crate::store::id::ResourceId;
+use crate::store::memberships::GroupMember;
 use crate::store::resources::Resource;
 use crate::store::{DatabaseConnection, memberships};
 
@@ -33,7 +35,8 @@ pub fn take(document: &mut Map<String, Value>) -> Vec<Map<String, Value>> {
     }
 }
 
-/// The members that elements name, with their types as the directory knows them.
+/// The members that elements name, with their types as the directory knows them. Since identifiers are
+/// ours, one that is not known is nobody's and never will be: a lenient directory leaves it out.
 ///
 /// # Errors
 /// 400 `invalidValue` for what is neither a user nor a group of this directory.
@@ -41,7 +44,8 @@ pub fn resolve(
     connection: &mut DatabaseConnection,
     context: &Context,
     elements: &[Map<String, Value>],
-) -> Result<Vec<(ResourceId, String)>, ProvisioningError> {
+    leniencies: &mut Leniencies,
+) -> Result<Vec<GroupMember>, ProvisioningError> {
     let mut ids = Vec::with_capacity(elements.len());
     for element in elements {
         match element.get("value").and_then(Value::as_str) {
@@ -55,15 +59,33 @@ pub fn resolve(
         }
     }
     let known = memberships::existing(connection, &context.directory.id, &ids)?;
-    ids.iter()
-        .map(|id| match known.get(*id) {
-            Some(kind) if kind == USER || kind == GROUP => Ok((ResourceId::new(*id), kind.clone())),
-            _ => Err(ScimError::invalid_value(format!(
-                "members.value {id:?} is neither a user nor a group of this directory"
-            ))
-            .into()),
-        })
-        .collect()
+    let mut members = Vec::with_capacity(ids.len());
+    for (id, element) in ids.iter().zip(elements) {
+        match known.get(*id) {
+            Some(member) if member.member_type == USER || member.member_type == GROUP => {
+                members.push(named(member, element));
+            }
+            _ if leniencies.take(Leniency::UnknownMember) => {}
+            _ => {
+                return Err(ScimError::invalid_value(format!(
+                    "members.value {id:?} is neither a user nor a group of this directory"
+                ))
+                .into());
+            }
+        }
+    }
+    Ok(members)
+}
+
+/// The name that a client gives a member is kept only where it is another than its own, which may change.
+fn named(member: &GroupMember, element: &Map<String, Value>) -> GroupMember {
+    let given = element.get("display").and_then(Value::as_str);
+    GroupMember {
+        display: given
+            .filter(|given| member.display.as_deref() != Some(given))
+            .map(str::to_owned),
+        ..member.clone()
+    }
 }
 
 /// The changes of memberships that a PATCH asks for.
@@ -75,15 +97,16 @@ pub fn changes(
     context: &Context,
     group: &Resource,
     asked: Vec<ElementChange>,
+    leniencies: &mut Leniencies,
 ) -> Result<Vec<MemberChange>, ProvisioningError> {
     let mut changes = Vec::with_capacity(asked.len());
     for change in asked {
         changes.push(match change {
             ElementChange::Add(elements) => {
-                MemberChange::Add(resolve(connection, context, &elements)?)
+                MemberChange::Add(resolve(connection, context, &elements, leniencies)?)
             }
             ElementChange::Replace(elements) => {
-                MemberChange::Replace(resolve(connection, context, &elements)?)
+                MemberChange::Replace(resolve(connection, context, &elements, leniencies)?)
             }
             ElementChange::RemoveAll => MemberChange::Replace(Vec::new()),
             ElementChange::RemoveValues(values) => {

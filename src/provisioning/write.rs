@@ -10,6 +10,7 @@ use crate::scim::schema::ResourceType;
 use crate::scim::{ErrorKind, ScimError};
 use crate::store::DatabaseConnection;
 use crate::store::id::ResourceId;
+use crate::store::memberships::GroupMember;
 use crate::store::resources::{self, Resource};
 
 use super::columns::resource_of;
@@ -55,7 +56,13 @@ pub fn create(
     let mut document = resource::create(resource_type, &input, leniencies)?;
     let password = payload.passwords.take(context, &mut document, leniencies)?;
     let named = names_of(&document);
-    let members = take_members(connection, context, resource_type, &mut document)?;
+    let members = take_members(
+        connection,
+        context,
+        resource_type,
+        &mut document,
+        leniencies,
+    )?;
     let id = id.unwrap_or_else(ResourceId::generate);
     let (resource, side) = resource_of(context, resource_type, id, &document)?;
     let change = Change {
@@ -93,7 +100,13 @@ pub fn replace(
     )?;
     let password = payload.passwords.take(context, &mut document, leniencies)?;
     let named = names_of(&document);
-    let members = take_members(connection, context, resource_type, &mut document)?;
+    let members = take_members(
+        connection,
+        context,
+        resource_type,
+        &mut document,
+        leniencies,
+    )?;
     let changes = if resource_type.name == GROUP {
         vec![MemberChange::Replace(members)]
     } else {
@@ -142,9 +155,8 @@ pub fn patch(
     stored.insert("id".to_owned(), Value::from(id));
     let mut document = patch::apply(resource_type, &stored, &request, leniencies)?;
     document.shift_remove("id");
-    keep_active(resource_type, &stored, &mut document, leniencies)?;
     let password = payload.passwords.take(context, &mut document, leniencies)?;
-    let changes = members::changes(connection, context, &before, asked)?;
+    let changes = members::changes(connection, context, &before, asked, leniencies)?;
     let written = store(
         connection,
         context,
@@ -217,7 +229,11 @@ fn store(
     members: &[MemberChange],
     named: Vec<String>,
 ) -> Result<Written, ProvisioningError> {
-    let (resource, side) = resource_of(context, resource_type, before.id.clone(), document)?;
+    let (mut resource, side) = resource_of(context, resource_type, before.id.clone(), document)?;
+    // Taking the attribute away makes nobody active.
+    if !document.contains_key(ACTIVE) {
+        resource.active = before.active;
+    }
     let change = Change {
         resource,
         side,
@@ -278,33 +294,18 @@ fn kept_if_absent(resource_type: &ResourceType) -> &'static [&'static str] {
     }
 }
 
-/// A PATCH that removes `active` makes nobody active.
-fn keep_active(
-    resource_type: &ResourceType,
-    stored: &Map<String, Value>,
-    document: &mut Map<String, Value>,
-    leniencies: &mut Leniencies,
-) -> Result<(), ScimError> {
-    if resource_type.name == USER && !document.contains_key(ACTIVE) {
-        if let Some(active) = stored.get(ACTIVE) {
-            document.insert(ACTIVE.to_owned(), active.clone());
-        }
-        resource::check(resource_type, document, leniencies)?;
-    }
-    Ok(())
-}
-
 fn take_members(
     connection: &mut DatabaseConnection,
     context: &Context,
     resource_type: &ResourceType,
     document: &mut Map<String, Value>,
-) -> Result<Vec<(ResourceId, String)>, ProvisioningError> {
+    leniencies: &mut Leniencies,
+) -> Result<Vec<GroupMember>, ProvisioningError> {
     if resource_type.name != GROUP {
         return Ok(Vec::new());
     }
     let elements = members::take(document);
-    members::resolve(connection, context, &elements)
+    members::resolve(connection, context, &elements, leniencies)
 }
 
 /// The attributes of a document, for logs; no values.

@@ -41,6 +41,8 @@ pub enum Leniency {
     RemoveAbsent,
     /// More than one element claimed to be primary; the last one keeps the claim.
     SeveralPrimary,
+    /// A member that the directory does not know is left out.
+    UnknownMember,
     /// A `password` that the directory does not allow is ignored.
     PasswordIgnored,
 }
@@ -65,6 +67,7 @@ impl Leniency {
             Self::MissingSchema => "missing_schema",
             Self::RemoveAbsent => "remove_absent",
             Self::SeveralPrimary => "several_primary",
+            Self::UnknownMember => "unknown_member",
             Self::PasswordIgnored => "password_ignored",
         }
     }

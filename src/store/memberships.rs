@@ -19,7 +19,7 @@ pub struct GroupMember {
     pub id: ResourceId,
     /// The name of its resource type.
     pub member_type: String,
-    /// What it is called.
+    /// What it is called: by the client that made it a member, or else by itself.
     pub display: Option<String>,
 }
 
@@ -34,8 +34,8 @@ pub struct MemberOf {
     pub direct: bool,
 }
 
-/// The resource types of those ids that the directory holds, which nobody can delete until the transaction
-/// ends.
+/// Those of the ids that the directory holds, called by their own names. Nobody can delete them until the
+/// transaction ends.
 ///
 /// # Errors
 /// When the database fails.
@@ -43,25 +43,37 @@ pub fn existing(
     connection: &mut DatabaseConnection,
     directory: &DirectoryId,
     ids: &[&str],
-) -> Result<BTreeMap<String, String>, StoreError> {
+) -> Result<BTreeMap<String, GroupMember>, StoreError> {
     let mut found = BTreeMap::new();
     for some in ids.chunks(CHUNK) {
         let query = resources::table
             .filter(resources::id.eq_any(some.iter().copied()))
             .filter(resources::directory_id.eq(directory.as_str()))
             .order(resources::id)
-            .select((resources::id, resources::resource_type));
-        let rows: Vec<(String, String)> = match connection {
+            .select((
+                resources::id,
+                resources::resource_type,
+                resources::display_name,
+                resources::user_name,
+            ));
+        let rows: Vec<(String, String, Option<String>, Option<String>)> = match connection {
             DatabaseConnection::Sqlite(connection) => query.load(connection)?,
             DatabaseConnection::Postgres(connection) => query.for_key_share().load(connection)?,
         };
-        found.extend(rows);
+        for (id, member_type, display_name, user_name) in rows {
+            let member = GroupMember {
+                id: ResourceId::new(id.as_str()),
+                member_type,
+                display: display_name.or(user_name),
+            };
+            found.insert(id, member);
+        }
     }
     Ok(found)
 }
 
-/// Adds members, given as id and resource type, and gives those that were none before. The caller holds the
-/// group's row.
+/// Adds members and gives those that were none before. `display` is kept where there is one; without, they
+/// are called by their own names. The caller holds the group's row.
 ///
 /// # Errors
 /// When the database fails.
@@ -69,18 +81,19 @@ pub fn add(
     connection: &mut DatabaseConnection,
     directory: &DirectoryId,
     group: &ResourceId,
-    members: &[(ResourceId, String)],
+    members: &[GroupMember],
 ) -> Result<Vec<ResourceId>, StoreError> {
     let mut added = Vec::new();
     for some in members.chunks(CHUNK) {
         let rows: Vec<_> = some
             .iter()
-            .map(|(id, member_type)| {
+            .map(|member| {
                 (
                     memberships::group_id.eq(group.as_str()),
-                    memberships::member_id.eq(id.as_str()),
+                    memberships::member_id.eq(member.id.as_str()),
                     memberships::directory_id.eq(directory.as_str()),
-                    memberships::member_type.eq(member_type.as_str()),
+                    memberships::member_type.eq(member.member_type.as_str()),
+                    memberships::display.eq(member.display.as_deref()),
                 )
             })
             .collect();
@@ -92,6 +105,29 @@ pub fn add(
         added.extend(ids.into_iter().map(ResourceId::new));
     }
     Ok(added)
+}
+
+/// Calls a member by this name; false where it is called so already.
+///
+/// # Errors
+/// When the database fails.
+pub fn rename(
+    connection: &mut DatabaseConnection,
+    group: &ResourceId,
+    member: &ResourceId,
+    display: &str,
+) -> Result<bool, StoreError> {
+    let is_other = memberships::display
+        .is_null()
+        .or(memberships::display.ne(display));
+    let renamed = diesel::update(
+        memberships::table
+            .find((group.as_str(), member.as_str()))
+            .filter(is_other),
+    )
+    .set(memberships::display.eq(display))
+    .execute(connection)?;
+    Ok(renamed > 0)
 }
 
 /// Removes members and gives those that were.
@@ -165,7 +201,7 @@ pub fn page(
     after: Option<&ResourceId>,
     limit: i64,
 ) -> Result<Vec<GroupMember>, StoreError> {
-    let rows: Vec<(String, String, Option<String>, Option<String>)> = memberships::table
+    let rows: Vec<MemberColumns> = memberships::table
         .inner_join(resources::table.on(resources::id.eq(memberships::member_id)))
         .filter(memberships::group_id.eq(group.as_str()))
         .filter(memberships::member_id.gt(after.map_or("", ResourceId::as_str)))
@@ -174,19 +210,31 @@ pub fn page(
         .select((
             memberships::member_id,
             memberships::member_type,
+            memberships::display,
             resources::display_name,
             resources::user_name,
         ))
         .load(connection)?;
     Ok(rows
         .into_iter()
-        .map(|(id, member_type, display_name, user_name)| GroupMember {
-            id: ResourceId::new(id),
-            member_type,
-            display: display_name.or(user_name),
-        })
+        .map(
+            |(id, member_type, display, display_name, user_name)| GroupMember {
+                id: ResourceId::new(id),
+                member_type,
+                display: display.or(display_name).or(user_name),
+            },
+        )
         .collect())
 }
+
+/// A membership's columns, and the member's names.
+type MemberColumns = (
+    String,
+    String,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+);
 
 /// How many members a group has, counted up to a bound.
 ///

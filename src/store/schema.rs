@@ -53,6 +53,7 @@ diesel::table! {
         member_id -> Text,
         directory_id -> Text,
         member_type -> Text,
+        display -> Nullable<Text>,
     }
 }
 

@@ -50,6 +50,7 @@ CREATE TABLE memberships (
     member_id TEXT COLLATE "C" NOT NULL,
     directory_id TEXT COLLATE "C" NOT NULL,
     member_type TEXT COLLATE "C" NOT NULL,                 -- User | Group
+    display TEXT COLLATE "C",                              -- as the client wrote it, where that is not the member's name
     PRIMARY KEY (group_id, member_id)
 );
 CREATE INDEX memberships_by_member ON memberships (member_id, group_id);

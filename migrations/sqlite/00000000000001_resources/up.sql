@@ -51,6 +51,7 @@ CREATE TABLE memberships (
     member_id TEXT NOT NULL,
     directory_id TEXT NOT NULL,
     member_type TEXT NOT NULL,                 -- User | Group
+    display TEXT,                              -- as the client wrote it, where that is not the member's name
     PRIMARY KEY (group_id, member_id)
 ) WITHOUT ROWID;
 CREATE INDEX memberships_by_member ON memberships (member_id, group_id);

@@ -285,9 +285,10 @@ impl<'a> Compiler<'a> {
                         folded(self.address("m.member_type", "m.member_id"))
                     }
                     (_, Some("$ref")) => folded(self.address("x.resource_type", "a.id")),
-                    (_, Some("display")) => {
-                        folded("COALESCE(x.display_name, x.user_name)".to_owned())
+                    (Scope::Member, Some("display")) => {
+                        folded("COALESCE(m.display, x.display_name, x.user_name)".to_owned())
                     }
+                    (_, Some("display")) => folded("x.display_name".to_owned()),
                     _ => Expression::nothing(self.dialect),
                 }
             }
