@@ -15,8 +15,8 @@ use super::problem::{Problem, ProblemKind};
 const WINDOW_SECONDS: i64 = 900;
 /// How many user names one address may try as often as it may try one.
 const NAMES_PER_ADDRESS: u32 = 10;
-/// How many counts are kept at most; beyond it, those that have run out are dropped.
-const CAPACITY: usize = 10_000;
+/// How many counts are kept at most; beyond it, those that have run out are dropped, or else the oldest half.
+const CAPACITY: usize = 20_000;
 
 /// Who wants to sign in, from where.
 #[derive(Debug, Clone)]
@@ -58,6 +58,12 @@ struct Count {
     times: u32,
 }
 
+impl Count {
+    fn new(since: Timestamp) -> Self {
+        Self { since, times: 0 }
+    }
+}
+
 /// The counts of one node.
 pub struct Throttle {
     limit: u32,
@@ -81,7 +87,7 @@ impl Throttle {
     pub(super) fn admit(&self, attempt: &Attempt, now: Timestamp) -> Result<(), Problem> {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         if counts.len() >= CAPACITY {
-            counts.retain(|_, count| remaining(count, now) > 0);
+            make_room(&mut counts, now);
         }
         let limits = [
             (&attempt.by_name, self.limit),
@@ -90,19 +96,19 @@ impl Throttle {
                 self.limit.saturating_mul(NAMES_PER_ADDRESS),
             ),
         ];
+        // What is refused is not counted: no flood of names fills the memory.
         for (key, limit) in limits {
-            let count = counts.entry(key.clone()).or_insert(Count {
-                since: now,
-                times: 0,
-            });
-            if remaining(count, now) <= 0 {
-                *count = Count {
-                    since: now,
-                    times: 0,
-                };
-            }
-            if count.times >= limit {
+            if let Some(count) = counts.get(key)
+                && count.times >= limit
+                && remaining(count, now) > 0
+            {
                 return Err(too_many(limit, remaining(count, now)));
+            }
+        }
+        for (key, _) in limits {
+            let count = counts.entry(key.clone()).or_insert(Count::new(now));
+            if remaining(count, now) <= 0 {
+                *count = Count::new(now);
             }
             count.times += 1;
         }
@@ -117,6 +123,25 @@ impl Throttle {
             count.times = count.times.saturating_sub(1);
         }
     }
+}
+
+/// Drops counts until half of the room is free, so that it is seldom done.
+fn make_room(counts: &mut HashMap<Key, Count>, now: Timestamp) {
+    counts.retain(|_, count| remaining(count, now) > 0);
+    let mut to_go = counts.len().saturating_sub(CAPACITY / 2);
+    if to_go == 0 {
+        return;
+    }
+    let mut begun: Vec<i64> = counts
+        .values()
+        .map(|count| count.since.as_millis())
+        .collect();
+    let (_, &mut last_to_go, _) = begun.select_nth_unstable(to_go - 1);
+    counts.retain(|_, count| {
+        let goes = to_go > 0 && count.since.as_millis() <= last_to_go;
+        to_go -= usize::from(goes);
+        !goes
+    });
 }
 
 /// Seconds until a count has run out.
@@ -198,5 +223,21 @@ mod tests {
         assert_eq!(admitted.count(), 10);
         assert!(throttle.admit(&attempt("ada", "2001:db8::1"), now).is_ok());
         assert!(throttle.admit(&attempt("ada", "2001:db8::2"), now).is_err());
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_whoever_tries() {
+        let throttle = Throttle::new(1);
+        let now = Timestamp::from_millis(0);
+        let kept = || throttle.counts.lock().unwrap().len();
+        for name in 0..1_000 {
+            let _ = throttle.admit(&attempt(&name.to_string(), "192.0.2.1"), now);
+        }
+        assert_eq!(kept(), 11);
+        for address in 0..2 * u32::try_from(CAPACITY).unwrap() {
+            let address = std::net::Ipv4Addr::from_bits(address).to_string();
+            let _ = throttle.admit(&attempt("ada", &address), now);
+        }
+        assert!(kept() <= CAPACITY + 1, "{}", kept());
     }
 }
