@@ -219,7 +219,7 @@ impl ResponseError for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Busy | StoreError::Pool(_) | StoreError::Connect(_) => {
+            error if error.is_unavailable() => {
                 tracing::warn!(cause = %Chain(&error), "the database is not available");
                 Self::new(
                     ProblemKind::Unavailable,

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use diesel::connection::SimpleConnection;
+use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::prelude::*;
 use diesel::r2d2::{ManageConnection, Pool, R2D2Connection};
 
@@ -32,6 +32,16 @@ impl DatabaseConnection {
         match self {
             Self::Sqlite(_) => SqlDialect::Sqlite,
             Self::Postgres(_) => SqlDialect::Postgres,
+        }
+    }
+
+    /// After an error: where the server has gone away, marks the connection so that the pool drops it and
+    /// makes another. The driver itself only notices connections that were lost inside a transaction.
+    pub(super) fn abandon_if_lost(&mut self) {
+        if let Self::Postgres(connection) = self
+            && connection.ping().is_err()
+        {
+            AnsiTransactionManager::transaction_manager_status_mut(connection).set_in_error();
         }
     }
 }

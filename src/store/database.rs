@@ -72,7 +72,7 @@ impl Database {
         body: impl FnOnce(&mut DatabaseConnection) -> Result<T, E>,
     ) -> Result<T, E> {
         let mut connection = self.pool.get().map_err(StoreError::from)?;
-        body(&mut connection)
+        body(&mut connection).inspect_err(|_| connection.abandon_if_lost())
     }
 
     /// Reads on a thread that may block.
@@ -154,7 +154,7 @@ impl Database {
                 {
                     attempt += 1;
                 }
-                _ => return outcome,
+                _ => return outcome.inspect_err(|_| connection.abandon_if_lost()),
             }
         }
     }

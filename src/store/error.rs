@@ -54,6 +54,23 @@ impl StoreError {
         }
     }
 
+    /// Whether the database cannot be asked now, and the same may succeed a moment later.
+    #[must_use]
+    pub fn is_unavailable(&self) -> bool {
+        match self {
+            Self::Busy
+            | Self::Pool(_)
+            | Self::Connect(_)
+            | Self::Query(DieselError::BrokenTransactionManager) => true,
+            Self::Query(DieselError::DatabaseError(kind, information)) => {
+                matches!(kind, DatabaseErrorKind::ClosedConnection)
+                    // What libpq says when it was asked to send on a connection that it knows to be lost.
+                    || information.message().contains("no connection to the server")
+            }
+            _ => false,
+        }
+    }
+
     /// Whether a unique constraint refused the statement, and which.
     #[must_use]
     pub fn unique_violation(&self) -> Option<&str> {

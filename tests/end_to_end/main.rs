@@ -13,5 +13,6 @@ mod server;
 
 mod deprovisioning;
 mod identity_providers;
+mod outages;
 mod people;
 mod rfc7644;

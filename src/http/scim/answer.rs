@@ -78,11 +78,7 @@ pub fn error_response(failure: Failure) -> HttpResponse {
 }
 
 fn internal(error: &ProvisioningError) -> HttpResponse {
-    let is_busy = matches!(
-        error,
-        ProvisioningError::Store(StoreError::Busy | StoreError::Pool(_) | StoreError::Connect(_))
-    );
-    if is_busy {
+    if matches!(error, ProvisioningError::Store(error) if error.is_unavailable()) {
         tracing::warn!(cause = %Chain(error), "the database is not available");
         return unavailable();
     }

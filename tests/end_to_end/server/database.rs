@@ -65,7 +65,8 @@ impl Drop for TestDatabase {
     }
 }
 
-fn postgres_url() -> String {
+/// The PostgreSQL server of the tests.
+pub fn postgres_url() -> String {
     std::env::var(POSTGRES_VARIABLE)
         .unwrap_or_else(|_| panic!("{POSTGRES_VARIABLE} is not set: run the tests by scripts/test"))
 }

@@ -28,7 +28,7 @@ use portcullis::store::id::{DirectoryId, ResourceId};
 use tokio::sync::oneshot;
 
 pub use client::{Answer, Client};
-pub use database::{DatabaseKind, databases};
+pub use database::{DatabaseKind, databases, postgres_url};
 
 use database::TestDatabase;
 
