@@ -16,11 +16,13 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// A path, in actix's pattern syntax, without methods yet.
+    /// A path, in actix's pattern syntax, without methods yet. Nothing has an identifier with NUL, which
+    /// PostgreSQL has no text for.
     #[must_use]
     pub fn at(path: &str) -> Self {
+        let without_nul = guard::fn_guard(|request| !request.head().uri.path().contains("%00"));
         Self {
-            resource: web::resource(path),
+            resource: web::resource(path).guard(without_nul),
             methods: Vec::new(),
         }
     }

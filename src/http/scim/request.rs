@@ -51,6 +51,10 @@ impl Target {
             let decoded = percent_decode_str(segment)
                 .decode_utf8()
                 .map_err(|_| nothing())?;
+            // PostgreSQL has no text with NUL, so nothing is called that.
+            if decoded.contains('\0') {
+                return Err(nothing());
+            }
             segments.push(decoded.into_owned());
         }
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();

@@ -239,7 +239,7 @@ fn check_path(method: Method, path: &str) -> Result<(), ScimError> {
         _ => (2, "/Users/{id}"),
     };
     let is_segment =
-        |segment: &str| !segment.is_empty() && !segment.contains(['?', '#', ' ', '\\']);
+        |segment: &str| !segment.is_empty() && !segment.contains(['?', '#', ' ', '\\', '\0']);
     let fits = path
         .strip_prefix('/')
         .is_some_and(|rest| rest.split('/').count() == wanted && rest.split('/').all(is_segment));
