@@ -2,9 +2,14 @@
 
 mod create;
 mod discovery;
+mod etags;
 mod filters;
+mod me;
+mod paging;
+mod projection;
 mod read;
 mod search;
+mod sorting;
 
 use serde_json::{Value, json};
 
@@ -53,6 +58,10 @@ fn create_group(client: &Client, display_name: &str, members: &[&str]) -> String
 }
 
 /// The body of a PATCH request.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "operations are written down where this is called"
+)]
 fn patch(operations: Value) -> Value {
     json!({"schemas": [PATCH_OP], "Operations": operations})
 }

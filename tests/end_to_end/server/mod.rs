@@ -34,6 +34,8 @@ use database::TestDatabase;
 
 /// The user name of the person who made the first keys.
 pub const ADMIN: &str = "admin@example.org";
+/// The name of the first directory.
+pub const DIRECTORY: &str = "Identity provider";
 const CONNECTIONS: u32 = 8;
 /// How long a request may take before the test fails instead of hanging.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -240,7 +242,7 @@ fn set_up(state: &State) -> First {
             let nobody = cause(actor(None), now);
             for (name, kind) in [
                 ("Local", DirectoryKind::Local),
-                ("Identity provider", DirectoryKind::Scim),
+                (DIRECTORY, DirectoryKind::Scim),
             ] {
                 let dialect = Dialect::Lenient;
                 lifecycle::create_directory(connection, name, kind, dialect, false, &nobody)
@@ -257,10 +259,9 @@ fn set_up(state: &State) -> First {
             roles::assign(connection, &admin, Role::Owner, &nobody.actor, now)
                 .expect("a role can be granted");
             let cause = cause(actor(Some(admin.clone())), now);
-            let directory =
-                portcullis::store::directories::find_by_name(connection, "Identity provider")?
-                    .expect("it was made above")
-                    .id;
+            let directory = portcullis::store::directories::find_by_name(connection, DIRECTORY)?
+                .expect("it was made above")
+                .id;
             let mut key = NewCredential::new(SecretKind::AdminKey, "First admin API key");
             key.scopes = Scope::ALL.map(|scope| scope.name().to_owned()).to_vec();
             let admin_key = credentials::issue(connection, &key, &cause.actor, now)
