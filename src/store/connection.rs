@@ -125,7 +125,7 @@ PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
 PRAGMA foreign_keys = ON;
 PRAGMA trusted_schema = OFF;
-PRAGMA cache_size = -16384;
+PRAGMA cache_size = -4096;
 PRAGMA mmap_size = 268435456;
 PRAGMA temp_store = MEMORY;";
 

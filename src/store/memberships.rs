@@ -11,6 +11,7 @@ use super::connection::{CHUNK, on_either};
 use super::error::StoreError;
 use super::id::{DirectoryId, ResourceId};
 use super::schema::{memberships, resources};
+use super::sql::Statement;
 
 /// A member of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -279,7 +280,7 @@ struct GroupRow {
 
 /// `UNION` drops what was found before, so that groups which contain each other end the recursion.
 const ANCESTORS: &str = "WITH RECURSIVE ancestors (id) AS (
-    SELECT group_id FROM memberships WHERE member_id = $1
+    SELECT group_id FROM memberships WHERE member_id = ?
     UNION SELECT m.group_id FROM memberships m JOIN ancestors a ON m.member_id = a.id)
 SELECT a.id AS group_id, r.display_name FROM ancestors a JOIN resources r ON r.id = a.id ORDER BY a.id";
 
@@ -295,9 +296,7 @@ pub fn groups_of(
     if direct.is_empty() {
         return Ok(Vec::new());
     }
-    let rows: Vec<GroupRow> = on_either!(connection, connection => diesel::sql_query(ANCESTORS)
-        .bind::<Text, _>(member.as_str())
-        .load(connection)?);
+    let rows: Vec<GroupRow> = Statement::fixed(ANCESTORS, &[member.as_str()]).load(connection)?;
     let mut groups: Vec<MemberOf> = rows
         .into_iter()
         .map(|row| {
@@ -344,7 +343,7 @@ struct IdRow {
 }
 
 const GROUP_AND_ANCESTORS: &str = "WITH RECURSIVE ancestors (id) AS (
-    SELECT id FROM resources WHERE id = $1
+    SELECT id FROM resources WHERE id = ?
     UNION SELECT m.group_id FROM memberships m JOIN ancestors a ON m.member_id = a.id)
 SELECT id FROM ancestors";
 
@@ -356,9 +355,8 @@ pub fn group_and_ancestors(
     connection: &mut DatabaseConnection,
     group: &ResourceId,
 ) -> Result<Vec<ResourceId>, StoreError> {
-    let rows: Vec<IdRow> = on_either!(connection, connection => diesel::sql_query(GROUP_AND_ANCESTORS)
-        .bind::<Text, _>(group.as_str())
-        .load(connection)?);
+    let rows: Vec<IdRow> =
+        Statement::fixed(GROUP_AND_ANCESTORS, &[group.as_str()]).load(connection)?;
     Ok(rows
         .into_iter()
         .map(|row| ResourceId::new(row.id))
@@ -366,9 +364,9 @@ pub fn group_and_ancestors(
 }
 
 const PEOPLE_WITHIN: &str = "WITH RECURSIVE within (id, kind) AS (
-    SELECT id, resource_type FROM resources WHERE id = $1
+    SELECT id, resource_type FROM resources WHERE id = ?
     UNION SELECT m.member_id, m.member_type FROM memberships m JOIN within w ON m.group_id = w.id)
-SELECT id FROM within WHERE kind = $2 ORDER BY id";
+SELECT id FROM within WHERE kind = ? ORDER BY id";
 
 /// The resources of a type within a group, directly or through others; of what is no group, itself.
 ///
@@ -379,10 +377,9 @@ pub fn members_within(
     group_or_member: &ResourceId,
     resource_type: &str,
 ) -> Result<Vec<ResourceId>, StoreError> {
-    let rows: Vec<IdRow> = on_either!(connection, connection => diesel::sql_query(PEOPLE_WITHIN)
-        .bind::<Text, _>(group_or_member.as_str())
-        .bind::<Text, _>(resource_type)
-        .load(connection)?);
+    let rows: Vec<IdRow> =
+        Statement::fixed(PEOPLE_WITHIN, &[group_or_member.as_str(), resource_type])
+            .load(connection)?;
     Ok(rows
         .into_iter()
         .map(|row| ResourceId::new(row.id))

@@ -10,6 +10,7 @@ use super::connection::on_either;
 use super::error::StoreError;
 use super::id::{DirectoryId, ResourceId, RoleMappingId};
 use super::schema::{role_assignments, role_mappings};
+use super::sql::Statement;
 
 /// A role granted to a person.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable)]
@@ -49,9 +50,9 @@ struct RoleRow {
 
 /// `UNION` drops what was found before, so that groups which contain each other end the recursion.
 const ROLES_OF: &str = "WITH RECURSIVE ancestors (id) AS (
-    SELECT group_id FROM memberships WHERE member_id = $1
+    SELECT group_id FROM memberships WHERE member_id = ?
     UNION SELECT m.group_id FROM memberships m JOIN ancestors a ON m.member_id = a.id)
-SELECT role FROM role_assignments WHERE person_id = $1
+SELECT role FROM role_assignments WHERE person_id = ?
 UNION SELECT p.role FROM role_mappings p JOIN ancestors a ON a.id = p.group_id
 ORDER BY role";
 
@@ -63,9 +64,8 @@ pub fn roles_of(
     connection: &mut DatabaseConnection,
     person: &ResourceId,
 ) -> Result<Vec<String>, StoreError> {
-    let rows: Vec<RoleRow> = on_either!(connection, connection => diesel::sql_query(ROLES_OF)
-        .bind::<Text, _>(person.as_str())
-        .load(connection)?);
+    let rows: Vec<RoleRow> =
+        Statement::fixed(ROLES_OF, &[person.as_str(), person.as_str()]).load(connection)?;
     Ok(rows.into_iter().map(|row| row.role).collect())
 }
 

@@ -43,6 +43,22 @@ impl Statement {
         Self::default().push(text)
     }
 
+    /// From fixed SQL with a `?` for each text parameter; prepared once a connection.
+    #[must_use]
+    pub fn fixed(sql: &'static str, values: &[&str]) -> Self {
+        let mut values = values.iter();
+        let mut statement = Self::default();
+        for (index, part) in sql.split('?').enumerate() {
+            if index > 0
+                && let Some(value) = values.next()
+            {
+                statement = statement.text(*value);
+            }
+            statement = statement.push(part);
+        }
+        statement.cached()
+    }
+
     /// Adds SQL that holds no value of a request.
     #[must_use]
     pub fn push(mut self, text: impl Into<String>) -> Self {
