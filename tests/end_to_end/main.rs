@@ -12,7 +12,11 @@
 mod server;
 
 mod deprovisioning;
+mod durability;
 mod identity_providers;
 mod outages;
 mod people;
+mod process;
+mod races;
 mod rfc7644;
+mod two_processes;

@@ -28,9 +28,7 @@ use portcullis::store::id::{DirectoryId, ResourceId};
 use tokio::sync::oneshot;
 
 pub use client::{Answer, Client};
-pub use database::{DatabaseKind, databases, postgres_url};
-
-use database::TestDatabase;
+pub use database::{DatabaseKind, TestDatabase, databases, postgres_url};
 
 /// The user name of the person who made the first keys.
 pub const ADMIN: &str = "admin@example.org";

@@ -1,0 +1,163 @@
+//! The real binary: several processes may serve one database, and each can be killed.
+//!
+//! No test lives here.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use portcullis::store::DatabaseUrl;
+use serde_json::Value;
+
+use crate::server::{Client, DatabaseKind, TestDatabase};
+
+/// A database that the binary has set up.
+pub struct Deployment {
+    database: TestDatabase,
+    /// What `init --json` printed.
+    pub first: Value,
+}
+
+impl Deployment {
+    pub fn create(kind: DatabaseKind) -> Self {
+        let mut deployment = Self {
+            database: TestDatabase::create(kind),
+            first: Value::Null,
+        };
+        deployment.first = deployment.run(&["init"]);
+        deployment
+    }
+
+    /// One of the first credentials.
+    #[track_caller]
+    pub fn first(&self, name: &str) -> &str {
+        self.first[name]
+            .as_str()
+            .unwrap_or_else(|| panic!("init --json prints {name}: {}", self.first))
+    }
+
+    /// Where the database and the master key are, where it is SQLite.
+    pub fn directory(&self) -> &PathBuf {
+        &self.database.directory
+    }
+
+    /// Runs a command to its end, which must be a good one, and gives what it prints.
+    #[track_caller]
+    pub fn run(&self, arguments: &[&str]) -> Value {
+        let output = self.output(arguments);
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
+    }
+
+    fn output(&self, arguments: &[&str]) -> Output {
+        self.command(arguments)
+            .output()
+            .expect("the binary can be started")
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let url = match &self.database.url {
+            DatabaseUrl::Sqlite(path) => format!("sqlite:{}", path.display()),
+            DatabaseUrl::Postgres(url) => url.clone(),
+        };
+        let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("PORTCULLIS_") {
+                command.env_remove(name);
+            }
+        }
+        command
+            .args(arguments)
+            .arg("--json")
+            .arg("--data-dir")
+            .arg(&self.database.directory)
+            .args(["--database-url", &url])
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Starts a process that serves on a port of its own, and waits until it does.
+    pub fn serve(&self) -> Process {
+        let mut child = self
+            .command(&["serve"])
+            .args(["--listen", "127.0.0.1:0", "--log-format", "json"])
+            .env("PORTCULLIS_LOG", "debug")
+            .stdout(File::create("/dev/null").expect("it is always there"))
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary can be started");
+        let log = child.stderr.take().expect("it was piped");
+        let mut log = BufReader::new(log);
+        let mut seen = String::new();
+        let base_url = loop {
+            let mut line = String::new();
+            let length = log.read_line(&mut line).expect("the log can be read");
+            assert!(length > 0, "the server has ended: {seen}");
+            seen.push_str(&line);
+            let entry: Value = serde_json::from_str(&line).unwrap_or_default();
+            if entry["message"] == "serving" {
+                break entry["url"].as_str().unwrap_or_default().to_owned();
+            }
+        };
+        let log_text = Arc::new(Mutex::new(seen));
+        let reader = collect(log, Arc::clone(&log_text));
+        Process {
+            child,
+            base_url,
+            log: log_text,
+            reader: Some(reader),
+        }
+    }
+}
+
+/// Reads the log on, so that the process never waits for somebody to do so.
+fn collect(mut log: BufReader<ChildStderr>, text: Arc<Mutex<String>>) -> JoinHandle<()> {
+    std::thread::spawn(move || {
+        let mut rest = String::new();
+        // What cannot be read was cut off with the process.
+        let _ = log.read_to_string(&mut rest);
+        text.lock().expect("nobody panicked").push_str(&rest);
+    })
+}
+
+/// A serving process, killed when dropped.
+pub struct Process {
+    child: Child,
+    /// Without a slash at its end.
+    pub base_url: String,
+    log: Arc<Mutex<String>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Process {
+    /// Speaks to paths below one, as an API base, with a bearer token.
+    pub fn client(&self, base: &str, token: &str) -> Client {
+        Client::new(&format!("{}{base}", self.base_url), Some(token))
+    }
+
+    /// `kill -9`: it ends wherever it is. Gives its log.
+    pub fn kill(mut self) -> String {
+        self.child.kill().expect("it was running");
+        self.child.wait().expect("it was started");
+        if let Some(reader) = self.reader.take() {
+            reader.join().expect("the log is read to its end");
+        }
+        self.log.lock().expect("nobody panicked").clone()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Fails only where it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
