@@ -1,6 +1,8 @@
 //! Losing an admin role, by whatever way: an assignment or mapping removed, leaving a mapped group, or that
 //! group deleted.
 
+use std::collections::BTreeSet;
+
 use crate::audit::{self, Action, Event};
 use crate::policies::{PolicyError, Role};
 use crate::store::id::{DirectoryId, ResourceId, RoleMappingId};
@@ -25,13 +27,11 @@ impl RolesBefore {
         if leaving.is_empty() || !gives_a_role(connection, directory, group)? {
             return Ok(Self::default());
         }
-        let mut before = Self::default();
+        let mut people = BTreeSet::new();
         for member in leaving {
-            for person in memberships::members_within(connection, member, USER)? {
-                before.add(connection, person)?;
-            }
+            people.extend(memberships::members_within(connection, member, USER)?);
         }
-        Ok(before)
+        Self::of_people(connection, directory, people)
     }
 
     /// Of everybody within a group; nobody where no mapped group is concerned.
@@ -43,19 +43,23 @@ impl RolesBefore {
         Self::of_members(connection, directory, group, std::slice::from_ref(group))
     }
 
-    fn add(
-        &mut self,
+    /// Their rows are held before their roles are read: of two changes that each leave the role to the other,
+    /// the second sees what the first has taken. No key of theirs is made until the commit either.
+    fn of_people(
         connection: &mut DatabaseConnection,
-        person: ResourceId,
-    ) -> Result<(), StoreError> {
-        if self.0.iter().any(|(known, _)| *known == person) {
-            return Ok(());
+        directory: &DirectoryId,
+        people: BTreeSet<ResourceId>,
+    ) -> Result<Self, StoreError> {
+        let people: Vec<ResourceId> = people.into_iter().collect();
+        resources::lock_all(connection, directory, &people)?;
+        let mut before = Self::default();
+        for person in people {
+            let roles = roles::roles_of(connection, &person)?;
+            if !roles.is_empty() {
+                before.0.push((person, roles));
+            }
         }
-        let roles = roles::roles_of(connection, &person)?;
-        if !roles.is_empty() {
-            self.0.push((person, roles));
-        }
-        Ok(())
+        Ok(before)
     }
 
     /// Does what follows for those who have lost admin rights, or their last role, since.
@@ -73,12 +77,6 @@ impl RolesBefore {
             let Some(person) = resources::find_any(connection, &person)? else {
                 continue;
             };
-            // Their row is held, so that no key of theirs is made between this and the commit.
-            resources::lock_all(
-                connection,
-                &person.directory_id,
-                std::slice::from_ref(&person.id),
-            )?;
             let lost: Vec<String> = before
                 .into_iter()
                 .filter(|role| !after.contains(role))
@@ -121,8 +119,11 @@ pub fn unassign_role(
     cause: &Cause,
 ) -> Result<(), LifecycleError> {
     let found = resources::find_any(connection, person)?.ok_or(PolicyError::NotFound("user"))?;
-    let mut before = RolesBefore::default();
-    before.add(connection, person.clone())?;
+    let before = RolesBefore::of_people(
+        connection,
+        &found.directory_id,
+        BTreeSet::from([person.clone()]),
+    )?;
     if !roles::unassign(connection, person, role.name())? {
         return Err(PolicyError::NotFound("role assignment").into());
     }
