@@ -67,7 +67,7 @@ pub struct Issued {
 /// # Errors
 /// [`CredentialError::Invalid`] for a bad name, scope or lifetime; [`CredentialError::NotFound`] where
 /// directory, product or person do not exist; [`CredentialError::Conflict`] where the person is not active;
-/// when the database fails.
+/// [`CredentialError::Forbidden`] where the actor may issue nothing; when the database fails.
 pub fn issue(
     connection: &mut DatabaseConnection,
     new: &NewCredential,
@@ -113,10 +113,7 @@ pub(super) fn refuse_without_role(
     let Some(person) = &actor.person_id else {
         return Ok(());
     };
-    let may = roles::roles_of(connection, person)?
-        .iter()
-        .any(|role| matches!(role, Role::Owner | Role::Admin));
-    if may {
+    if administers(connection, person)? {
         return Ok(());
     }
     Err(CredentialError::Forbidden(
@@ -124,11 +121,21 @@ pub(super) fn refuse_without_role(
     ))
 }
 
+fn administers(
+    connection: &mut DatabaseConnection,
+    person: &ResourceId,
+) -> Result<bool, CredentialError> {
+    Ok(roles::roles_of(connection, person)?
+        .iter()
+        .any(|role| matches!(role, Role::Owner | Role::Admin)))
+}
+
 /// The person who acts, as they are called now. Their row is held, so that they cannot leave between this
 /// and the commit.
 ///
 /// # Errors
-/// [`CredentialError::Conflict`] where they are not active; when the database fails.
+/// [`CredentialError::Conflict`] where they are not active; [`CredentialError::Forbidden`] where the actor is
+/// an orphaned key; when the database fails.
 pub(super) fn creator(
     connection: &mut DatabaseConnection,
     actor: &Actor,
@@ -144,21 +151,32 @@ pub(super) fn creator(
     }))
 }
 
-/// What a key makes is its maker's doing: an admin API key cannot hide who stands behind it. Where that
-/// person has left, the key is an orphan, and what it makes is nobody's but the key's.
+/// What a key makes is its maker's doing: an admin API key cannot hide who stands behind it. A key that its
+/// maker left behind makes nothing: what it made would be nobody's, and nobody would be told of it.
 fn inherited_creator(
     connection: &mut DatabaseConnection,
     actor: &Actor,
 ) -> Result<Option<Creator>, CredentialError> {
-    let Some(credential) = &actor.credential_id else {
+    let Some(id) = &actor.credential_id else {
         return Ok(None);
     };
-    let maker = table::find(connection, credential)?.and_then(|credential| credential.created_by);
-    let Some(maker) = maker else {
-        return Ok(None);
+    let maker = table::find(connection, id)?.and_then(|credential| credential.created_by);
+    let is_left = match &maker {
+        None => false,
+        Some(maker) => {
+            let person = resources::lock_shared(connection, &maker.id)?;
+            !person.is_some_and(|person| person.active) || !administers(connection, &maker.id)?
+        }
     };
-    let present = resources::lock_shared(connection, &maker.id)?;
-    Ok(present.filter(|person| person.active).map(|_| maker))
+    // Read once the maker is held, so that one who leaves meanwhile has flagged it.
+    let key = table::find(connection, id)?;
+    if is_left || key.is_some_and(|key| key.orphaned_at.is_some()) {
+        return Err(CredentialError::Forbidden(
+            "an orphaned key makes, adopts and rotates nothing: somebody who is there must adopt it first"
+                .to_owned(),
+        ));
+    }
+    Ok(maker)
 }
 
 /// A person who is active, and stays so until the transaction ends.

@@ -65,7 +65,6 @@ pub fn rotate(
         )));
     }
     let expires_at = lifetime::expiry(now, expires_in_days)?;
-    refuse_orphan(connection, actor)?;
     let created_by = creator(connection, actor)?;
     refuse_without_role(connection, actor)?;
     let predecessor = find_for_update(connection, kind, id)?;
@@ -117,7 +116,6 @@ pub fn adopt(
     actor: &Actor,
     now: Timestamp,
 ) -> Result<Credential, CredentialError> {
-    refuse_orphan(connection, actor)?;
     let adopter = creator(connection, actor)?;
     refuse_without_role(connection, actor)?;
     let credential = find_for_update(connection, kind, id)?;
@@ -201,24 +199,6 @@ pub fn revoke_tokens_of(
         .with("revoked", serde_json::json!(counts));
     audit::record(connection, actor, now, event)?;
     Ok(counts)
-}
-
-/// A key that was left behind must not shake off its flag, nor another's: that is for somebody who is there.
-fn refuse_orphan(
-    connection: &mut DatabaseConnection,
-    actor: &Actor,
-) -> Result<(), CredentialError> {
-    let Some(credential) = &actor.credential_id else {
-        return Ok(());
-    };
-    let is_orphan = table::find(connection, credential)?
-        .is_some_and(|credential| credential.orphaned_at.is_some());
-    if is_orphan {
-        return Err(CredentialError::Forbidden(
-            "an orphaned key can neither adopt nor rotate a key".to_owned(),
-        ));
-    }
-    Ok(())
 }
 
 fn refuse_ended(credential: &Credential, now: Timestamp) -> Result<(), CredentialError> {

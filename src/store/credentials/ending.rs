@@ -164,15 +164,27 @@ pub fn flag_orphans_of(
     reason: &str,
     now: Timestamp,
 ) -> Result<Counts, StoreError> {
-    // One that was rotated has found somebody who looks after it.
+    let theirs = |column: &str| Statement::sql(column).push(" = ").text(creator.as_str());
+    // One that somebody else has rotated is looked after by them.
+    let looked_after = Statement::sql(
+        "EXISTS (SELECT 1 FROM credentials s WHERE s.id = credentials.successor_id \
+         AND s.revoked_at IS NULL AND s.orphaned_at IS NULL \
+         AND (s.creator_id IS NULL OR NOT ",
+    )
+    .append(theirs("s.creator_id"))
+    .push("))");
     let statement = Statement::sql("UPDATE credentials SET orphaned_at = ")
         .integer(now.as_millis())
         .push(", orphaned_reason = ")
         .text(reason)
-        .push(" WHERE revoked_at IS NULL AND orphaned_at IS NULL AND successor_id IS NULL AND expires_at > ")
+        .push(" WHERE revoked_at IS NULL AND orphaned_at IS NULL AND expires_at > ")
         .integer(now.as_millis())
-        .push(" AND creator_id = ")
-        .text(creator.as_str())
+        .push(" AND (retires_at IS NULL OR retires_at > ")
+        .integer(now.as_millis())
+        .push(") AND ")
+        .append(theirs("creator_id"))
+        .push(" AND NOT ")
+        .append(looked_after)
         .push(" AND ")
         .append(of_kinds(&LEFT_BEHIND));
     count_changed(connection, statement)
