@@ -11,6 +11,7 @@
 #[macro_use]
 mod server;
 
+mod climbing;
 mod deprovisioning;
 mod durability;
 mod identity_providers;

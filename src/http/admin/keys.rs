@@ -3,12 +3,13 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
-use crate::credentials::{CredentialError, NewCredential, issue, keys};
-use crate::policies::{Rights, Scope, networks};
+use crate::credentials::{Credential, CredentialError, NewCredential, issue, keys};
+use crate::policies::{Rights, Role, Scope, networks};
 use crate::secret::SecretKind;
 use crate::store::DatabaseConnection;
 use crate::store::credentials::{self as table, Selection};
 use crate::store::id::{CredentialId, DirectoryId};
+use crate::store::roles;
 
 use super::super::problem::Problem;
 use super::super::{Endpoint, State};
@@ -137,7 +138,7 @@ async fn issue_key(
         .database
         .write(move |connection| {
             let issued = issue(connection, &new, &admin.actor, admin.now)?;
-            admin.rights.check_key(&issued.credential.scopes)?;
+            check_rights(connection, &issued.credential, &admin.rights)?;
             Ok::<_, CredentialError>(issued)
         })
         .await?;
@@ -247,7 +248,22 @@ async fn show(
     Ok(HttpResponse::Ok().json(view::credential(&credential, admin.now)))
 }
 
-/// The successor's secret is the caller's to read, so the key's rights must be theirs too.
+/// Whoever has a key has its rights, so they must be among the caller's. A SCIM key decides who is in a group
+/// that is mapped to a role.
+fn check_rights(
+    connection: &mut DatabaseConnection,
+    credential: &Credential,
+    rights: &Rights,
+) -> Result<(), CredentialError> {
+    rights.check_key(&credential.scopes)?;
+    if let Some(directory) = &credential.directory_id {
+        for mapping in roles::list_mappings(connection, Some(directory))? {
+            rights.check_roles(&[Role::from_name(&mapping.role)?])?;
+        }
+    }
+    Ok(())
+}
+
 fn check_reach(
     connection: &mut DatabaseConnection,
     kind: SecretKind,
@@ -255,7 +271,7 @@ fn check_reach(
     rights: &Rights,
 ) -> Result<(), CredentialError> {
     let credential = keys::find(connection, kind, id)?;
-    Ok(rights.check_key(&credential.scopes)?)
+    check_rights(connection, &credential, rights)
 }
 
 async fn rotate(

@@ -5,9 +5,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::credentials::{keys, passwords};
-use crate::lifecycle::USER;
+use crate::lifecycle::{LifecycleError, USER};
 use crate::policies::roles::roles_of;
-use crate::policies::{PolicyError, Scope};
+use crate::policies::{PolicyError, Role, Scope};
 use crate::provisioning::people::{self, NewPerson};
 use crate::secret::SecretKind;
 use crate::store::credentials::Selection;
@@ -132,6 +132,12 @@ async fn deprovision(
     let receipt = state
         .database
         .write(move |connection| {
+            // Nobody but an owner ends an owner.
+            let roles = roles_of(connection, &id).map_err(LifecycleError::from)?;
+            if roles.contains(&Role::Owner) {
+                let check = admin.rights.check_roles(&[Role::Owner]);
+                check.map_err(LifecycleError::from)?;
+            }
             people::set_active(connection, &surroundings, &id, false, &admin.cause())?;
             let newest = receipts::list(connection, Some(&id), None, 1)?;
             Ok::<_, crate::provisioning::ProvisioningError>(newest.first().map(view::receipt))
