@@ -53,6 +53,9 @@ pub struct State {
     pub throttle: Arc<Throttle>,
     /// How many passwords may be hashed at once: each takes its share of memory and time.
     hashing: Arc<Semaphore>,
+    /// How many answers may be sent piece by piece at once. Each keeps a connection while its client reads, and
+    /// slow readers must leave some for everybody else's credentials to be checked with.
+    pub(super) streaming: Arc<Semaphore>,
 }
 
 impl State {
@@ -66,6 +69,7 @@ impl State {
         master_key: &MasterKey,
         base_url: &str,
     ) -> Self {
+        let streams = usize::try_from(database.connections() / 2).unwrap_or_default();
         Self {
             database,
             registry,
@@ -80,6 +84,7 @@ impl State {
             indexed_attributes: Arc::new(settings.indexed_attributes.clone()),
             throttle: Arc::new(Throttle::new(settings.limits.sign_in_attempts)),
             hashing: Arc::new(Semaphore::new(HASHES_AT_ONCE)),
+            streaming: Arc::new(Semaphore::new(streams.max(1))),
             settings,
         }
     }

@@ -62,6 +62,12 @@ impl Database {
         self.url.dialect()
     }
 
+    /// How many connections there are at most, beside SQLite's writer.
+    #[must_use]
+    pub fn connections(&self) -> u32 {
+        self.pool.max_size()
+    }
+
     /// Reads on the calling thread. Only for look-ups by key: anything that can take longer goes through
     /// [`Database::read`].
     ///
@@ -209,4 +215,31 @@ where
         })
     }))?;
     Ok(outcome)
+}
+
+#[cfg(test)]
+mod tests {
+    use diesel::connection::SimpleConnection;
+
+    use super::*;
+
+    #[test]
+    fn writes_go_on_once_a_full_disk_has_room_again() {
+        let directory = std::env::temp_dir().join(format!("portcullis-{}", uuid::Uuid::now_v7()));
+        std::fs::create_dir(&directory).unwrap();
+        let url = DatabaseUrl::Sqlite(directory.join("portcullis.sqlite"));
+        let database = Database::migrate_and_open(url, 1).unwrap();
+        let run = |statements: &'static str| {
+            database.write_blocking(move |connection| {
+                Ok::<_, StoreError>(connection.batch_execute(statements)?)
+            })
+        };
+        run("CREATE TABLE filler (bytes BLOB); PRAGMA max_page_count = 1;").unwrap();
+        let fill = "INSERT INTO filler VALUES (zeroblob(10000000));";
+        assert!(run(fill).is_err());
+        assert!(run(fill).is_err());
+        run("PRAGMA max_page_count = 1000000;").unwrap();
+        run(fill).unwrap();
+        std::fs::remove_dir_all(&directory).unwrap();
+    }
 }

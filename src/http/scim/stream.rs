@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, ready};
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use tokio::time::timeout;
 
 use crate::http::State;
 use crate::provisioning::{Output, ProvisioningError};
-use crate::store::DatabaseConnection;
+use crate::store::{DatabaseConnection, StoreError};
 
 use super::answer::Failure;
 
@@ -38,11 +39,14 @@ where
         + Send
         + 'static,
 {
+    let permit = Arc::clone(&state.streaming).acquire_owned().await;
+    let permit = permit.map_err(|_| ProvisioningError::from(StoreError::Busy))?;
     let (sender, mut receiver) = channel(WAITING);
     let database = state.database.clone();
     let task = actix_web::rt::spawn(async move {
         database
             .read(move |connection| {
+                let _permit = permit;
                 let runtime = Handle::current();
                 let mut send = |piece: String| {
                     let sent = timeout(PATIENCE, sender.send(Bytes::from(piece)));
@@ -62,7 +66,7 @@ where
         })),
         None => match task.await {
             Ok(text) => Ok(builder.body(text?.unwrap_or_default())),
-            Err(_) => Err(ProvisioningError::from(crate::store::StoreError::Busy).into()),
+            Err(_) => Err(ProvisioningError::from(StoreError::Busy).into()),
         },
     }
 }
