@@ -37,7 +37,11 @@ impl AttributePath {
             None => (rest, None),
         };
         let schema_ok = schema.is_none_or(is_urn);
-        let sub_ok = sub_attribute.is_none_or(|sub| sub.split('.').all(is_name));
+        // In `urn:…:1.0`, an extension's URN, what follows the dot is no name either.
+        let sub_ok = sub_attribute.is_none_or(|sub| {
+            sub.split('.')
+                .all(|part| is_name(part) || (schema.is_some() && is_urn_part(part)))
+        });
         // `urn:…:core:2.0` is the front of a URN whose last part begins with a digit.
         let name_ok = is_name(attribute) || (schema.is_some() && is_urn_part(attribute));
         if !(schema_ok && name_ok && sub_ok) {
@@ -128,6 +132,10 @@ mod tests {
                     "User",
                     None,
                 ),
+            ),
+            (
+                "urn:example:Lease:1.0",
+                (Some("urn:example:Lease"), "1", Some("0")),
             ),
         ];
         for (text, (schema, attribute, sub)) in cases {
