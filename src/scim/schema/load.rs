@@ -254,6 +254,7 @@ fn read_attribute(place: &Place<'_>, definition: &Value) -> Result<Attribute, Sc
         }
         _ => Vec::new(),
     };
+    let (mutability, returned) = access(place, definition)?;
     Ok(Attribute {
         name,
         kind,
@@ -264,14 +265,8 @@ fn read_attribute(place: &Place<'_>, definition: &Value) -> Result<Attribute, Sc
         // RFC 7643 section 2.3: binary and reference values are case exact whatever the document says.
         case_exact: flag(place, definition, "caseExact")?
             || matches!(kind, AttributeKind::Binary | AttributeKind::Reference),
-        mutability: choice(
-            place,
-            definition,
-            "mutability",
-            Mutability::ReadWrite,
-            &MUTABILITIES,
-        )?,
-        returned: choice(place, definition, "returned", Returned::Default, &RETURNED)?,
+        mutability,
+        returned,
         uniqueness: choice(
             place,
             definition,
@@ -282,6 +277,28 @@ fn read_attribute(place: &Place<'_>, definition: &Value) -> Result<Attribute, Sc
         reference_types: texts(place, definition, "referenceTypes")?,
         sub_attributes,
     })
+}
+
+/// RFC 7643 section 7: what can only be written is never returned, so nothing else may be said of it.
+fn access(place: &Place<'_>, definition: &Value) -> Result<(Mutability, Returned), SchemaError> {
+    let mutability = choice(
+        place,
+        definition,
+        "mutability",
+        Mutability::ReadWrite,
+        &MUTABILITIES,
+    )?;
+    let usual = match mutability {
+        Mutability::WriteOnly => Returned::Never,
+        _ => Returned::Default,
+    };
+    let returned = choice(place, definition, "returned", usual, &RETURNED)?;
+    if mutability == Mutability::WriteOnly && returned != Returned::Never {
+        return place
+            .below("returned")
+            .refuse("must be never, since the attribute is writeOnly (RFC 7643 section 7)");
+    }
+    Ok((mutability, returned))
 }
 
 const KINDS: [(&str, AttributeKind); 8] = [
@@ -420,19 +437,31 @@ fn hidden(attribute: &Attribute) -> bool {
 
 /// The canonical paths of the attributes whose values must be unique, but for those with a column.
 fn unique_paths(schema: &Schema, extensions: &[Extension]) -> Vec<String> {
-    let unique = |attribute: &&Attribute| attribute.uniqueness != Uniqueness::None;
-    let core = schema
-        .attributes
-        .iter()
-        .filter(unique)
-        .filter(|attribute| attribute.name != "userName")
-        .map(|attribute| attribute.name.clone());
+    let core = unique_names(schema)
+        .into_iter()
+        .filter(|name| name != "userName");
     let extended = extensions.iter().flat_map(|extension| {
         let urn = &extension.schema.id;
-        let attributes = extension.schema.attributes.iter().filter(unique);
-        attributes.map(move |attribute| format!("{urn}:{}", attribute.name))
+        let names = unique_names(&extension.schema).into_iter();
+        names.map(move |name| format!("{urn}:{name}"))
     });
     core.chain(extended).collect()
+}
+
+/// The unique attributes and sub-attributes of a schema; a complex value is unique by its parts only.
+fn unique_names(schema: &Schema) -> Vec<String> {
+    let is_unique = |attribute: &Attribute| {
+        attribute.uniqueness != Uniqueness::None && attribute.kind != AttributeKind::Complex
+    };
+    let mut names = Vec::new();
+    for attribute in &schema.attributes {
+        if is_unique(attribute) {
+            names.push(attribute.name.clone());
+        }
+        let unique_parts = attribute.sub_attributes.iter().filter(|sub| is_unique(sub));
+        names.extend(unique_parts.map(|sub| format!("{}.{}", attribute.name, sub.name)));
+    }
+    names
 }
 
 fn check_endpoint(
@@ -507,7 +536,8 @@ fn resolve_extensions(
     Ok(resolved)
 }
 
-/// RFC 7643 section 2.3.8: a sub-attribute is never complex. (The schema of schemas is, and is no base.)
+/// RFC 7643 section 2.3.8: a sub-attribute is never complex. (The schema of schemas is, and is no base.) And
+/// what is required must be writable, or there would be no such resource.
 fn check_resource_schema(place: &Place<'_>, schema: &Schema) -> Result<(), SchemaError> {
     let nested = schema.attributes.iter().find(|attribute| {
         attribute
@@ -515,6 +545,16 @@ fn check_resource_schema(place: &Place<'_>, schema: &Schema) -> Result<(), Schem
             .iter()
             .any(|sub| sub.kind == AttributeKind::Complex)
     });
+    let unattainable = schema
+        .attributes
+        .iter()
+        .find(|attribute| attribute.required && attribute.mutability == Mutability::ReadOnly);
+    if let Some(attribute) = unattainable {
+        return place.refuse(format!(
+            "the attribute {:?} is required, and readOnly, so that no client can give it",
+            attribute.name
+        ));
+    }
     match nested {
         Some(attribute) => place.refuse(format!(
             "the attribute {:?} has a complex sub-attribute (RFC 7643 section 2.3.8)",

@@ -63,6 +63,32 @@ fn a_resource_type_and_an_extension_work_by_dropping_in_files() {
     assert!(!user.spliceable);
 }
 
+/// RFC 7643 section 7.
+#[test]
+fn what_can_only_be_written_is_never_returned() {
+    let mut schema = device_schema();
+    schema["attributes"][0] = json!({"name": "pin", "type": "string", "mutability": "writeOnly"});
+    let registry = load(&json!([schema, device_type()])).unwrap();
+    let device = registry.endpoint("/Devices").unwrap();
+    assert_eq!(device.attribute("pin").unwrap().returned, Returned::Never);
+    assert!(!device.spliceable);
+}
+
+#[test]
+fn sub_attributes_are_unique_where_their_schema_says_so() {
+    let mut schema = device_schema();
+    schema["attributes"].as_array_mut().unwrap().push(json!({
+        "name": "disks", "type": "complex", "multiValued": true, "uniqueness": "server",
+        "subAttributes": [
+            {"name": "value", "type": "string", "uniqueness": "server"},
+            {"name": "size", "type": "integer"},
+        ],
+    }));
+    let registry = load(&json!([schema, device_type()])).unwrap();
+    let device = registry.endpoint("/Devices").unwrap();
+    assert_eq!(device.unique_paths, ["serial", "disks.value"]);
+}
+
 #[test]
 fn bad_documents_are_refused_with_file_pointer_and_reason() {
     let changed = |pointer: &str, value: Value| {
@@ -131,6 +157,22 @@ fn bad_documents_are_refused_with_file_pointer_and_reason() {
             ),
             "/1/schema",
             "complex sub-attribute",
+        ),
+        (
+            changed(
+                "/0/attributes/0",
+                json!({"name": "pin", "mutability": "writeOnly", "returned": "always"}),
+            ),
+            "/0/attributes/0/returned",
+            "must be never",
+        ),
+        (
+            changed(
+                "/0/attributes/0",
+                json!({"name": "pin", "mutability": "readOnly", "required": true}),
+            ),
+            "/1/schema",
+            "no client can give it",
         ),
         (
             changed("/1/schema", json!("urn:missing")),
