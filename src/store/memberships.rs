@@ -1,7 +1,7 @@
 //! Membership of groups: one row each, never part of a document, so that a change costs the same whatever
 //! the size of the group.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text};
@@ -312,7 +312,8 @@ pub fn groups_of(
     Ok(groups)
 }
 
-/// The groups of several resources, by the resource's id; those without any are left out.
+/// The groups of several resources, by the resource's id; those without any are left out. A statement for
+/// each level of nesting, however many resources there are.
 ///
 /// # Errors
 /// When the database fails.
@@ -320,20 +321,89 @@ pub fn groups_of_many(
     connection: &mut DatabaseConnection,
     members: &[&ResourceId],
 ) -> Result<BTreeMap<ResourceId, Vec<MemberOf>>, StoreError> {
-    let mut found = BTreeMap::new();
+    let members: Vec<String> = members.iter().map(ToString::to_string).collect();
+    let direct = holders_of(connection, &members)?;
+    let mut above = Holders::new();
+    let mut unvisited: BTreeSet<String> = direct.values().flatten().cloned().collect();
+    while !unvisited.is_empty() {
+        let level: Vec<String> = unvisited.into_iter().collect();
+        let mut holders = holders_of(connection, &level)?;
+        for group in level {
+            let holding = holders.remove(&group).unwrap_or_default();
+            above.insert(group, holding);
+        }
+        unvisited = above
+            .values()
+            .flatten()
+            .filter(|group| !above.contains_key(*group))
+            .cloned()
+            .collect();
+    }
+    let groups: Vec<String> = above.keys().cloned().collect();
+    let names = display_names_of(connection, &groups)?;
+    let member_of = |group: &String, groups: &[String]| MemberOf {
+        group_id: ResourceId::new(group.as_str()),
+        display_name: names.get(group).cloned().flatten(),
+        direct: groups.contains(group),
+    };
+    Ok(direct
+        .into_iter()
+        .map(|(member, groups)| {
+            let mut all: Vec<MemberOf> = with_all_above(&groups, &above)
+                .into_iter()
+                .map(|group| member_of(group, &groups))
+                .collect();
+            all.sort_by_key(|group| !group.direct);
+            (ResourceId::new(member), all)
+        })
+        .collect())
+}
+
+/// The groups that hold something by itself, by what they hold.
+type Holders = BTreeMap<String, Vec<String>>;
+
+fn holders_of(
+    connection: &mut DatabaseConnection,
+    members: &[String],
+) -> Result<Holders, StoreError> {
+    let mut found = Holders::new();
     for some in members.chunks(CHUNK) {
-        let with_groups: Vec<String> = memberships::table
-            .filter(memberships::member_id.eq_any(some.iter().map(|id| id.as_str())))
-            .select(memberships::member_id)
-            .distinct()
+        let rows: Vec<(String, String)> = memberships::table
+            .filter(memberships::member_id.eq_any(some))
+            .select((memberships::member_id, memberships::group_id))
             .load(connection)?;
-        for id in with_groups {
-            let id = ResourceId::new(id);
-            let groups = groups_of(connection, &id)?;
-            found.insert(id, groups);
+        for (member, group) in rows {
+            found.entry(member).or_default().push(group);
         }
     }
     Ok(found)
+}
+
+fn display_names_of(
+    connection: &mut DatabaseConnection,
+    ids: &[String],
+) -> Result<BTreeMap<String, Option<String>>, StoreError> {
+    let mut found = BTreeMap::new();
+    for some in ids.chunks(CHUNK) {
+        let rows: Vec<(String, Option<String>)> = resources::table
+            .filter(resources::id.eq_any(some))
+            .select((resources::id, resources::display_name))
+            .load(connection)?;
+        found.extend(rows);
+    }
+    Ok(found)
+}
+
+/// Groups and all that contain them, each once even where they contain each other.
+fn with_all_above<'a>(groups: &'a [String], above: &'a Holders) -> BTreeSet<&'a String> {
+    let mut all = BTreeSet::new();
+    let mut waiting: Vec<&String> = groups.iter().collect();
+    while let Some(group) = waiting.pop() {
+        if all.insert(group) {
+            waiting.extend(above.get(group).into_iter().flatten());
+        }
+    }
+    all
 }
 
 #[derive(QueryableByName)]
