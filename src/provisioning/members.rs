@@ -113,7 +113,9 @@ pub fn changes(
                 MemberChange::Remove(values.into_iter().map(ResourceId::new).collect())
             }
             ElementChange::RemoveWhere(condition) => {
-                MemberChange::Remove(matching(connection, context, group, &condition)?)
+                let mut found = matching(connection, context, group, &condition)?;
+                found.extend(matching_added(connection, context, &changes, &condition)?);
+                MemberChange::Remove(found)
             }
         });
     }
@@ -141,4 +143,38 @@ fn matching(
                 .map(|member| member.id.clone()),
         );
     }
+}
+
+/// The members that earlier operations of the request add and of which a condition holds, since each
+/// operation sees what those before it did (RFC 7644 section 3.5.2).
+fn matching_added(
+    connection: &mut DatabaseConnection,
+    context: &Context,
+    earlier: &[MemberChange],
+    condition: &Condition,
+) -> Result<Vec<ResourceId>, ProvisioningError> {
+    let added: Vec<&GroupMember> = earlier
+        .iter()
+        .flat_map(|change| match change {
+            MemberChange::Add(members) | MemberChange::Replace(members) => members.as_slice(),
+            MemberChange::Remove(_) => &[],
+        })
+        .collect();
+    let ids: Vec<&str> = added.iter().map(|member| member.id.as_str()).collect();
+    let known = memberships::existing(connection, &context.directory.id, &ids)?;
+    let is_selected = |member: &GroupMember| {
+        let own_name = known
+            .get(member.id.as_str())
+            .and_then(|known| known.display.clone());
+        let shown = GroupMember {
+            display: member.display.clone().or(own_name),
+            ..member.clone()
+        };
+        condition.matches_element(&member_value(context, &shown))
+    };
+    Ok(added
+        .into_iter()
+        .filter(|member| is_selected(member))
+        .map(|member| member.id.clone())
+        .collect())
 }
