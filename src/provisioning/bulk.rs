@@ -1,7 +1,7 @@
 //! Bulk requests (RFC 7644 section 3.7): many operations in one transaction, each undone by itself where it
 //! fails.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value, json};
 
@@ -30,6 +30,15 @@ pub struct BulkOutcome {
     pub named: Vec<String>,
 }
 
+/// Members that did not exist when their group was made.
+struct Deferred {
+    /// The operation that made the group.
+    index: usize,
+    group: ResourceId,
+    /// The members' `bulkId`s.
+    members: Vec<String>,
+}
+
 /// A bulk request in the making.
 pub struct Bulk<'a> {
     context: &'a Context,
@@ -38,9 +47,9 @@ pub struct Bulk<'a> {
     /// The identifiers that the resources of POST operations get, by `bulkId`.
     ids: HashMap<String, ResourceId>,
     /// The `bulkId`s whose resources exist.
-    created: Vec<String>,
-    /// Members that did not exist when their group was made: operation, group, members' `bulkId`s.
-    deferred: Vec<(usize, ResourceId, Vec<String>)>,
+    created: HashSet<String>,
+    /// Groups that wait for members.
+    deferred: Vec<Deferred>,
     results: Vec<Option<BulkResult>>,
     errors: usize,
     named: Vec<String>,
@@ -71,7 +80,7 @@ impl<'a> Bulk<'a> {
             request,
             passwords,
             ids,
-            created: Vec::new(),
+            created: HashSet::new(),
             deferred: Vec::new(),
             results: vec![None; request.operations.len()],
             errors: 0,
@@ -82,8 +91,9 @@ impl<'a> Bulk<'a> {
                 break;
             }
             bulk.operate(connection, index, leniencies)?;
+            bulk.add_deferred_members(connection, leniencies)?;
         }
-        bulk.add_deferred_members(connection, leniencies)?;
+        bulk.undo_incomplete(connection)?;
         let results: Vec<BulkResult> = bulk.results.into_iter().flatten().collect();
         bulk.named.sort();
         bulk.named.dedup();
@@ -201,8 +211,11 @@ impl<'a> Bulk<'a> {
             }
         };
         if !later.is_empty() {
-            self.deferred
-                .push((index, written.resource.id.clone(), later));
+            self.deferred.push(Deferred {
+                index,
+                group: written.resource.id.clone(),
+                members: later,
+            });
         }
         Ok(self.done(&resource_type, &operation, written))
     }
@@ -230,7 +243,7 @@ impl<'a> Bulk<'a> {
     /// The identifier behind a `bulkId`: of a resource that exists, or will.
     fn id_of(&self, bulk_id: &str) -> Option<String> {
         let is_refused = self.results.iter().flatten().any(BulkResult::is_error)
-            && !self.created.iter().any(|created| created == bulk_id)
+            && !self.created.contains(bulk_id)
             && !self.is_still_to_come(bulk_id);
         if is_refused {
             return None;
@@ -299,52 +312,96 @@ impl<'a> Bulk<'a> {
         later
     }
 
-    /// Adds the members that exist by now. A group that lacks one after all is not made.
+    /// Adds the members of the groups whose members all exist by now, before a later operation changes
+    /// either.
     fn add_deferred_members(
         &mut self,
         connection: &mut DatabaseConnection,
         leniencies: &mut Leniencies,
     ) -> Result<(), ProvisioningError> {
-        for (index, group, bulk_ids) in std::mem::take(&mut self.deferred) {
-            let Some(Ok(operation)) = self.request.operations.get(index) else {
+        let (complete, waiting): (Vec<Deferred>, Vec<Deferred>) =
+            std::mem::take(&mut self.deferred)
+                .into_iter()
+                .partition(|deferred| self.is_complete(deferred));
+        self.deferred = waiting;
+        for deferred in complete {
+            let Some(Ok(operation)) = self.request.operations.get(deferred.index) else {
                 continue;
             };
             let resource_type = self.resource_type(operation.target().0)?;
-            let missing = bulk_ids
-                .iter()
-                .find(|bulk_id| !self.created.contains(bulk_id));
-            let result = if let Some(bulk_id) = missing {
-                write::delete(
-                    connection,
-                    self.context,
-                    &resource_type,
-                    group.as_str(),
-                    None,
-                )?;
-                let error = ScimError::new(
-                    ErrorKind::Conflict,
-                    format!("bulkId:{bulk_id} names no operation that created a resource"),
-                );
-                self.fail(operation, &error)
-            } else {
-                let body = add_members(bulk_ids.iter().filter_map(|bulk_id| self.ids.get(bulk_id)));
-                let written = write::patch(
-                    connection,
-                    self.context,
-                    &resource_type,
-                    group.as_str(),
-                    None,
-                    Payload {
-                        body: &body,
-                        passwords: self.passwords,
-                    },
-                    leniencies,
-                )?;
-                self.done(&resource_type, operation, written)
+            let ids = deferred.members.iter();
+            let body = add_members(ids.filter_map(|bulk_id| self.ids.get(bulk_id)));
+            let payload = Payload {
+                body: &body,
+                passwords: self.passwords,
             };
-            self.set(index, result);
+            let group = deferred.group.as_str();
+            let attempt = savepoint(connection, |connection| {
+                write::patch(
+                    connection,
+                    self.context,
+                    &resource_type,
+                    group,
+                    None,
+                    payload,
+                    leniencies,
+                )
+            });
+            let result = match attempt {
+                Ok(written) => self.done(&resource_type, operation, written),
+                Err(error) => {
+                    let error = error.into_refusal()?;
+                    self.undo(connection, &resource_type, group)?;
+                    self.fail(operation, &error)
+                }
+            };
+            self.set(deferred.index, result);
         }
         Ok(())
+    }
+
+    fn is_complete(&self, deferred: &Deferred) -> bool {
+        let mut members = deferred.members.iter();
+        members.all(|bulk_id| self.created.contains(bulk_id))
+    }
+
+    /// A group that lacks a member after all is not made.
+    fn undo_incomplete(
+        &mut self,
+        connection: &mut DatabaseConnection,
+    ) -> Result<(), ProvisioningError> {
+        for deferred in std::mem::take(&mut self.deferred) {
+            let Some(Ok(operation)) = self.request.operations.get(deferred.index) else {
+                continue;
+            };
+            let mut members = deferred.members.iter();
+            let missing = members.find(|bulk_id| !self.created.contains(*bulk_id));
+            let resource_type = self.resource_type(operation.target().0)?;
+            self.undo(connection, &resource_type, deferred.group.as_str())?;
+            let error = ScimError::new(
+                ErrorKind::Conflict,
+                format!(
+                    "bulkId:{} names no operation that created a resource",
+                    missing.map_or("", String::as_str)
+                ),
+            );
+            let result = self.fail(operation, &error);
+            self.set(deferred.index, result);
+        }
+        Ok(())
+    }
+
+    /// Deletes what an operation made, unless a later one has done so.
+    fn undo(
+        &self,
+        connection: &mut DatabaseConnection,
+        resource_type: &ResourceType,
+        id: &str,
+    ) -> Result<(), ProvisioningError> {
+        match write::delete(connection, self.context, resource_type, id, None) {
+            Ok(()) => Ok(()),
+            Err(error) => error.into_refusal().map(drop),
+        }
     }
 }
 
