@@ -8,10 +8,11 @@ mod response;
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::leniency::{Leniencies, Leniency};
 use super::list::{check_schema, member};
+use super::patch::PATCH_SCHEMA;
 use super::{ErrorKind, ScimError};
 
 pub use references::{plan, resolve};
@@ -202,6 +203,12 @@ fn read_members(
     let data = match (method, member(members, "data")) {
         (Method::Delete, _) => None,
         (_, Some(data @ Value::Object(_))) => Some(data.clone()),
+        // As in the example of RFC 7644 section 3.7.3: the operations alone.
+        (Method::Patch, Some(Value::Array(operations)))
+            if !operations.is_empty() && leniencies.take(Leniency::MissingSchema) =>
+        {
+            Some(json!({"schemas": [PATCH_SCHEMA], "Operations": operations}))
+        }
         _ => {
             return Err(ScimError::invalid_syntax(format!(
                 "the data of a {} must be a JSON object",
