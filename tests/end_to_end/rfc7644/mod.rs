@@ -4,6 +4,7 @@ mod create;
 mod discovery;
 mod etags;
 mod filters;
+mod in_order;
 mod me;
 mod paging;
 mod projection;
