@@ -44,7 +44,7 @@ pub(super) enum StartupError {
     /// There is no database yet.
     #[error("there is no database at {0}: portcullis init")]
     NoDatabase(String),
-    /// The data directory cannot be made.
+    /// The database's file or its directory cannot be made.
     #[error("data-dir: {0} cannot be made")]
     DataDir(String, #[source] std::io::Error),
 }
@@ -93,18 +93,32 @@ impl Deployment {
     }
 }
 
-/// The address of the database; its directory is made where it is SQLite's file and has none.
+/// The address of the database; SQLite's file and its directory are made where there are none, for nobody else
+/// on the machine to read. What SQLite puts beside the file gets the file's permissions.
 pub(super) fn database_url(settings: &Settings) -> Result<DatabaseUrl, StartupError> {
     let url = DatabaseUrl::parse(&settings.database_url)?;
-    if let DatabaseUrl::Sqlite(path) = &url
-        && let Some(parent) = path
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty())
-    {
-        std::fs::create_dir_all(parent)
-            .map_err(|cause| StartupError::DataDir(parent.display().to_string(), cause))?;
+    if let DatabaseUrl::Sqlite(path) = &url {
+        create_private(path)
+            .map_err(|cause| StartupError::DataDir(path.display().to_string(), cause))?;
     }
     Ok(url)
+}
+
+fn create_private(path: &Path) -> std::io::Result<()> {
+    let mut directory = std::fs::DirBuilder::new();
+    let mut file = std::fs::OpenOptions::new();
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::DirBuilderExt::mode(&mut directory, 0o700);
+        std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
+    }
+    if let Some(parent) = path.parent().filter(|path| !path.as_os_str().is_empty()) {
+        directory.recursive(true).create(parent)?;
+    }
+    match file.write(true).create_new(true).open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// The same without making anything; SQLite would make a file where there is none.
@@ -204,4 +218,29 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text.replace('\n', " ").trim_end().to_owned()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn nobody_else_on_the_machine_reads_the_database() {
+        let directory = std::env::temp_dir().join(format!("portcullis-{}", uuid::Uuid::now_v7()));
+        let path = directory.join("portcullis.sqlite");
+        for _ in 0..2 {
+            create_private(&path).unwrap();
+        }
+        let database = Database::migrate_and_open(DatabaseUrl::Sqlite(path), 1).unwrap();
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&directory), 0o700);
+        for entry in std::fs::read_dir(&directory).unwrap() {
+            let path = entry.unwrap().path();
+            assert_eq!(mode(&path), 0o600, "{}", path.display());
+        }
+        drop(database);
+        std::fs::remove_dir_all(&directory).unwrap();
+    }
 }
