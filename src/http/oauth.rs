@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use crate::credentials::{Refusal, Verified, verify};
 use crate::secret::{PlainSecret, SecretKind};
-use crate::store::StoreError;
 use crate::store::id::ProductId;
+use crate::store::{DatabaseConnection, StoreError, products};
 
 use super::caller::{AuthenticationFailure, authenticate, authenticate_secret};
 use super::problem::Chain;
@@ -57,9 +57,13 @@ async fn introspect(
     let address = form.client_ip.as_deref().and_then(|text| text.parse().ok());
     let now = state.clock.now();
     let verified = match PlainSecret::recognise(token) {
-        Some(secret) if secret.kind() == SecretKind::UserToken => state
-            .database
-            .read_now(|connection| verify(connection, &secret, address, now)),
+        Some(secret) if secret.kind() == SecretKind::UserToken => {
+            state.database.read_now(|connection| {
+                let mut verified = verify(connection, &secret, address, now)?;
+                keep_present_scopes(connection, &product, &mut verified.credential.scopes)?;
+                Ok(verified)
+            })
+        }
         _ => Err(Refusal::Unknown),
     };
     let answer = match verified {
@@ -76,6 +80,23 @@ async fn introspect(
         }
     };
     respond(StatusCode::OK).json(answer)
+}
+
+/// What the product's tokens may carry no more, they carry no more.
+fn keep_present_scopes(
+    connection: &mut DatabaseConnection,
+    product: &ProductId,
+    scopes: &mut Vec<String>,
+) -> Result<(), StoreError> {
+    if !scopes.is_empty() {
+        let present = products::find(connection, product)?.map(|product| product.scopes);
+        scopes.retain(|scope| {
+            present
+                .as_ref()
+                .is_some_and(|present| present.contains(scope))
+        });
+    }
+    Ok(())
 }
 
 /// A token that is limited to no product is for each.

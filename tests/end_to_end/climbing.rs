@@ -3,7 +3,7 @@
 use portcullis::scim::leniency::Dialect;
 use serde_json::{Value, json};
 
-use crate::people::{Person, group, map_to_admin, patch_of};
+use crate::people::{Person, group, introspect, map_to_admin, patch_of};
 use crate::server::{Client, DatabaseKind, TestServer};
 
 /// Makes a key, and gives a client that speaks to the admin interface with it, and its id.
@@ -110,6 +110,27 @@ on_both_databases!(
             .expect(403);
         admin.post(&path, &json!({"name": "After"})).expect(201);
         few.delete(&format!("/scim-keys/{id}")).expect(204);
+    }
+);
+
+on_both_databases!(
+    a_token_carries_no_scope_that_its_product_has_lost,
+    |server| {
+        let (person, _) = admin(server);
+        let scopes = json!({"name": "Product", "scopes": ["read", "write"]});
+        let product = server.admin().post("/products", &scopes).expect(201).id();
+        let path = format!("/products/{product}/credentials");
+        let key = server.admin().post(&path, &json!({"name": "Gate"}));
+        let key = key.expect(201).text_at("/secret");
+        let wanted = json!({"name": "Token", "product_id": product, "scopes": ["read", "write"]});
+        let token = person.create_token(&person.sign_in(), &wanted);
+        assert_eq!(introspect(server, &key, &token)["scope"], "read write");
+
+        let path = format!("/products/{product}");
+        let fewer = json!({"scopes": ["read"]});
+        server.admin().patch(&path, &fewer).expect(200);
+
+        assert_eq!(introspect(server, &key, &token)["scope"], "read");
     }
 );
 
