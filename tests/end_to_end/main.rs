@@ -12,6 +12,7 @@
 mod server;
 
 mod climbing;
+mod credentials;
 mod deprovisioning;
 mod durability;
 mod identity_providers;

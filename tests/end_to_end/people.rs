@@ -202,7 +202,7 @@ pub struct Key {
 }
 
 impl Key {
-    fn of(answer: &Answer) -> Self {
+    pub fn of(answer: &Answer) -> Self {
         Self {
             id: answer.id(),
             secret: answer.text_at("/secret"),
