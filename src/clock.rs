@@ -13,7 +13,7 @@ pub struct Timestamp(i64);
 impl Timestamp {
     /// From milliseconds since the epoch.
     #[must_use]
-    pub fn from_millis(millis: i64) -> Self {
+    pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
 

@@ -13,6 +13,9 @@ pub mod sessions;
 pub mod verify;
 pub mod view;
 
+#[cfg(test)]
+mod tests;
+
 pub use crate::store::credentials::{Creator, Credential, Owner};
 pub use issue::{Issued, NewCredential, issue};
 pub use last_use::LastUse;

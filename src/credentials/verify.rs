@@ -124,7 +124,7 @@ pub fn stands(
 }
 
 /// An address that is not known is within no network.
-fn is_allowed_from(credential: &Credential, source_ip: Option<IpAddr>) -> bool {
+pub(super) fn is_allowed_from(credential: &Credential, source_ip: Option<IpAddr>) -> bool {
     credential.allowed_networks.is_empty()
         || source_ip.is_some_and(|address| {
             credential
