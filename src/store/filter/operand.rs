@@ -80,7 +80,8 @@ impl Expression {
 
     /// What is never there.
     pub fn nothing(dialect: SqlDialect) -> Self {
-        Self::folded("NULL", dialect)
+        // PostgreSQL sorts by no bare constant.
+        Self::folded("CAST(NULL AS TEXT)", dialect)
     }
 
     /// The SQL.
