@@ -15,6 +15,7 @@ mod climbing;
 mod credentials;
 mod deprovisioning;
 mod durability;
+mod filters;
 mod identity_providers;
 mod outages;
 mod people;

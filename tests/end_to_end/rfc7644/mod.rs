@@ -1,14 +1,20 @@
 //! RFC 7643, RFC 7644 and RFC 9865, section by section: one file for each group of sections.
 
+mod attributes;
+mod bulk;
 mod create;
+mod custom_types;
 mod discovery;
 mod etags;
 mod filters;
+mod groups;
 mod in_order;
 mod me;
+mod modify;
 mod paging;
 mod projection;
 mod read;
+mod replace_and_delete;
 mod search;
 mod sorting;
 
