@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::lifecycle::{GROUP, USER};
 use crate::scim::condition::{self, Condition, Unknown};
 use crate::scim::cursor::{self, Cursor, Position};
 use crate::scim::filter::Operator;
 use crate::scim::leniency::Leniencies;
 use crate::scim::list::{ListResponse, PageRequest, SearchRequest};
-use crate::scim::schema::{Resolved, ResourceType, Returned};
+use crate::scim::schema::{AttributeKind, Resolved, ResourceType, Returned};
 use crate::scim::{ErrorKind, ScimError};
 use crate::store::DatabaseConnection;
 use crate::store::id::ResourceId;
@@ -20,6 +21,7 @@ use crate::store::resources::Resource;
 use super::columns::layout;
 use super::context::Context;
 use super::error::ProvisioningError;
+use super::members::MEMBERS;
 use super::representation::{Output, shows_groups, shows_members, write};
 
 /// A query that has been understood.
@@ -257,6 +259,14 @@ impl Query {
     }
 }
 
+/// Members and groups are lists without a first element.
+fn is_computed(resource_type: &ResourceType, attribute: &str) -> bool {
+    matches!(
+        (resource_type.name.as_str(), attribute),
+        (USER, "groups") | (GROUP, MEMBERS)
+    )
+}
+
 fn sort(
     resource_types: &[Arc<ResourceType>],
     request: &SearchRequest,
@@ -281,7 +291,8 @@ fn sort(
             return refused();
         }
         if let Some(target) = condition::target(resource_type, &asked.path)
-            && target.kind != crate::scim::schema::AttributeKind::Complex
+            && target.kind != AttributeKind::Complex
+            && !(target.extension.is_none() && is_computed(resource_type, &target.attribute))
         {
             return Ok(Some(Sort {
                 target,

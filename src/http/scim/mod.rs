@@ -6,6 +6,7 @@
 mod answer;
 mod bulk;
 mod discovery;
+mod json;
 mod list;
 mod log;
 mod request;
