@@ -48,7 +48,8 @@ fn group(version: u32, name: &str, members: &[&str]) -> Value {
     if !members.is_empty() {
         group["members"] = members
             .iter()
-            .map(|name| member(name, &format!("{name} Example")))
+            // As Okta calls them.
+            .map(|name| member(name, &format!("{name}@example.com")))
             .collect();
     }
     group
