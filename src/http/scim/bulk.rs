@@ -13,7 +13,7 @@ use super::{Exchange, request};
 /// Runs the operations in one transaction.
 pub async fn answer(exchange: &mut Exchange, body: web::Payload) -> Result<HttpResponse, Failure> {
     let limits = &exchange.context.limits;
-    let body = request::body(&exchange.request, body, limits.max_bulk_payload).await?;
+    let body = request::json(&exchange.request, body, limits.max_bulk_payload).await?;
     let mut leniencies = Leniencies::new(exchange.context.directory.dialect);
     let operations = bulk::parse(&body, limits.max_bulk_operations, &mut leniencies)?;
     let passwords = hash_passwords(&exchange.context, &body).await?;

@@ -6,7 +6,6 @@
 mod answer;
 mod bulk;
 mod discovery;
-mod json;
 mod list;
 mod log;
 mod request;

@@ -11,8 +11,6 @@ use crate::provisioning::Expected;
 use crate::scim::schema::{Registry, ResourceType};
 use crate::scim::{ErrorKind, ScimError};
 
-use super::json;
-
 /// What a path names (RFC 7644 section 3.2).
 #[derive(Debug, Clone)]
 pub enum Target {
@@ -135,9 +133,9 @@ pub fn query(request: &HttpRequest) -> Result<Vec<(String, String)>, ScimError> 
 ///
 /// # Errors
 /// 415 for another media type, 413 where it is too long, 400 `invalidSyntax` where it is no JSON.
-pub async fn body(
+pub async fn json(
     request: &HttpRequest,
-    payload: web::Payload,
+    body: web::Payload,
     limit: usize,
 ) -> Result<Value, ScimError> {
     let media_type = text(request.headers(), &CONTENT_TYPE);
@@ -153,12 +151,12 @@ pub async fn body(
             format!("the body may have at most {limit} bytes"),
         )
     };
-    let bytes = payload
+    let bytes = body
         .to_bytes_limited(limit)
         .await
         .map_err(|_| too_long())?
         .map_err(|_| ScimError::invalid_syntax("the body could not be read"))?;
-    json::parse(&bytes)
+    serde_json::from_slice(&bytes)
         .map_err(|error| ScimError::invalid_syntax(format!("the body is not JSON: {error}")))
 }
 

@@ -200,7 +200,7 @@ async fn write(
 ) -> Result<(Written, Shown), Failure> {
     let projection = projection(exchange)?;
     let limit = usize::try_from(exchange.state.settings.limits.max_body).unwrap_or(usize::MAX);
-    let body = request::body(&exchange.request, body, limit).await?;
+    let body = request::json(&exchange.request, body, limit).await?;
     let passwords = hash_passwords(&exchange.context, &body).await?;
     let is_minimal = request::prefers_minimal(&exchange.request);
     let (context, kind) = (exchange.context.clone(), Arc::clone(kind));
