@@ -48,8 +48,7 @@ fn group(version: u32, name: &str, members: &[&str]) -> Value {
     if !members.is_empty() {
         group["members"] = members
             .iter()
-            // As Okta calls them.
-            .map(|name| member(name, &format!("{name}@example.com")))
+            .map(|name| member(name, &format!("{name} Example")))
             .collect();
     }
     group

@@ -98,9 +98,19 @@ on_both_databases!(groups_are_replaced_whole, |server| {
         .is(200, &group(3, &["charles"]));
     idp.put("/Groups/<engines>", &group_of(""))
         .is(200, &group(4, &[]));
-    // Somebody who is not there, and never will be, is left out where that is forgiven, and counted.
-    let with_nobody = group_of(r#"{"value": "<ada>"}, {"value": "nobody"}"#);
-    idp.put("/Groups/<engines>", &with_nobody)
-        .is(200, &group(5, &["ada"]));
-    assert_eq!(idp.leniencies(), json!({"unknown_member": 1}));
+    // Somebody who is not there is not silently left out.
+    idp.put(
+        "/Groups/<engines>",
+        &group_of(r#"{"value": "<ada>"}, {"value": "nobody"}"#),
+    )
+    .is(
+        400,
+        &error(
+            400,
+            Some("invalidValue"),
+            "members.value \"nobody\" is neither a user nor a group of this directory",
+        ),
+    );
+    idp.get("/Groups/<engines>").is(200, &group(4, &[]));
+    assert_eq!(idp.leniencies(), json!({}));
 });
