@@ -11,6 +11,8 @@ use crate::provisioning::Expected;
 use crate::scim::schema::{Registry, ResourceType};
 use crate::scim::{ErrorKind, ScimError};
 
+use super::json::parse;
+
 /// What a path names (RFC 7644 section 3.2).
 #[derive(Debug, Clone)]
 pub enum Target {
@@ -156,8 +158,9 @@ pub async fn json(
         .await
         .map_err(|_| too_long())?
         .map_err(|_| ScimError::invalid_syntax("the body could not be read"))?;
-    serde_json::from_slice(&bytes)
-        .map_err(|error| ScimError::invalid_syntax(format!("the body is not JSON: {error}")))
+    parse(&bytes).map_err(|error| {
+        ScimError::invalid_syntax(format!("the body is not JSON that can be taken: {error}"))
+    })
 }
 
 /// What a conditional header expects (RFC 7644 section 3.14).
