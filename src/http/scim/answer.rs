@@ -5,7 +5,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, ETAG, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 
-use crate::http::caller::AuthenticationFailure;
+use crate::http::caller::{AuthenticationFailure, insufficient_scope};
 use crate::http::problem::Chain;
 use crate::provisioning::{Context, ProvisioningError, entity_tag};
 use crate::scim::schema::ResourceType;
@@ -23,6 +23,8 @@ pub enum Failure {
     Refused(ScimError),
     /// The path offers these methods only.
     Method(&'static str),
+    /// The credential is good for something else.
+    Scope,
     /// We are to blame; the cause is logged and never told.
     Internal(ProvisioningError),
 }
@@ -32,7 +34,7 @@ impl Failure {
     pub fn scim_type(&self) -> Option<&'static str> {
         match self {
             Self::Refused(error) => error.kind.scim_type(),
-            Self::Method(_) | Self::Internal(_) => None,
+            Self::Method(_) | Self::Scope | Self::Internal(_) => None,
         }
     }
 }
@@ -73,8 +75,21 @@ pub fn error_response(failure: Failure) -> HttpResponse {
                 .insert(ALLOW, HeaderValue::from_static(methods));
             response
         }
+        Failure::Scope => out_of_scope(),
         Failure::Internal(error) => internal(&error),
     }
+}
+
+/// 403 with the scope that is missing (RFC 6750 section 3.1).
+fn out_of_scope() -> HttpResponse {
+    let mut response = scim_error(&ScimError::new(
+        ErrorKind::Forbidden,
+        "this credential gives no access to SCIM: use a SCIM API key",
+    ));
+    if let Some(challenge) = insufficient_scope("scim") {
+        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    }
+    response
 }
 
 fn internal(error: &ProvisioningError) -> HttpResponse {

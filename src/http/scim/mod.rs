@@ -6,6 +6,7 @@
 mod answer;
 mod bulk;
 mod discovery;
+mod json;
 mod list;
 mod log;
 mod request;
@@ -92,12 +93,7 @@ fn admit(request: HttpRequest, state: State, caller: &Caller) -> Result<Exchange
         }
         _ => (None, None),
     };
-    let directory = directory.ok_or_else(|| {
-        ScimError::new(
-            ErrorKind::Forbidden,
-            "this credential gives no access to SCIM: use a SCIM API key",
-        )
-    })?;
+    let directory = directory.ok_or(Failure::Scope)?;
     let directory = find_directory(&state, &directory)?;
     let context = state.context(directory, caller.actor.clone(), caller.requested_at);
     Ok(Exchange {
