@@ -130,6 +130,15 @@ fn complex(
             canonical.insert(sub.name.clone(), value);
         }
     }
+    // What is set once for an element says which one it is: one without it is a mistake, and leaving it out
+    // would take everybody's membership away.
+    let identity = attribute.sub_attribute("value");
+    if attribute.multi_valued
+        && identity.is_some_and(|value| value.mutability == Mutability::Immutable)
+        && !canonical.contains_key("value")
+    {
+        return refuse(&format!("{place}.value"), "given");
+    }
     Ok((!canonical.is_empty()).then_some(Value::Object(canonical)))
 }
 
