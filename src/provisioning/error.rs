@@ -1,9 +1,14 @@
 //! Why an operation on a resource was refused or failed.
 
+use uuid::Uuid;
+
 use crate::credentials::CredentialError;
 use crate::lifecycle::LifecycleError;
 use crate::scim::{ErrorKind, ScimError};
 use crate::store::{StoreError, TransactionError};
+
+/// The longest id that an error repeats, in bytes.
+const LONGEST_SHOWN: usize = 64;
 
 /// The error of every operation of this room.
 #[derive(Debug, thiserror::Error)]
@@ -45,14 +50,26 @@ impl ProvisioningError {
         }
     }
 
+    /// Refuses what no id can be, before a database sees it: PostgreSQL takes no text with U+0000.
+    ///
+    /// # Errors
+    /// 404.
+    pub(super) fn unless_id(resource_type: &str, id: &str) -> Result<(), Self> {
+        match Uuid::try_parse(id) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Self::not_found(resource_type, id)),
+        }
+    }
+
     /// 404 for a resource that this directory does not hold.
     #[must_use]
     pub fn not_found(resource_type: &str, id: &str) -> Self {
-        ScimError::new(
-            ErrorKind::NotFound,
-            format!("{resource_type} {id:?} does not exist"),
-        )
-        .into()
+        let detail = if id.len() <= LONGEST_SHOWN {
+            format!("{resource_type} {id:?} does not exist")
+        } else {
+            format!("there is no such {resource_type}")
+        };
+        ScimError::new(ErrorKind::NotFound, detail).into()
     }
 }
 

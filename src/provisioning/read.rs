@@ -19,6 +19,7 @@ pub fn read(
     resource_type: &ResourceType,
     id: &str,
 ) -> Result<Resource, ProvisioningError> {
+    ProvisioningError::unless_id(&resource_type.name, id)?;
     resources::find(connection, &context.directory.id, &resource_type.name, id)?
         .ok_or_else(|| ProvisioningError::not_found(&resource_type.name, id))
 }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use crate::lifecycle::{self, Change, GROUP, MemberChange, USER};
 use crate::scim::leniency::{Dialect, Leniencies};
 use crate::scim::patch;
+use crate::scim::path::AttributePath;
 use crate::scim::resource;
 use crate::scim::schema::ResourceType;
 use crate::scim::{ErrorKind, ScimError};
@@ -143,7 +144,7 @@ pub fn patch(
         context.limits.max_patch_operations,
         leniencies,
     )?;
-    let named = request.touched();
+    let named = known(resource_type, request.touched());
     let before = hold(connection, context, resource_type, id, expected)?;
     let (request, asked) = if resource_type.name == GROUP {
         patch::split_elements(resource_type, request, members::MEMBERS, leniencies)?
@@ -181,6 +182,7 @@ pub fn delete(
     id: &str,
     expected: Option<&Expected>,
 ) -> Result<(), ProvisioningError> {
+    ProvisioningError::unless_id(&resource_type.name, id)?;
     // Groups are held before their members, as those who add members do; otherwise two would wait for
     // each other.
     let above = crate::store::memberships::direct_groups_of(connection, &ResourceId::new(id))?;
@@ -252,6 +254,7 @@ fn hold(
     id: &str,
     expected: Option<&Expected>,
 ) -> Result<Resource, ProvisioningError> {
+    ProvisioningError::unless_id(&resource_type.name, id)?;
     let found =
         resources::find_for_update(connection, &context.directory.id, &resource_type.name, id)?
             .ok_or_else(|| ProvisioningError::not_found(&resource_type.name, id))?;
@@ -306,6 +309,14 @@ fn take_members(
     }
     let elements = members::take(document);
     members::resolve(connection, context, &elements, leniencies)
+}
+
+/// Those that a schema defines: what clients make up has no bounds, and changes nothing.
+fn known(resource_type: &ResourceType, mut names: Vec<String>) -> Vec<String> {
+    names.retain(|name| {
+        AttributePath::parse(name).is_ok_and(|path| resource_type.resolve(&path).is_some())
+    });
+    names
 }
 
 /// The attributes of a document, for logs; no values.
