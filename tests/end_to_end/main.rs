@@ -11,6 +11,7 @@
 #[macro_use]
 mod server;
 
+mod bad_input;
 mod climbing;
 mod credentials;
 mod deprovisioning;

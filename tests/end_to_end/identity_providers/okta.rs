@@ -48,7 +48,7 @@ fn group(version: u32, name: &str, members: &[&str]) -> Value {
     if !members.is_empty() {
         group["members"] = members
             .iter()
-            .map(|name| member(name, &format!("{name} Example")))
+            .map(|name| member(name, &format!("{name}@example.com")))
             .collect();
     }
     group

@@ -98,19 +98,42 @@ on_both_databases!(groups_are_replaced_whole, |server| {
         .is(200, &group(3, &["charles"]));
     idp.put("/Groups/<engines>", &group_of(""))
         .is(200, &group(4, &[]));
-    // Somebody who is not there is not silently left out.
-    idp.put(
-        "/Groups/<engines>",
-        &group_of(r#"{"value": "<ada>"}, {"value": "nobody"}"#),
-    )
-    .is(
-        400,
-        &error(
-            400,
-            Some("invalidValue"),
-            "members.value \"nobody\" is neither a user nor a group of this directory",
-        ),
-    );
-    idp.get("/Groups/<engines>").is(200, &group(4, &[]));
     assert_eq!(idp.leniencies(), json!({}));
 });
+
+on_both_databases!(
+    a_member_that_is_nobody_is_left_out_only_where_that_is_forgiven_and_counted,
+    |server| {
+        let with_nobody = group_of(r#"{"value": "<ada>"}, {"value": "nobody"}"#);
+        let start = |dialect: Dialect| {
+            let mut idp = Conversation::start(server, dialect, CONTENT_TYPE);
+            idp.create("ada", "/Users", &profile("ada", ""))
+                .is(201, &user("ada", 1, json!({})));
+            idp.create(
+                "engines",
+                "/Groups",
+                &format!(r#"{{"schemas": ["{GROUP}"], "displayName": "Engines"}}"#),
+            )
+            .is(201, &group(1, &[]));
+            idp
+        };
+        let lenient = start(Dialect::Lenient);
+        lenient
+            .put("/Groups/<engines>", &with_nobody)
+            .is(200, &group(2, &["ada"]));
+        assert_eq!(lenient.leniencies(), json!({"unknown_member": 1}));
+        for dialect in [Dialect::Entra, Dialect::Okta, Dialect::Strict] {
+            let idp = start(dialect);
+            idp.put("/Groups/<engines>", &with_nobody).is(
+                400,
+                &error(
+                    400,
+                    Some("invalidValue"),
+                    "members.value \"nobody\" is neither a user nor a group of this directory",
+                ),
+            );
+            idp.get("/Groups/<engines>").is(200, &group(1, &[]));
+            assert_eq!(idp.leniencies(), json!({}));
+        }
+    }
+);
