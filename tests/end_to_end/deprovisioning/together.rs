@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use diesel::connection::SimpleConnection;
 use portcullis::store::{DatabaseConnection, StoreError};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::records::{Cascade, cascades_of};
 use super::{DEACTIVATED, DELETED};

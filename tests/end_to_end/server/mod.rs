@@ -47,21 +47,24 @@ macro_rules! on_both_databases {
         on_both_databases!($(#[$attribute])* $name, |$server| $body, |_| {});
     };
     ($(#[$attribute:meta])* $name:ident, |$server:ident| $body:block, $settings:expr) => {
+        fn $name(kind: crate::server::DatabaseKind) {
+            let server = crate::server::TestServer::start_with(kind, $settings);
+            let $server = &server;
+            $body
+        }
+
         $(#[$attribute])*
         mod $name {
-            use super::*;
-            use crate::server::{DatabaseKind, TestServer};
-
-            fn body($server: &TestServer) $body
+            use crate::server::DatabaseKind;
 
             #[test]
             fn sqlite() {
-                body(&TestServer::start_with(DatabaseKind::Sqlite, $settings));
+                super::$name(DatabaseKind::Sqlite);
             }
 
             #[test]
             fn postgres() {
-                body(&TestServer::start_with(DatabaseKind::Postgres, $settings));
+                super::$name(DatabaseKind::Postgres);
             }
         }
     };
