@@ -1,6 +1,11 @@
 //! P9 and P3: nobody comes by more than they have, nor shakes off that they were left behind.
 
+use portcullis::audit::Actor;
+use portcullis::clock::Timestamp;
+use portcullis::policies::Role;
+use portcullis::policies::roles::assign;
 use portcullis::scim::leniency::Dialect;
+use portcullis::store::id::ResourceId;
 use serde_json::{Value, json};
 
 use crate::people::{Person, group, introspect, map_to_admin, patch_of};
@@ -88,6 +93,40 @@ on_both_databases!(nobody_but_an_owner_ends_an_owner, |server| {
     session.post(&path, &Value::Null).expect(403);
     server.admin().post(&path, &Value::Null).expect(403);
 });
+
+on_both_databases!(
+    nobody_but_an_owner_removes_a_directory_with_an_owner,
+    |server| {
+        let (directory, key) = server.new_directory(Dialect::Lenient);
+        let owner = Person::create(server, &directory, &key, "owner");
+        let id = ResourceId::new(owner.id.as_str());
+        let assigned = server.database.write_blocking(move |connection| {
+            let (actor, now) = (Actor::command_line(), Timestamp::from_millis(0));
+            assign(connection, &id, Role::Owner, &actor, now)
+        });
+        assert!(matches!(assigned, Ok(true)));
+        let path = format!("/directories/{directory}");
+        server.admin().delete(&path).expect(403);
+        server.admin().get(&path).expect(200);
+        let (empty, _) = server.new_directory(Dialect::Lenient);
+        server
+            .admin()
+            .delete(&format!("/directories/{empty}"))
+            .expect(204);
+    }
+);
+
+on_both_databases!(
+    a_mapping_is_removed_by_those_who_may_give_its_role,
+    |server| {
+        let (_, key) = server.new_directory(Dialect::Lenient);
+        let mapping = map_to_admin(server, &group(&server.scim_with(&key), "Admins", &[]));
+        let (few, _) = api_key(server, &server.admin(), "Few", &["roles:write"]);
+        let path = format!("/roles/mappings/{mapping}");
+        few.delete(&path).expect(403);
+        server.admin().delete(&path).expect(204);
+    }
+);
 
 on_both_databases!(
     a_key_for_a_directory_whose_groups_give_a_role_is_for_those_who_may_give_it,

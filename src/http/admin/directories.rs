@@ -4,11 +4,11 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
 use crate::lifecycle;
-use crate::policies::{PolicyError, Scope};
+use crate::policies::{PolicyError, Role, Scope};
 use crate::scim::leniency::Dialect;
-use crate::store::DatabaseConnection;
 use crate::store::directories::{self, Directory, DirectoryKind};
-use crate::store::id::DirectoryId;
+use crate::store::id::{DirectoryId, ResourceId};
+use crate::store::{DatabaseConnection, StoreError, resources, roles};
 
 use super::super::problem::Problem;
 use super::super::{Endpoint, State};
@@ -129,6 +129,20 @@ async fn update(
     Ok(HttpResponse::Ok().json(view::directory(&directory)))
 }
 
+/// Whether somebody in a directory is an owner.
+fn has_owner(connection: &mut DatabaseConnection, id: &DirectoryId) -> Result<bool, StoreError> {
+    for assignment in roles::list_assignments(connection, None)? {
+        if assignment.role != Role::Owner.name() {
+            continue;
+        }
+        let person = resources::find_any(connection, &ResourceId::new(assignment.person_id))?;
+        if person.is_some_and(|person| person.directory_id == *id) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Deprovisions everybody in it (`lifecycle`), and revokes its SCIM keys.
 async fn remove(
     request: HttpRequest,
@@ -139,7 +153,13 @@ async fn remove(
     let id = DirectoryId::new(id.into_inner());
     state
         .database
-        .write(move |connection| lifecycle::remove_directory(connection, &id, &admin.cause()))
+        .write(move |connection| {
+            // Nobody but an owner ends an owner.
+            if has_owner(connection, &id)? {
+                admin.rights.check_roles(&[Role::Owner])?;
+            }
+            lifecycle::remove_directory(connection, &id, &admin.cause())
+        })
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -165,7 +165,14 @@ async fn delete_mapping(
     let id = RoleMappingId::new(id.into_inner());
     state
         .database
-        .write(move |connection| lifecycle::unmap_group(connection, &id, &admin.cause()))
+        .write(move |connection| {
+            if let Some(mapping) = roles::find_mapping(connection, &id)? {
+                admin
+                    .rights
+                    .check_roles(&[Role::from_name(&mapping.role)?])?;
+            }
+            lifecycle::unmap_group(connection, &id, &admin.cause())
+        })
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }
