@@ -154,8 +154,9 @@ async fn remove(
     state
         .database
         .write(move |connection| {
-            // Nobody but an owner ends an owner.
-            if has_owner(connection, &id)? {
+            // Nobody but an owner ends an owner; the local directory goes with nobody.
+            let is_local = find(connection, &id)?.kind == DirectoryKind::Local;
+            if !is_local && has_owner(connection, &id)? {
                 admin.rights.check_roles(&[Role::Owner])?;
             }
             lifecycle::remove_directory(connection, &id, &admin.cause())

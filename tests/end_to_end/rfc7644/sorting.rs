@@ -99,14 +99,13 @@ on_both_databases!(
         let plain = client.get("/Users").expect(200);
         let answer = client.get("/Users?sortOrder=descending").expect(200);
         assert_eq!(answer.body, plain.body);
-        // Nobody is before or after others by the groups they are in.
-        for path in ["/Users?sortBy=groups", "/Users?sortBy=groups.display&sortOrder=descending"] {
-            assert_eq!(client.get(path).expect(200).body, plain.body, "{path}");
-        }
         for query in [
             "sortBy=shoeSize",
             "sortBy=name",
             "sortBy=password",
+            // Nobody is before or after others by the groups they are in.
+            "sortBy=groups",
+            "sortBy=groups.display&sortOrder=descending",
             "sortBy=emails[type eq \"work\"]",
             "sortBy=userName&sortOrder=sideways",
         ] {
