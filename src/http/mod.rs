@@ -80,10 +80,26 @@ fn configure(config: &mut web::ServiceConfig, state: &State) {
         .app_data(problem::form_config(MAX_BODY))
         .app_data(web::PayloadConfig::new(MAX_BODY))
         .service(web::scope("/scim/v2").configure(scim::configure))
-        .service(web::scope("/admin/v1").configure(admin::configure))
-        .service(web::scope("/account/v1").configure(account::configure))
-        .service(web::scope("/oauth2").configure(oauth::configure))
-        .service(web::scope("/console").configure(console::configure))
+        .service(
+            web::scope("/admin/v1")
+                .wrap(from_fn(problem::refuse_nul))
+                .configure(admin::configure),
+        )
+        .service(
+            web::scope("/account/v1")
+                .wrap(from_fn(problem::refuse_nul))
+                .configure(account::configure),
+        )
+        .service(
+            web::scope("/oauth2")
+                .wrap(from_fn(problem::refuse_nul))
+                .configure(oauth::configure),
+        )
+        .service(
+            web::scope("/console")
+                .wrap(from_fn(problem::refuse_nul))
+                .configure(console::configure),
+        )
         .configure(operations::configure)
         .default_service(web::to(problem::no_such_path));
 }

@@ -2,11 +2,14 @@
 
 use std::fmt;
 
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::{JsonPayloadError, PathError, QueryPayloadError, UrlencodedError};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
     CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
 };
+use actix_web::middleware::Next;
 use actix_web::{HttpResponse, ResponseError, web};
 use serde_json::json;
 
@@ -306,6 +309,24 @@ pub(super) async fn no_such_path() -> Result<&'static str, Problem> {
         ProblemKind::NotFound,
         "nothing is served at this path",
     ))
+}
+
+/// Refuses U+0000 in a URL before it reaches a look-up: nothing that is stored holds it, and PostgreSQL takes
+/// no text with it.
+pub(super) async fn refuse_nul<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, actix_web::Error> {
+    let url = request.uri();
+    let query = url.query().unwrap_or_default();
+    if url.path().contains("%00") || query.contains("%00") {
+        return Err(Problem::new(
+            ProblemKind::InvalidRequest,
+            "a path or query must not hold U+0000",
+        )
+        .into());
+    }
+    next.call(request).await
 }
 
 pub(super) fn json_config(limit: usize) -> web::JsonConfig {
