@@ -11,6 +11,7 @@
 #[macro_use]
 mod server;
 
+mod any_input;
 mod bad_input;
 mod climbing;
 mod credentials;
@@ -18,6 +19,7 @@ mod deprovisioning;
 mod durability;
 mod filters;
 mod identity_providers;
+mod isolation;
 mod outages;
 mod people;
 mod process;
