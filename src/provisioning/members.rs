@@ -77,6 +77,27 @@ pub fn resolve(
     Ok(members)
 }
 
+/// Like [`resolve`], for members who take the place of others: where nobody of them is known, a group would
+/// be emptied by mistake, which no leniency covers.
+///
+/// # Errors
+/// As [`resolve`].
+pub fn replacing(
+    connection: &mut DatabaseConnection,
+    context: &Context,
+    elements: &[Map<String, Value>],
+    leniencies: &mut Leniencies,
+) -> Result<Vec<GroupMember>, ProvisioningError> {
+    let members = resolve(connection, context, elements, leniencies)?;
+    if members.is_empty() && !elements.is_empty() {
+        return Err(ScimError::invalid_value(
+            "members: none of them is a user or a group of this directory; to empty the group, send none",
+        )
+        .into());
+    }
+    Ok(members)
+}
+
 /// The name that a client gives a member is kept only where it is another than its own, which may change.
 fn named(member: &GroupMember, element: &Map<String, Value>) -> GroupMember {
     let given = element.get("display").and_then(Value::as_str);
@@ -106,7 +127,7 @@ pub fn changes(
                 MemberChange::Add(resolve(connection, context, &elements, leniencies)?)
             }
             ElementChange::Replace(elements) => {
-                MemberChange::Replace(resolve(connection, context, &elements, leniencies)?)
+                MemberChange::Replace(replacing(connection, context, &elements, leniencies)?)
             }
             ElementChange::RemoveAll => MemberChange::Replace(Vec::new()),
             ElementChange::RemoveValues(values) => {

@@ -101,13 +101,12 @@ pub fn replace(
     )?;
     let password = payload.passwords.take(context, &mut document, leniencies)?;
     let named = names_of(&document);
-    let members = take_members(
-        connection,
-        context,
-        resource_type,
-        &mut document,
-        leniencies,
-    )?;
+    let elements = if resource_type.name == GROUP {
+        members::take(&mut document)
+    } else {
+        Vec::new()
+    };
+    let members = members::replacing(connection, context, &elements, leniencies)?;
     let changes = if resource_type.name == GROUP {
         vec![MemberChange::Replace(members)]
     } else {

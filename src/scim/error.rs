@@ -54,6 +54,8 @@ pub enum ErrorKind {
     UriTooLong,
     /// 415: the body is of a media type that is not understood.
     UnsupportedMediaType,
+    /// 408: the body did not arrive in time.
+    RequestTimeout,
     /// 429: the credential exceeded its rate limit.
     TooManyRequests,
     /// 500: our fault; the cause is logged and never told.
@@ -90,6 +92,7 @@ impl ErrorKind {
             Self::PayloadTooLarge => 413,
             Self::UriTooLong => 414,
             Self::UnsupportedMediaType => 415,
+            Self::RequestTimeout => 408,
             Self::TooManyRequests => 429,
             Self::Internal => 500,
             Self::NotImplemented => 501,

@@ -122,6 +122,20 @@ on_both_databases!(
             .put("/Groups/<engines>", &with_nobody)
             .is(200, &group(2, &["ada"]));
         assert_eq!(lenient.leniencies(), json!({"unknown_member": 1}));
+        // Where nobody is known, the group would be emptied by mistake.
+        lenient
+            .put("/Groups/<engines>", &group_of(r#"{"value": "nobody"}"#))
+            .is(
+                400,
+                &error(
+                    400,
+                    Some("invalidValue"),
+                    "members: none of them is a user or a group of this directory; to empty the group, send none",
+                ),
+            );
+        lenient
+            .get("/Groups/<engines>")
+            .is(200, &group(2, &["ada"]));
         for dialect in [Dialect::Entra, Dialect::Okta, Dialect::Strict] {
             let idp = start(dialect);
             idp.put("/Groups/<engines>", &with_nobody).is(
