@@ -17,12 +17,14 @@ pub mod scim;
 mod state;
 mod throttle;
 
+use std::any::Any;
 use std::future::Future;
 use std::net::TcpListener;
 use std::time::Duration;
 
 use actix_web::http::KeepAlive;
 use actix_web::middleware::from_fn;
+use actix_web::rt::net::TcpStream;
 use actix_web::{App, HttpServer, web};
 
 pub use endpoint::Endpoint;
@@ -56,6 +58,7 @@ pub async fn serve(
     .workers(workers)
     .keep_alive(KeepAlive::Timeout(KEEP_ALIVE))
     .shutdown_timeout(u64::from(settings.limits.shutdown_seconds))
+    .on_connect(|connection, _| send_at_once(connection))
     .disable_signals()
     .listen(listener)?
     .run();
@@ -68,6 +71,16 @@ pub async fn serve(
     background::flush(&last_use).await;
     background::flush_request_log(&last_use).await;
     outcome
+}
+
+/// The pieces of a long answer are sent as they are made, and do not wait for the client to acknowledge the
+/// piece before.
+fn send_at_once(connection: &dyn Any) {
+    if let Some(connection) = connection.downcast_ref::<TcpStream>()
+        && let Err(error) = connection.set_nodelay(true)
+    {
+        tracing::debug!(%error, "a connection keeps small packets back");
+    }
 }
 
 /// Mounts every interface.
