@@ -3,6 +3,9 @@
 //! Documents come as name and text; nothing here touches the disk. Each refusal names the file, the JSON
 //! pointer of the culprit and the reason.
 
+mod attribute;
+mod place;
+
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -11,6 +14,9 @@ use super::{
     Attribute, AttributeKind, Extension, Mutability, Registry, ResourceType, Returned, Schema,
     Uniqueness,
 };
+use attribute::read_attributes;
+pub use place::SchemaError;
+use place::{Place, flag, optional_text, required_text};
 
 /// The URN of schema documents.
 pub const SCHEMA_SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:Schema";
@@ -61,42 +67,6 @@ const RESERVED_ENDPOINTS: [&str; 6] = [
     "/Bulk",
     "/.search",
 ];
-
-/// A document that cannot be taken.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{file}{}{pointer}: {reason}", if pointer.is_empty() { "" } else { "#" })]
-pub struct SchemaError {
-    /// The document's file name.
-    pub file: String,
-    /// The JSON pointer (RFC 6901) of the culprit; empty for the whole document.
-    pub pointer: String,
-    /// Why, and what would be accepted.
-    pub reason: String,
-}
-
-/// A document's file and the place in it that is being read.
-#[derive(Clone)]
-struct Place<'a> {
-    file: &'a str,
-    pointer: String,
-}
-
-impl<'a> Place<'a> {
-    fn below(&self, step: impl std::fmt::Display) -> Place<'a> {
-        Place {
-            file: self.file,
-            pointer: format!("{}/{step}", self.pointer),
-        }
-    }
-
-    fn refuse<T>(&self, reason: impl Into<String>) -> Result<T, SchemaError> {
-        Err(SchemaError {
-            file: self.file.to_owned(),
-            pointer: self.pointer.clone(),
-            reason: reason.into(),
-        })
-    }
-}
 
 /// A resource-type document before its schemas are resolved.
 struct ResourceTypeDocument<'a> {
@@ -208,135 +178,6 @@ fn read_schema(place: &Place<'_>, document: Value) -> Result<Schema, SchemaError
         attributes,
         document,
     })
-}
-
-fn read_attributes(place: &Place<'_>, list: Option<&Value>) -> Result<Vec<Attribute>, SchemaError> {
-    let Some(Value::Array(list)) = list else {
-        return place.refuse("must be an array of attribute definitions");
-    };
-    let mut attributes: Vec<Attribute> = Vec::with_capacity(list.len());
-    for (index, definition) in list.iter().enumerate() {
-        let place = place.below(index);
-        let attribute = read_attribute(&place, definition)?;
-        let taken = |known: &Attribute| known.name.eq_ignore_ascii_case(&attribute.name);
-        if attributes.iter().any(taken) {
-            return place
-                .below("name")
-                .refuse(format!("a second attribute is called {:?}", attribute.name));
-        }
-        attributes.push(attribute);
-    }
-    Ok(attributes)
-}
-
-fn read_attribute(place: &Place<'_>, definition: &Value) -> Result<Attribute, SchemaError> {
-    if !definition.is_object() {
-        return place.refuse("must be an object");
-    }
-    let name = required_text(place, definition, "name")?;
-    if !is_attribute_name(&name) {
-        return place.below("name").refuse(
-            "must begin with a letter and hold only letters, digits, - and _ (RFC 7643 section 2.1)",
-        );
-    }
-    let kind = choice(place, definition, "type", AttributeKind::String, &KINDS)?;
-    let sub_attributes = match (kind, definition.get("subAttributes")) {
-        (AttributeKind::Complex, Some(list)) => {
-            read_attributes(&place.below("subAttributes"), Some(list))?
-        }
-        (AttributeKind::Complex, None) => {
-            return place.refuse("a complex attribute needs subAttributes");
-        }
-        (_, Some(Value::Array(list))) if !list.is_empty() => {
-            return place
-                .below("subAttributes")
-                .refuse("only a complex attribute has subAttributes");
-        }
-        _ => Vec::new(),
-    };
-    let (mutability, returned) = access(place, definition)?;
-    Ok(Attribute {
-        name,
-        kind,
-        multi_valued: flag(place, definition, "multiValued")?,
-        description: optional_text(place, definition, "description")?,
-        required: flag(place, definition, "required")?,
-        canonical_values: texts(place, definition, "canonicalValues")?,
-        // RFC 7643 section 2.3: binary and reference values are case exact whatever the document says.
-        case_exact: flag(place, definition, "caseExact")?
-            || matches!(kind, AttributeKind::Binary | AttributeKind::Reference),
-        mutability,
-        returned,
-        uniqueness: choice(
-            place,
-            definition,
-            "uniqueness",
-            Uniqueness::None,
-            &UNIQUENESSES,
-        )?,
-        reference_types: texts(place, definition, "referenceTypes")?,
-        sub_attributes,
-    })
-}
-
-/// RFC 7643 section 7: what can only be written is never returned, so nothing else may be said of it.
-fn access(place: &Place<'_>, definition: &Value) -> Result<(Mutability, Returned), SchemaError> {
-    let mutability = choice(
-        place,
-        definition,
-        "mutability",
-        Mutability::ReadWrite,
-        &MUTABILITIES,
-    )?;
-    let usual = match mutability {
-        Mutability::WriteOnly => Returned::Never,
-        _ => Returned::Default,
-    };
-    let returned = choice(place, definition, "returned", usual, &RETURNED)?;
-    if mutability == Mutability::WriteOnly && returned != Returned::Never {
-        return place
-            .below("returned")
-            .refuse("must be never, since the attribute is writeOnly (RFC 7643 section 7)");
-    }
-    Ok((mutability, returned))
-}
-
-const KINDS: [(&str, AttributeKind); 8] = [
-    ("string", AttributeKind::String),
-    ("boolean", AttributeKind::Boolean),
-    ("decimal", AttributeKind::Decimal),
-    ("integer", AttributeKind::Integer),
-    ("dateTime", AttributeKind::DateTime),
-    ("binary", AttributeKind::Binary),
-    ("reference", AttributeKind::Reference),
-    ("complex", AttributeKind::Complex),
-];
-const MUTABILITIES: [(&str, Mutability); 4] = [
-    ("readOnly", Mutability::ReadOnly),
-    ("readWrite", Mutability::ReadWrite),
-    ("immutable", Mutability::Immutable),
-    ("writeOnly", Mutability::WriteOnly),
-];
-const RETURNED: [(&str, Returned); 4] = [
-    ("always", Returned::Always),
-    ("never", Returned::Never),
-    ("default", Returned::Default),
-    ("request", Returned::Request),
-];
-const UNIQUENESSES: [(&str, Uniqueness); 3] = [
-    ("none", Uniqueness::None),
-    ("server", Uniqueness::Server),
-    ("global", Uniqueness::Global),
-];
-
-/// RFC 7643 section 2.1, and `$ref`.
-fn is_attribute_name(name: &str) -> bool {
-    let rest = name.strip_prefix('$').unwrap_or(name);
-    let mut characters = rest.chars();
-    characters
-        .next()
-        .is_some_and(|first| first.is_ascii_alphabetic())
-        && characters.all(|next| next.is_ascii_alphanumeric() || next == '-' || next == '_')
 }
 
 fn read_resource_type<'a>(
@@ -569,66 +410,6 @@ fn find(schemas: &[Arc<Schema>], urn: &str) -> Option<Arc<Schema>> {
         .iter()
         .find(|schema| schema.id.eq_ignore_ascii_case(urn))
         .cloned()
-}
-
-fn required_text(place: &Place<'_>, holder: &Value, key: &str) -> Result<String, SchemaError> {
-    match holder.get(key) {
-        Some(Value::String(text)) if !text.trim().is_empty() => Ok(text.clone()),
-        _ => place
-            .below(key)
-            .refuse("must be a string that is not empty"),
-    }
-}
-
-fn optional_text(place: &Place<'_>, holder: &Value, key: &str) -> Result<String, SchemaError> {
-    match holder.get(key) {
-        None | Some(Value::Null) => Ok(String::new()),
-        Some(Value::String(text)) => Ok(text.clone()),
-        Some(_) => place.below(key).refuse("must be a string"),
-    }
-}
-
-fn flag(place: &Place<'_>, holder: &Value, key: &str) -> Result<bool, SchemaError> {
-    match holder.get(key) {
-        None => Ok(false),
-        Some(Value::Bool(flag)) => Ok(*flag),
-        Some(_) => place.below(key).refuse("must be true or false"),
-    }
-}
-
-fn texts(place: &Place<'_>, holder: &Value, key: &str) -> Result<Vec<String>, SchemaError> {
-    let refused = || place.below(key).refuse("must be an array of strings");
-    match holder.get(key) {
-        None => Ok(Vec::new()),
-        Some(Value::Array(list)) => list
-            .iter()
-            .map(|item| item.as_str().map(str::to_owned))
-            .collect::<Option<_>>()
-            .map_or_else(refused, Ok),
-        Some(_) => refused(),
-    }
-}
-
-fn choice<T: Copy>(
-    place: &Place<'_>,
-    holder: &Value,
-    key: &str,
-    default: T,
-    choices: &[(&str, T)],
-) -> Result<T, SchemaError> {
-    let chosen = match holder.get(key) {
-        None => return Ok(default),
-        Some(value) => choices.iter().find(|(name, _)| value == name),
-    };
-    chosen.map_or_else(
-        || {
-            let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
-            place
-                .below(key)
-                .refuse(format!("must be one of {}", names.join(", ")))
-        },
-        |(_, choice)| Ok(*choice),
-    )
 }
 
 #[cfg(test)]
