@@ -27,7 +27,7 @@ use crate::credentials::CredentialError;
 use crate::lifecycle::LifecycleError;
 use crate::policies::PolicyError;
 use crate::provisioning::ProvisioningError;
-use crate::store::{StoreError, migrate};
+use crate::store::{self, StoreError, migrate};
 
 use audit::AuditCommand;
 use context::CommandContext;
@@ -170,7 +170,9 @@ pub fn run() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    match execute(arguments) {
+    let outcome = execute(arguments);
+    store::stop_connecting();
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("portcullis: {}", startup::chain(&error));

@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::{PoisonError, RwLock, TryLockError};
+use std::time::{Duration, Instant};
 
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::prelude::*;
@@ -154,6 +156,7 @@ impl ManageConnection for ConnectionManager {
     type Error = StoreError;
 
     fn connect(&self) -> Result<DatabaseConnection, StoreError> {
+        let _connecting = CONNECTING.read().unwrap_or_else(PoisonError::into_inner);
         self.url.connect()
     }
 
@@ -163,6 +166,28 @@ impl ManageConnection for ConnectionManager {
 
     fn has_broken(&self, connection: &mut DatabaseConnection) -> bool {
         connection.is_broken()
+    }
+}
+
+/// Held for reading while a pool's thread makes a connection.
+static CONNECTING: RwLock<()> = RwLock::new(());
+/// How long the end of the process waits for a server that does not answer.
+const CONNECTING_WAIT: Duration = Duration::from_secs(5);
+
+/// To be called right before the process ends: waits for connections that are being made, and lets no pool
+/// begin another. OpenSSL, which libpq uses, tears itself down when the process exits, and a thread that is
+/// still inside of it then crashes the process, whatever it has achieved.
+pub fn stop_connecting() {
+    let deadline = Instant::now() + CONNECTING_WAIT;
+    loop {
+        match CONNECTING.try_write() {
+            Ok(guard) => return std::mem::forget(guard),
+            Err(TryLockError::Poisoned(error)) => return std::mem::forget(error.into_inner()),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            Err(TryLockError::WouldBlock) => return,
+        }
     }
 }
 

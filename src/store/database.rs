@@ -36,7 +36,8 @@ impl Database {
     pub fn open(url: DatabaseUrl, connections: u32) -> Result<Self, StoreError> {
         let pool = Pool::builder()
             .max_size(connections)
-            .min_idle(Some(1))
+            // None in reserve: the pool would make one in the background behind each short command.
+            .min_idle(Some(0))
             .test_on_check_out(false)
             .connection_timeout(POOL_WAIT)
             .build(ConnectionManager::new(url.clone()))?;
@@ -222,6 +223,22 @@ mod tests {
     use diesel::connection::SimpleConnection;
 
     use super::*;
+
+    #[test]
+    fn no_connection_is_made_that_nobody_waits_for() {
+        let directory = std::env::temp_dir().join(format!("portcullis-{}", uuid::Uuid::now_v7()));
+        std::fs::create_dir(&directory).unwrap();
+        let url = DatabaseUrl::Sqlite(directory.join("portcullis.sqlite"));
+        let database = Database::migrate_and_open(url, 4).unwrap();
+        for _ in 0..100 {
+            database
+                .read_now(|connection| Ok::<_, StoreError>(connection.batch_execute("SELECT 1")?))
+                .unwrap();
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert_eq!(database.pool.state().connections, 1);
+        std::fs::remove_dir_all(&directory).unwrap();
+    }
 
     #[test]
     fn writes_go_on_once_a_full_disk_has_room_again() {

@@ -31,6 +31,6 @@ pub mod side_values;
 mod sql;
 mod writer;
 
-pub use connection::{DatabaseConnection, DatabaseUrl, SqlDialect};
+pub use connection::{DatabaseConnection, DatabaseUrl, SqlDialect, stop_connecting};
 pub use database::{Database, savepoint};
 pub use error::{StoreError, TransactionError};
