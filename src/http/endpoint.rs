@@ -27,6 +27,13 @@ impl Endpoint {
         }
     }
 
+    /// With something that its handlers and their arguments find by its type.
+    #[must_use]
+    pub fn with_data<T: 'static>(mut self, data: T) -> Self {
+        self.resource = self.resource.app_data(data);
+        self
+    }
+
     /// Answers GET, and HEAD with the same headers.
     #[must_use]
     pub fn get<F, Args>(self, handler: F) -> Self

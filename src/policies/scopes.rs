@@ -33,11 +33,23 @@ pub enum Scope {
     AuditRead,
     /// See notices and mark them as read.
     Notices,
+    /// See authentication policies.
+    PoliciesRead,
+    /// Make, change and remove authentication policies, and revoke the tokens of their members.
+    PoliciesWrite,
+    /// See service accounts and their credentials.
+    ServiceAccountsRead,
+    /// Make, change, disable and adopt service accounts, and issue and revoke their credentials.
+    ServiceAccountsWrite,
+    /// See webhooks and the log of deliveries.
+    NotificationsRead,
+    /// Make, change and remove webhooks, and deliver again.
+    NotificationsWrite,
 }
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 21] = [
         Self::DirectoriesRead,
         Self::DirectoriesWrite,
         Self::ScimKeysRead,
@@ -53,6 +65,12 @@ impl Scope {
         Self::ProductsWrite,
         Self::AuditRead,
         Self::Notices,
+        Self::PoliciesRead,
+        Self::PoliciesWrite,
+        Self::ServiceAccountsRead,
+        Self::ServiceAccountsWrite,
+        Self::NotificationsRead,
+        Self::NotificationsWrite,
     ];
 
     /// The name in requests and answers.
@@ -74,6 +92,12 @@ impl Scope {
             Self::ProductsWrite => "products:write",
             Self::AuditRead => "audit:read",
             Self::Notices => "notices",
+            Self::PoliciesRead => "policies:read",
+            Self::PoliciesWrite => "policies:write",
+            Self::ServiceAccountsRead => "service-accounts:read",
+            Self::ServiceAccountsWrite => "service-accounts:write",
+            Self::NotificationsRead => "notifications:read",
+            Self::NotificationsWrite => "notifications:write",
         }
     }
 
@@ -95,6 +119,9 @@ impl Scope {
                 | Self::RolesRead
                 | Self::ProductsRead
                 | Self::AuditRead
+                | Self::PoliciesRead
+                | Self::ServiceAccountsRead
+                | Self::NotificationsRead
         )
     }
 }

@@ -1,6 +1,6 @@
 //! Directories: list, create, show, change, remove.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 
 use crate::lifecycle;
@@ -10,19 +10,20 @@ use crate::store::directories::{self, Directory, DirectoryKind};
 use crate::store::id::{DirectoryId, ResourceId};
 use crate::store::{DatabaseConnection, StoreError, resources, roles};
 
+use super::super::State;
 use super::super::problem::Problem;
-use super::super::{Endpoint, State};
-use super::{Admin, created, page, view};
+use super::{Admin, AdminEndpoint, created, page, view};
 
-pub(super) fn configure(config: &mut web::ServiceConfig) {
-    config
-        .service(Endpoint::at("/directories").get(list).post(create))
-        .service(
-            Endpoint::at("/directories/{id}")
-                .get(show)
-                .patch(update)
-                .delete(remove),
-        );
+pub(super) fn endpoints() -> Vec<AdminEndpoint> {
+    vec![
+        AdminEndpoint::at("/directories")
+            .get(Scope::DirectoriesRead, list)
+            .post(Scope::DirectoriesWrite, create),
+        AdminEndpoint::at("/directories/{id}")
+            .get(Scope::DirectoriesRead, show)
+            .patch(Scope::DirectoriesWrite, update)
+            .delete(Scope::DirectoriesWrite, remove),
+    ]
 }
 
 #[derive(Deserialize)]
@@ -56,18 +57,16 @@ pub(super) fn find(
     directories::find(connection, id)?.ok_or(PolicyError::NotFound("directory"))
 }
 
-async fn list(request: HttpRequest, state: web::Data<State>) -> Result<HttpResponse, Problem> {
-    Admin::with(Scope::DirectoriesRead, &request, &state).await?;
+async fn list(_: Admin, state: web::Data<State>) -> Result<HttpResponse, Problem> {
     let found = state.database.read(directories::list).await?;
     Ok(page::whole(found.iter().map(view::directory).collect()))
 }
 
 async fn create(
-    request: HttpRequest,
+    admin: Admin,
     state: web::Data<State>,
     body: web::Json<Body>,
 ) -> Result<HttpResponse, Problem> {
-    let admin = Admin::with(Scope::DirectoriesWrite, &request, &state).await?;
     let dialect = body.dialect()?.unwrap_or_default();
     let body = body.into_inner();
     let directory = state
@@ -91,11 +90,10 @@ async fn create(
 }
 
 async fn show(
-    request: HttpRequest,
+    _: Admin,
     state: web::Data<State>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    Admin::with(Scope::DirectoriesRead, &request, &state).await?;
     let id = DirectoryId::new(id.into_inner());
     let directory = state
         .database
@@ -104,12 +102,11 @@ async fn show(
 }
 
 async fn update(
-    request: HttpRequest,
+    admin: Admin,
     state: web::Data<State>,
     id: web::Path<String>,
     body: web::Json<Body>,
 ) -> Result<HttpResponse, Problem> {
-    let admin = Admin::with(Scope::DirectoriesWrite, &request, &state).await?;
     let id = DirectoryId::new(id.into_inner());
     let dialect = body.dialect()?;
     let body = body.into_inner();
@@ -145,11 +142,10 @@ fn has_owner(connection: &mut DatabaseConnection, id: &DirectoryId) -> Result<bo
 
 /// Deprovisions everybody in it (`lifecycle`), and revokes its SCIM keys.
 async fn remove(
-    request: HttpRequest,
+    admin: Admin,
     state: web::Data<State>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let admin = Admin::with(Scope::DirectoriesWrite, &request, &state).await?;
     let id = DirectoryId::new(id.into_inner());
     state
         .database

@@ -1,6 +1,6 @@
 //! SCIM keys and admin API keys: create, list, show, rotate, adopt, revoke; and the list of orphans.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 
 use crate::credentials::{Credential, CredentialError, NewCredential, issue, keys};
@@ -11,33 +11,37 @@ use crate::store::credentials::{self as table, Selection};
 use crate::store::id::{CredentialId, DirectoryId};
 use crate::store::roles;
 
+use super::super::State;
 use super::super::problem::Problem;
-use super::super::{Endpoint, State};
 use super::directories::find as find_directory;
 use super::page::PageQuery;
-use super::{Admin, created, optional_body, view};
+use super::{Admin, AdminEndpoint, created, optional_body, view};
 
-pub(super) fn configure(config: &mut web::ServiceConfig) {
-    config
-        .service(
-            Endpoint::at("/directories/{id}/scim-keys")
-                .get(list_of_directory)
-                .post(create_scim_key),
-        )
-        .service(Endpoint::at("/scim-keys").get(list_scim_keys))
-        .service(
-            Endpoint::at("/api-keys")
-                .get(list_api_keys)
-                .post(create_api_key),
-        )
-        .service(Endpoint::at("/orphaned-keys").get(list_orphans))
-        .service(
-            Endpoint::at("/{keys:scim-keys|api-keys}/{id}")
-                .get(show)
-                .delete(revoke),
-        )
-        .service(Endpoint::at("/{keys:scim-keys|api-keys}/{id}/rotate").post(rotate))
-        .service(Endpoint::at("/{keys:scim-keys|api-keys}/{id}/adopt").post(adopt));
+pub(super) fn endpoints() -> Vec<AdminEndpoint> {
+    let mut endpoints = vec![
+        AdminEndpoint::at("/directories/{id}/scim-keys")
+            .get(Scope::ScimKeysRead, list_of_directory)
+            .post(Scope::ScimKeysWrite, create_scim_key),
+        AdminEndpoint::at("/scim-keys").get(Scope::ScimKeysRead, list_scim_keys),
+        AdminEndpoint::at("/api-keys")
+            .get(Scope::ApiKeysRead, list_api_keys)
+            .post(Scope::ApiKeysWrite, create_api_key),
+        AdminEndpoint::at("/orphaned-keys").get(Scope::ScimKeysRead, list_orphans),
+    ];
+    for Collection {
+        name, read, write, ..
+    } in [SCIM_KEYS, API_KEYS]
+    {
+        let one = format!("/{{keys:{name}}}/{{id}}");
+        endpoints.push(
+            AdminEndpoint::at(&one)
+                .get(read, show)
+                .delete(write, revoke),
+        );
+        endpoints.push(AdminEndpoint::at(&format!("{one}/rotate")).post(write, rotate));
+        endpoints.push(AdminEndpoint::at(&format!("{one}/adopt")).post(write, adopt));
+    }
+    endpoints
 }
 
 /// What is known of each of the two collections.
@@ -100,12 +104,11 @@ struct Rotation {
 }
 
 async fn create_scim_key(
-    request: HttpRequest,
+    admin: Admin,
     state: web::Data<State>,
     directory: web::Path<String>,
     body: web::Json<NewKey>,
 ) -> Result<HttpResponse, Problem> {
-    let admin = Admin::with(Scope::ScimKeysWrite, &request, &state).await?;
     let body = body.into_inner();
     if !body.scopes.is_empty() {
         return Err(Problem::invalid_value("a SCIM key has no scopes"));
@@ -118,11 +121,10 @@ async fn create_scim_key(
 }
 
 async fn create_api_key(
-    request: HttpRequest,
+    admin: Admin,
     state: web::Data<State>,
     body: web::Json<NewKey>,
 ) -> Result<HttpResponse, Problem> {
-    let admin = Admin::with(Scope::ApiKeysWrite, &request, &state).await?;
     let new = body.into_inner().credential(SecretKind::AdminKey)?;
     issue_key(&state, API_KEYS, new, admin).await
 }
@@ -150,7 +152,7 @@ async fn issue_key(
 }
 
 async fn list_of_directory(
-    request: HttpRequest,
+    admin: Admin,
     state: web::Data<State>,
     directory: web::Path<String>,
     query: web::Query<PageQuery>,
@@ -162,7 +164,6 @@ async fn list_of_directory(
         directory: Some(directory),
         ..Selection::default()
     };
-    let admin = Admin::with(Scope::ScimKeysRead, &request, &state).await?;
     state
         .database
         .read_now(|connection| find_directory(connection, &wanted))?;
@@ -170,30 +171,27 @@ async fn list_of_directory(
 }
 
 async fn list_scim_keys(
-    request: HttpRequest,
+    admin: Admin,
     state: web::Data<State>,
     query: web::Query<PageQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let admin = Admin::with(Scope::ScimKeysRead, &request, &state).await?;
     list(&state, &query, of_kind(SecretKind::ScimKey), &admin).await
 }
 
 async fn list_api_keys(
-    request: HttpRequest,
+    admin: Admin,
     state: web::Data<State>,
     query: web::Query<PageQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let admin = Admin::with(Scope::ApiKeysRead, &request, &state).await?;
     list(&state, &query, of_kind(SecretKind::AdminKey), &admin).await
 }
 
 /// Orphans of the kinds that the caller may read.
 async fn list_orphans(
-    request: HttpRequest,
+    admin: Admin,
     state: web::Data<State>,
     query: web::Query<PageQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let admin = Admin::with(Scope::ScimKeysRead, &request, &state).await?;
     let mut kinds = vec![SecretKind::ScimKey];
     if admin.rights.include(Scope::ApiKeysRead) {
         kinds.push(SecretKind::AdminKey);
@@ -234,13 +232,12 @@ pub(super) async fn list(
 }
 
 async fn show(
-    request: HttpRequest,
+    admin: Admin,
     state: web::Data<State>,
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
     let (name, id) = path.into_inner();
     let collection = collection(&name);
-    let admin = Admin::with(collection.read, &request, &state).await?;
     let id = CredentialId::new(id);
     let credential = state
         .database
@@ -275,14 +272,13 @@ fn check_reach(
 }
 
 async fn rotate(
-    request: HttpRequest,
+    admin: Admin,
     state: web::Data<State>,
     path: web::Path<(String, String)>,
     body: Result<web::Bytes, actix_web::Error>,
 ) -> Result<HttpResponse, Problem> {
     let (name, id) = path.into_inner();
     let collection = collection(&name);
-    let admin = Admin::with(collection.write, &request, &state).await?;
     let id = CredentialId::new(id);
     let now = admin.now;
     let rotation: Rotation = optional_body(body)?;
@@ -309,13 +305,12 @@ async fn rotate(
 }
 
 async fn adopt(
-    request: HttpRequest,
+    admin: Admin,
     state: web::Data<State>,
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
     let (name, id) = path.into_inner();
     let collection = collection(&name);
-    let admin = Admin::with(collection.write, &request, &state).await?;
     let id = CredentialId::new(id);
     let now = admin.now;
     let credential = state
@@ -329,13 +324,12 @@ async fn adopt(
 }
 
 async fn revoke(
-    request: HttpRequest,
+    admin: Admin,
     state: web::Data<State>,
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
     let (name, id) = path.into_inner();
     let collection = collection(&name);
-    let admin = Admin::with(collection.write, &request, &state).await?;
     let id = CredentialId::new(id);
     state
         .database

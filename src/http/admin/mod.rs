@@ -1,9 +1,11 @@
 //! The admin interface: JSON in `snake_case`, lists as `{"items", "next_cursor"}`, errors as problem+json.
 //!
-//! Each handler names the scope it needs and calls one function of a room below inside one transaction.
-//! [`Admin`] is the caller with their rights; default is that they have none.
+//! Each method of an [`AdminEndpoint`] names the scope it needs; its handler calls one function of a room below
+//! inside one transaction. [`Admin`] is the caller with their rights; default is that they have none.
+//! [`routes`] lists what there is.
 
 mod directories;
+mod endpoint;
 mod keys;
 pub mod page;
 mod products;
@@ -12,8 +14,12 @@ mod roles;
 mod users;
 pub mod view;
 
+use std::future::Future;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue, LOCATION, WWW_AUTHENTICATE};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -28,18 +34,38 @@ use crate::secret::SecretKind;
 use super::State;
 use super::caller::{Caller, authenticate, insufficient_scope};
 use super::problem::{Problem, ProblemKind};
+use endpoint::{AdminEndpoint, Scopes};
 
-pub(super) fn configure(config: &mut web::ServiceConfig) {
-    config
-        .configure(directories::configure)
-        .configure(keys::configure)
-        .configure(users::configure)
-        .configure(roles::configure)
-        .configure(products::configure)
-        .configure(records::configure);
+pub use endpoint::AdminRoute;
+
+fn endpoints() -> Vec<AdminEndpoint> {
+    let modules = [
+        directories::endpoints,
+        keys::endpoints,
+        users::endpoints,
+        roles::endpoints,
+        products::endpoints,
+        records::endpoints,
+    ];
+    modules
+        .into_iter()
+        .flat_map(|endpoints| endpoints())
+        .collect()
 }
 
-/// A caller of the admin interface.
+pub(super) fn configure(config: &mut web::ServiceConfig) {
+    for endpoint in endpoints() {
+        config.service(endpoint);
+    }
+}
+
+/// Every method and path of the admin interface, with the scope that it needs.
+#[must_use]
+pub fn routes() -> Vec<AdminRoute> {
+    endpoints().iter().flat_map(AdminEndpoint::routes).collect()
+}
+
+/// A caller of the admin interface, who has the scope that the method of the path needs.
 struct Admin {
     actor: Actor,
     rights: Rights,
@@ -67,9 +93,7 @@ impl Admin {
             now: caller.requested_at,
         })
     }
-}
 
-impl Admin {
     /// Why and when a change is made, for what follows from it.
     fn cause(&self) -> Cause {
         Cause {
@@ -77,6 +101,28 @@ impl Admin {
             requested_at: self.now,
             now: self.now,
         }
+    }
+}
+
+impl FromRequest for Admin {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let scope = request
+                .app_data::<Scopes>()
+                .and_then(|scopes| scopes.of(request.method()));
+            match (scope, request.app_data::<web::Data<State>>()) {
+                (Some(scope), Some(state)) => Self::with(scope, &request, state).await,
+                // What names no scope is nobody's.
+                _ => Err(Problem::new(
+                    ProblemKind::Forbidden,
+                    "this is not part of the admin interface",
+                )),
+            }
+        })
     }
 }
 

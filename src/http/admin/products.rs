@@ -1,6 +1,6 @@
 //! Products and the credentials with which they ask about tokens.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 
 use crate::credentials::{NewCredential, issue, keys, products as ending};
@@ -10,26 +10,26 @@ use crate::store::credentials::Selection;
 use crate::store::id::{CredentialId, ProductId};
 use crate::store::products;
 
+use super::super::State;
 use super::super::problem::Problem;
-use super::super::{Endpoint, State};
 use super::page::PageQuery;
-use super::{Admin, created, page, view};
+use super::{Admin, AdminEndpoint, created, page, view};
 
-pub(super) fn configure(config: &mut web::ServiceConfig) {
-    config
-        .service(Endpoint::at("/products").get(list).post(create))
-        .service(
-            Endpoint::at("/products/{id}")
-                .get(show)
-                .patch(update)
-                .delete(delete),
-        )
-        .service(
-            Endpoint::at("/products/{id}/credentials")
-                .get(list_credentials)
-                .post(create_credential),
-        )
-        .service(Endpoint::at("/products/{id}/credentials/{credential}").delete(revoke_credential));
+pub(super) fn endpoints() -> Vec<AdminEndpoint> {
+    vec![
+        AdminEndpoint::at("/products")
+            .get(Scope::ProductsRead, list)
+            .post(Scope::ProductsWrite, create),
+        AdminEndpoint::at("/products/{id}")
+            .get(Scope::ProductsRead, show)
+            .patch(Scope::ProductsWrite, update)
+            .delete(Scope::ProductsWrite, delete),
+        AdminEndpoint::at("/products/{id}/credentials")
+            .get(Scope::ProductsRead, list_credentials)
+            .post(Scope::ProductsWrite, create_credential),
+        AdminEndpoint::at("/products/{id}/credentials/{credential}")
+            .delete(Scope::ProductsWrite, revoke_credential),
+    ]
 }
 
 #[derive(Deserialize)]
@@ -56,18 +56,16 @@ struct NewProductCredential {
     allowed_networks: Vec<String>,
 }
 
-async fn list(request: HttpRequest, state: web::Data<State>) -> Result<HttpResponse, Problem> {
-    Admin::with(Scope::ProductsRead, &request, &state).await?;
+async fn list(_: Admin, state: web::Data<State>) -> Result<HttpResponse, Problem> {
     let found = state.database.read(products::list).await?;
     Ok(page::whole(found.iter().map(view::product).collect()))
 }
 
 async fn create(
-    request: HttpRequest,
+    admin: Admin,
     state: web::Data<State>,
     body: web::Json<NewProduct>,
 ) -> Result<HttpResponse, Problem> {
-    let admin = Admin::with(Scope::ProductsWrite, &request, &state).await?;
     let body = body.into_inner();
     let product = state
         .database
@@ -89,11 +87,10 @@ async fn create(
 }
 
 async fn show(
-    request: HttpRequest,
+    _: Admin,
     state: web::Data<State>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    Admin::with(Scope::ProductsRead, &request, &state).await?;
     let id = ProductId::new(id.into_inner());
     let product = state
         .database
@@ -102,12 +99,11 @@ async fn show(
 }
 
 async fn update(
-    request: HttpRequest,
+    admin: Admin,
     state: web::Data<State>,
     id: web::Path<String>,
     body: web::Json<ProductChange>,
 ) -> Result<HttpResponse, Problem> {
-    let admin = Admin::with(Scope::ProductsWrite, &request, &state).await?;
     let id = ProductId::new(id.into_inner());
     let body = body.into_inner();
     let product = state
@@ -127,11 +123,10 @@ async fn update(
 }
 
 async fn delete(
-    request: HttpRequest,
+    admin: Admin,
     state: web::Data<State>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let admin = Admin::with(Scope::ProductsWrite, &request, &state).await?;
     let id = ProductId::new(id.into_inner());
     state
         .database
@@ -141,12 +136,11 @@ async fn delete(
 }
 
 async fn list_credentials(
-    request: HttpRequest,
+    admin: Admin,
     state: web::Data<State>,
     id: web::Path<String>,
     query: web::Query<PageQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let admin = Admin::with(Scope::ProductsRead, &request, &state).await?;
     let id = ProductId::new(id.into_inner());
     state
         .database
@@ -160,12 +154,11 @@ async fn list_credentials(
 }
 
 async fn create_credential(
-    request: HttpRequest,
+    admin: Admin,
     state: web::Data<State>,
     id: web::Path<String>,
     body: web::Json<NewProductCredential>,
 ) -> Result<HttpResponse, Problem> {
-    let admin = Admin::with(Scope::ProductsWrite, &request, &state).await?;
     let now = admin.now;
     let body = body.into_inner();
     let collection = format!("products/{id}/credentials");
@@ -187,11 +180,10 @@ async fn create_credential(
 }
 
 async fn revoke_credential(
-    request: HttpRequest,
+    admin: Admin,
     state: web::Data<State>,
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
-    let admin = Admin::with(Scope::ProductsWrite, &request, &state).await?;
     let (product, id) = path.into_inner();
     let id = CredentialId::new(id);
     let kind = SecretKind::ProductCredential;

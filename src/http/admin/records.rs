@@ -1,7 +1,7 @@
 //! What is on record: audit events, receipts, notices, SCIM requests and the leniencies they needed. Newest
 //! first.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -11,21 +11,23 @@ use crate::store::audit_events::{self, Selection};
 use crate::store::id::{DirectoryId, ResourceId};
 use crate::store::{notices, receipts, scim_requests};
 
+use super::super::State;
 use super::super::background;
 use super::super::problem::Problem;
-use super::super::{Endpoint, State};
 use super::directories::find as find_directory;
 use super::page::PageQuery;
-use super::{Admin, page, view};
+use super::{Admin, AdminEndpoint, page, view};
 
-pub(super) fn configure(config: &mut web::ServiceConfig) {
-    config
-        .service(Endpoint::at("/audit-events").get(list_events))
-        .service(Endpoint::at("/receipts").get(list_receipts))
-        .service(Endpoint::at("/notices").get(list_notices))
-        .service(Endpoint::at("/notices/{id}/read").post(mark_read))
-        .service(Endpoint::at("/directories/{id}/scim-requests").get(list_requests))
-        .service(Endpoint::at("/directories/{id}/leniencies").get(list_leniencies));
+pub(super) fn endpoints() -> Vec<AdminEndpoint> {
+    vec![
+        AdminEndpoint::at("/audit-events").get(Scope::AuditRead, list_events),
+        AdminEndpoint::at("/receipts").get(Scope::AuditRead, list_receipts),
+        AdminEndpoint::at("/notices").get(Scope::Notices, list_notices),
+        AdminEndpoint::at("/notices/{id}/read").post(Scope::Notices, mark_read),
+        AdminEndpoint::at("/directories/{id}/scim-requests").get(Scope::AuditRead, list_requests),
+        AdminEndpoint::at("/directories/{id}/leniencies")
+            .get(Scope::DirectoriesRead, list_leniencies),
+    ]
 }
 
 #[derive(Deserialize)]
@@ -42,12 +44,11 @@ struct Receipts {
 }
 
 async fn list_events(
-    request: HttpRequest,
+    _: Admin,
     state: web::Data<State>,
     query: web::Query<Events>,
     place: web::Query<PageQuery>,
 ) -> Result<HttpResponse, Problem> {
-    Admin::with(Scope::AuditRead, &request, &state).await?;
     let query = query.into_inner();
     let selection = Selection {
         target_id: query.target_id,
@@ -67,12 +68,11 @@ async fn list_events(
 }
 
 async fn list_receipts(
-    request: HttpRequest,
+    _: Admin,
     state: web::Data<State>,
     query: web::Query<Receipts>,
     place: web::Query<PageQuery>,
 ) -> Result<HttpResponse, Problem> {
-    Admin::with(Scope::AuditRead, &request, &state).await?;
     let person = query.into_inner().user_id.map(ResourceId::new);
     let window = place.window(&state.settings.limits)?;
     let place = window.clone();
@@ -86,11 +86,10 @@ async fn list_receipts(
 }
 
 async fn list_notices(
-    request: HttpRequest,
+    _: Admin,
     state: web::Data<State>,
     place: web::Query<PageQuery>,
 ) -> Result<HttpResponse, Problem> {
-    Admin::with(Scope::Notices, &request, &state).await?;
     let window = place.window(&state.settings.limits)?;
     let place = window.clone();
     let found = state
@@ -101,11 +100,10 @@ async fn list_notices(
 }
 
 async fn mark_read(
-    request: HttpRequest,
+    admin: Admin,
     state: web::Data<State>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let admin = Admin::with(Scope::Notices, &request, &state).await?;
     let id = id.into_inner();
     let wanted = id.clone();
     let marked = state
@@ -120,12 +118,11 @@ async fn mark_read(
 }
 
 async fn list_requests(
-    request: HttpRequest,
+    _: Admin,
     state: web::Data<State>,
     directory: web::Path<String>,
     place: web::Query<PageQuery>,
 ) -> Result<HttpResponse, Problem> {
-    Admin::with(Scope::AuditRead, &request, &state).await?;
     let directory = DirectoryId::new(directory.into_inner());
     background::flush_request_log(&state).await;
     let window = place.window(&state.settings.limits)?;
@@ -146,11 +143,10 @@ async fn list_requests(
 }
 
 async fn list_leniencies(
-    request: HttpRequest,
+    _: Admin,
     state: web::Data<State>,
     directory: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    Admin::with(Scope::DirectoriesRead, &request, &state).await?;
     let directory = DirectoryId::new(directory.into_inner());
     background::flush_request_log(&state).await;
     let found = state

@@ -1,6 +1,6 @@
 //! Roles: granted to people, and to the members of mapped groups.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 
 use crate::lifecycle;
@@ -9,24 +9,22 @@ use crate::policies::{PolicyError, Role, Scope};
 use crate::store::id::{DirectoryId, ResourceId, RoleMappingId};
 use crate::store::roles;
 
+use super::super::State;
 use super::super::problem::Problem;
-use super::super::{Endpoint, State};
-use super::{Admin, created, page, view};
+use super::{Admin, AdminEndpoint, created, page, view};
 
-pub(super) fn configure(config: &mut web::ServiceConfig) {
-    config
-        .service(
-            Endpoint::at("/roles/assignments")
-                .get(list_assignments)
-                .post(create_assignment),
-        )
-        .service(Endpoint::at("/roles/assignments/{user}/{role}").delete(delete_assignment))
-        .service(
-            Endpoint::at("/roles/mappings")
-                .get(list_mappings)
-                .post(create_mapping),
-        )
-        .service(Endpoint::at("/roles/mappings/{id}").delete(delete_mapping));
+pub(super) fn endpoints() -> Vec<AdminEndpoint> {
+    vec![
+        AdminEndpoint::at("/roles/assignments")
+            .get(Scope::RolesRead, list_assignments)
+            .post(Scope::RolesWrite, create_assignment),
+        AdminEndpoint::at("/roles/assignments/{user}/{role}")
+            .delete(Scope::RolesWrite, delete_assignment),
+        AdminEndpoint::at("/roles/mappings")
+            .get(Scope::RolesRead, list_mappings)
+            .post(Scope::RolesWrite, create_mapping),
+        AdminEndpoint::at("/roles/mappings/{id}").delete(Scope::RolesWrite, delete_mapping),
+    ]
 }
 
 #[derive(Deserialize)]
@@ -54,11 +52,10 @@ struct NewMapping {
 }
 
 async fn list_assignments(
-    request: HttpRequest,
+    _: Admin,
     state: web::Data<State>,
     query: web::Query<OfUser>,
 ) -> Result<HttpResponse, Problem> {
-    Admin::with(Scope::RolesRead, &request, &state).await?;
     let user = query.into_inner().user_id.map(ResourceId::new);
     let found = state
         .database
@@ -68,11 +65,10 @@ async fn list_assignments(
 }
 
 async fn create_assignment(
-    request: HttpRequest,
+    admin: Admin,
     state: web::Data<State>,
     body: web::Json<NewAssignment>,
 ) -> Result<HttpResponse, Problem> {
-    let admin = Admin::with(Scope::RolesWrite, &request, &state).await?;
     let role = Role::from_name(&body.role)?;
     admin.rights.check_roles(&[role])?;
     let user = ResourceId::new(body.into_inner().user_id);
@@ -93,11 +89,10 @@ async fn create_assignment(
 }
 
 async fn delete_assignment(
-    request: HttpRequest,
+    admin: Admin,
     state: web::Data<State>,
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
-    let admin = Admin::with(Scope::RolesWrite, &request, &state).await?;
     let (user, role) = path.into_inner();
     let role = Role::from_name(&role)?;
     // Nobody but an owner ends an owner.
@@ -111,11 +106,10 @@ async fn delete_assignment(
 }
 
 async fn list_mappings(
-    request: HttpRequest,
+    _: Admin,
     state: web::Data<State>,
     query: web::Query<InDirectory>,
 ) -> Result<HttpResponse, Problem> {
-    Admin::with(Scope::RolesRead, &request, &state).await?;
     let directory = query.into_inner().directory_id.map(DirectoryId::new);
     let found = state
         .database
@@ -125,11 +119,10 @@ async fn list_mappings(
 }
 
 async fn create_mapping(
-    request: HttpRequest,
+    admin: Admin,
     state: web::Data<State>,
     body: web::Json<NewMapping>,
 ) -> Result<HttpResponse, Problem> {
-    let admin = Admin::with(Scope::RolesWrite, &request, &state).await?;
     let role = Role::from_name(&body.role)?;
     // Before the rights: a group never gives the owner role, whoever asks.
     if role != Role::Owner {
@@ -157,11 +150,10 @@ async fn create_mapping(
 }
 
 async fn delete_mapping(
-    request: HttpRequest,
+    admin: Admin,
     state: web::Data<State>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let admin = Admin::with(Scope::RolesWrite, &request, &state).await?;
     let id = RoleMappingId::new(id.into_inner());
     state
         .database

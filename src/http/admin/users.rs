@@ -1,6 +1,6 @@
 //! People of every directory: find, deprovision, reactivate, their tokens; and the making of local ones.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -15,21 +15,25 @@ use crate::store::id::{CredentialId, DirectoryId, ResourceId};
 use crate::store::resources::{self, Resource};
 use crate::store::{DatabaseConnection, receipts};
 
+use super::super::State;
 use super::super::problem::Problem;
-use super::super::{Endpoint, State};
 use super::page::PageQuery;
-use super::{Admin, created, view};
+use super::{Admin, AdminEndpoint, created, view};
 
-pub(super) fn configure(config: &mut web::ServiceConfig) {
-    config
-        .service(Endpoint::at("/users").get(list).post(create))
-        .service(Endpoint::at("/users/{id}").get(show))
-        .service(Endpoint::at("/users/{id}/deprovision").post(deprovision))
-        .service(Endpoint::at("/users/{id}/reactivate").post(reactivate))
-        .service(Endpoint::at("/users/{id}/tokens").get(list_tokens))
-        .service(Endpoint::at("/users/{id}/tokens/{token}").delete(revoke_token))
-        .service(Endpoint::at("/users/{id}/revoke-tokens").post(revoke_tokens))
-        .service(Endpoint::at("/users/{id}/password-link").post(create_password_link));
+pub(super) fn endpoints() -> Vec<AdminEndpoint> {
+    vec![
+        AdminEndpoint::at("/users")
+            .get(Scope::UsersRead, list)
+            .post(Scope::UsersWrite, create),
+        AdminEndpoint::at("/users/{id}").get(Scope::UsersRead, show),
+        AdminEndpoint::at("/users/{id}/deprovision").post(Scope::UsersWrite, deprovision),
+        AdminEndpoint::at("/users/{id}/reactivate").post(Scope::UsersWrite, reactivate),
+        AdminEndpoint::at("/users/{id}/tokens").get(Scope::UsersRead, list_tokens),
+        AdminEndpoint::at("/users/{id}/tokens/{token}").delete(Scope::TokensRevoke, revoke_token),
+        AdminEndpoint::at("/users/{id}/revoke-tokens").post(Scope::TokensRevoke, revoke_tokens),
+        AdminEndpoint::at("/users/{id}/password-link")
+            .post(Scope::UsersWrite, create_password_link),
+    ]
 }
 
 #[derive(Deserialize)]
@@ -53,12 +57,11 @@ fn find(connection: &mut DatabaseConnection, id: &ResourceId) -> Result<Resource
 }
 
 async fn list(
-    request: HttpRequest,
+    _: Admin,
     state: web::Data<State>,
     filter: web::Query<Filter>,
     place: web::Query<PageQuery>,
 ) -> Result<HttpResponse, Problem> {
-    Admin::with(Scope::UsersRead, &request, &state).await?;
     let filter = filter.into_inner();
     let directory = filter.directory_id.map(DirectoryId::new);
     let window = place.window(&state.settings.limits)?;
@@ -81,11 +84,10 @@ async fn list(
 
 /// Makes a local person: those of other directories come from their identity providers.
 async fn create(
-    request: HttpRequest,
+    admin: Admin,
     state: web::Data<State>,
     body: web::Json<NewUser>,
 ) -> Result<HttpResponse, Problem> {
-    let admin = Admin::with(Scope::UsersWrite, &request, &state).await?;
     let body = body.into_inner();
     let new = NewPerson {
         user_name: body.user_name,
@@ -103,11 +105,10 @@ async fn create(
 }
 
 async fn show(
-    request: HttpRequest,
+    _: Admin,
     state: web::Data<State>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    Admin::with(Scope::UsersRead, &request, &state).await?;
     let id = ResourceId::new(id.into_inner());
     let (user, roles) = state
         .database
@@ -122,11 +123,10 @@ async fn show(
 
 /// Answers with the receipt: what was revoked, ended and flagged.
 async fn deprovision(
-    request: HttpRequest,
+    admin: Admin,
     state: web::Data<State>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let admin = Admin::with(Scope::UsersWrite, &request, &state).await?;
     let id = ResourceId::new(id.into_inner());
     let surroundings = state.surroundings();
     let receipt = state
@@ -147,11 +147,10 @@ async fn deprovision(
 }
 
 async fn reactivate(
-    request: HttpRequest,
+    admin: Admin,
     state: web::Data<State>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let admin = Admin::with(Scope::UsersWrite, &request, &state).await?;
     let id = ResourceId::new(id.into_inner());
     let surroundings = state.surroundings();
     let user = state
@@ -164,12 +163,11 @@ async fn reactivate(
 }
 
 async fn list_tokens(
-    request: HttpRequest,
+    admin: Admin,
     state: web::Data<State>,
     id: web::Path<String>,
     query: web::Query<PageQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let admin = Admin::with(Scope::UsersRead, &request, &state).await?;
     let id = ResourceId::new(id.into_inner());
     state
         .database
@@ -183,11 +181,10 @@ async fn list_tokens(
 }
 
 async fn revoke_token(
-    request: HttpRequest,
+    admin: Admin,
     state: web::Data<State>,
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
-    let admin = Admin::with(Scope::TokensRevoke, &request, &state).await?;
     let (user, token) = path.into_inner();
     let (user, token) = (ResourceId::new(user), CredentialId::new(token));
     state
@@ -207,11 +204,10 @@ async fn revoke_token(
 }
 
 async fn revoke_tokens(
-    request: HttpRequest,
+    admin: Admin,
     state: web::Data<State>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let admin = Admin::with(Scope::TokensRevoke, &request, &state).await?;
     let id = ResourceId::new(id.into_inner());
     let counts = state
         .database
@@ -226,11 +222,10 @@ async fn revoke_tokens(
 
 /// Whoever has the link can sign in as that person, so their rights must be the caller's too.
 async fn create_password_link(
-    request: HttpRequest,
+    admin: Admin,
     state: web::Data<State>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let admin = Admin::with(Scope::UsersWrite, &request, &state).await?;
     let id = ResourceId::new(id.into_inner());
     let now = admin.now;
     let collection = format!("users/{id}/password-link");

@@ -1,0 +1,171 @@
+//! A path of the admin interface, where each method names the scope that it needs. There is no way to mount a
+//! handler here that is not told who calls: the rights have been checked before it runs.
+
+use actix_web::dev::{AppService, HttpServiceFactory};
+use actix_web::http::Method;
+use actix_web::{FromRequest, Handler, Responder};
+
+use crate::policies::Scope;
+
+use super::super::Endpoint;
+use super::Admin;
+
+/// A method and path of the admin interface, and the scope that they need.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdminRoute {
+    /// The method; HEAD goes with GET.
+    pub method: Method,
+    /// Below `/admin/v1`, with parameters in braces.
+    pub path: String,
+    /// What the caller must have.
+    pub scope: Scope,
+}
+
+/// The scopes that the methods of one path need.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Scopes(Vec<(Method, Scope)>);
+
+impl Scopes {
+    /// What this method needs; `None` for one that is not offered.
+    pub(super) fn of(&self, method: &Method) -> Option<Scope> {
+        let asked = if *method == Method::HEAD {
+            &Method::GET
+        } else {
+            method
+        };
+        self.0
+            .iter()
+            .find(|(known, _)| known == asked)
+            .map(|(_, scope)| *scope)
+    }
+}
+
+/// The arguments of a handler that is told who calls.
+pub(super) trait ToldWhoCalls: FromRequest {}
+
+macro_rules! told_who_calls {
+    ($($further:ident)*) => {
+        impl<$($further: FromRequest + 'static),*> ToldWhoCalls for (Admin, $($further,)*) {}
+    };
+}
+
+told_who_calls!();
+told_who_calls!(A);
+told_who_calls!(A B);
+told_who_calls!(A B C);
+told_who_calls!(A B C D);
+told_who_calls!(A B C D E);
+
+/// One path with its methods.
+pub(super) struct AdminEndpoint {
+    path: String,
+    endpoint: Endpoint,
+    scopes: Scopes,
+}
+
+impl AdminEndpoint {
+    /// A path below `/admin/v1`, in actix's pattern syntax, without methods yet.
+    pub(super) fn at(path: &str) -> Self {
+        Self {
+            path: path.to_owned(),
+            endpoint: Endpoint::at(path),
+            scopes: Scopes::default(),
+        }
+    }
+
+    /// Answers GET and HEAD for callers with this scope.
+    pub(super) fn get<F, Args>(mut self, scope: Scope, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: ToldWhoCalls + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.scopes.0.push((Method::GET, scope));
+        self.endpoint = self.endpoint.get(handler);
+        self
+    }
+
+    /// Answers POST for callers with this scope.
+    pub(super) fn post<F, Args>(mut self, scope: Scope, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: ToldWhoCalls + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.scopes.0.push((Method::POST, scope));
+        self.endpoint = self.endpoint.post(handler);
+        self
+    }
+
+    /// Answers PATCH for callers with this scope.
+    pub(super) fn patch<F, Args>(mut self, scope: Scope, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: ToldWhoCalls + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.scopes.0.push((Method::PATCH, scope));
+        self.endpoint = self.endpoint.patch(handler);
+        self
+    }
+
+    /// Answers DELETE for callers with this scope.
+    pub(super) fn delete<F, Args>(mut self, scope: Scope, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: ToldWhoCalls + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.scopes.0.push((Method::DELETE, scope));
+        self.endpoint = self.endpoint.delete(handler);
+        self
+    }
+
+    /// What is offered here.
+    pub(super) fn routes(&self) -> impl Iterator<Item = AdminRoute> {
+        self.scopes.0.iter().map(|(method, scope)| AdminRoute {
+            method: method.clone(),
+            path: plain(&self.path),
+            scope: *scope,
+        })
+    }
+}
+
+/// A parameter that is one literal text, such as `{keys:scim-keys}`, is that text.
+fn plain(path: &str) -> String {
+    let segments = path.split('/').map(|segment| {
+        let literal = segment
+            .strip_prefix('{')
+            .and_then(|rest| rest.strip_suffix('}'))
+            .and_then(|parameter| parameter.split_once(':'));
+        literal.map_or(segment, |(_, text)| text)
+    });
+    segments.collect::<Vec<_>>().join("/")
+}
+
+impl HttpServiceFactory for AdminEndpoint {
+    fn register(self, config: &mut AppService) {
+        self.endpoint.with_data(self.scopes).register(config);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_literal_parameter_is_shown_as_its_text() {
+        assert_eq!(
+            plain("/{keys:scim-keys}/{id}/rotate"),
+            "/scim-keys/{id}/rotate"
+        );
+        assert_eq!(plain("/users/{id}"), "/users/{id}");
+    }
+
+    #[test]
+    fn a_method_that_names_no_scope_has_none() {
+        let scopes = Scopes(vec![(Method::GET, Scope::UsersRead)]);
+        assert_eq!(scopes.of(&Method::HEAD), Some(Scope::UsersRead));
+        assert_eq!(scopes.of(&Method::POST), None);
+    }
+}
