@@ -11,6 +11,7 @@
 #[macro_use]
 mod server;
 
+mod admin_routes;
 mod any_input;
 mod bad_input;
 mod climbing;
