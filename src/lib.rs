@@ -14,5 +14,6 @@ pub mod notices;
 pub mod policies;
 pub mod provisioning;
 pub mod scim;
+pub mod sealed;
 pub mod secret;
 pub mod store;

@@ -11,6 +11,7 @@ use crate::credentials::LastUse;
 use crate::provisioning::people::Surroundings;
 use crate::provisioning::{Context, Limits};
 use crate::scim::schema::Registry;
+use crate::sealed::Sealer;
 use crate::store::directories::Directory;
 use crate::store::{Database, StoreError};
 
@@ -39,6 +40,8 @@ pub struct State {
     pub scim_base_url: Arc<str>,
     /// The key that cursors are signed with.
     pub cursor_key: Arc<[u8]>,
+    /// Encrypts what is stored and has to be read back.
+    pub sealer: Arc<Sealer>,
     /// The uses of credentials that have not been written yet.
     pub last_use: Arc<LastUse>,
     /// The SCIM requests that have not been written yet.
@@ -77,6 +80,7 @@ impl State {
             base_url: base_url.into(),
             scim_base_url: format!("{base_url}/scim/v2").into(),
             cursor_key: master_key.derive("cursor").as_slice().into(),
+            sealer: Arc::new(Sealer::new(master_key, None)),
             last_use: Arc::default(),
             request_log: Arc::default(),
             metrics: Arc::default(),
