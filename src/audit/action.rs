@@ -59,6 +59,10 @@ pub enum Action {
     ProductDeleted,
     /// The deployment was set up.
     DeploymentInitialised,
+    /// A key that access tokens are signed with was made.
+    SigningKeyCreated,
+    /// A key that access tokens are signed with was ended before its time, with all that it signed.
+    SigningKeyEnded,
 }
 
 impl Action {
@@ -94,6 +98,8 @@ impl Action {
             Self::ProductUpdated => "product.updated",
             Self::ProductDeleted => "product.deleted",
             Self::DeploymentInitialised => "deployment.initialised",
+            Self::SigningKeyCreated => "signing_key.created",
+            Self::SigningKeyEnded => "signing_key.ended",
         }
     }
 }

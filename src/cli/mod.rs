@@ -12,6 +12,7 @@ mod product;
 mod role;
 mod serve;
 mod setup;
+mod signing_key;
 mod startup;
 mod user;
 
@@ -36,6 +37,7 @@ use key::{ApiKeyCommand, OrphanedKeyCommand, ScimKeyCommand};
 use output::Output;
 use product::ProductCommand;
 use role::RoleCommand;
+use signing_key::SigningKeyCommand;
 use user::{TokenCommand, UserCommand};
 
 use startup::StartupError;
@@ -89,6 +91,9 @@ enum Command {
     /// People's API tokens
     #[command(subcommand)]
     Token(TokenCommand),
+    /// The keys that access tokens are signed with
+    #[command(subcommand)]
+    SigningKey(SigningKeyCommand),
     /// Audit events, receipts and notices
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -208,6 +213,7 @@ fn execute(arguments: Arguments) -> Result<(), CommandError> {
         Command::Role(command) => role::run(command, &open(settings)?),
         Command::Product(command) => product::run(command, &open(settings)?),
         Command::Token(command) => user::run_token(command, &open(settings)?),
+        Command::SigningKey(command) => signing_key::run(&command, &open(settings)?),
         Command::Audit(command) => audit::run(command, &open(settings)?),
         Command::Completions { .. } => Ok(()),
     }

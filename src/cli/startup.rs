@@ -8,6 +8,7 @@ use crate::config::{MasterKey, MasterKeyError, Settings};
 use crate::scim::path::AttributePath;
 use crate::scim::schema::Registry;
 use crate::scim::schema::SchemaError;
+use crate::sealed::Sealer;
 use crate::store::{Database, DatabaseConnection, DatabaseUrl, SqlDialect, StoreError, settings};
 
 /// The setting of the database that tells which master key it belongs to.
@@ -90,6 +91,11 @@ impl Deployment {
             registry: Arc::new(registry),
             master_key,
         })
+    }
+
+    /// Encrypts what is stored and has to be read back.
+    pub(super) fn sealer(&self) -> Sealer {
+        Sealer::new(&self.master_key, None)
     }
 }
 

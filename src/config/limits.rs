@@ -75,6 +75,10 @@ limits! {
     postgres_connections: 32 in 1..=1_000, "postgres-connections", "PORTCULLIS_POSTGRES_CONNECTIONS";
     /// Failed sign-ins with one user name from one address within fifteen minutes, after which more are refused.
     sign_in_attempts: 10 in 1..=1_000, "sign-in-attempts", "PORTCULLIS_SIGN_IN_ATTEMPTS";
+    /// Seconds that an access token works.
+    access_token_seconds: 300 in 60..=3_600, "access-token-seconds", "PORTCULLIS_ACCESS_TOKEN_SECONDS";
+    /// Days that a key signs access tokens before its successor does.
+    signing_key_days: 30 in 2..=365, "signing-key-days", "PORTCULLIS_SIGNING_KEY_DAYS";
     /// Seconds that requests in flight have to finish when the server is told to stop.
     shutdown_seconds: 30 in 1..=600, "shutdown-seconds", "PORTCULLIS_SHUTDOWN_SECONDS";
 }

@@ -10,6 +10,7 @@ pub mod last_use;
 pub mod passwords;
 pub mod products;
 pub mod sessions;
+pub mod signing_keys;
 pub mod verify;
 pub mod view;
 
@@ -23,6 +24,7 @@ pub use verify::{Refusal, Verified, verify};
 
 use crate::audit::{Action, Event};
 use crate::policies::PolicyError;
+use crate::sealed::SealError;
 use crate::secret::RandomError;
 use crate::store::{StoreError, TransactionError};
 
@@ -44,6 +46,12 @@ pub enum CredentialError {
     /// The password could not be hashed.
     #[error("the password could not be hashed")]
     Hashing,
+    /// A key that access tokens are signed with could not be made or used.
+    #[error("the signing key cannot be used")]
+    Signing,
+    /// What is encrypted at rest could not be read back.
+    #[error(transparent)]
+    Sealed(#[from] SealError),
     /// There are no random numbers.
     #[error(transparent)]
     Random(#[from] RandomError),

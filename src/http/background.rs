@@ -1,5 +1,5 @@
 //! What is done beside requests: writing down when credentials were last used, and keeping the log of SCIM
-//! requests short.
+//! requests short and the signing keys current.
 
 use std::time::Duration;
 
@@ -7,6 +7,7 @@ use crate::store::{StoreError, credentials, directories, scim_requests};
 
 use super::State;
 use super::problem::Chain;
+use super::well_known;
 
 /// How often uses of credentials are written.
 const FLUSH: Duration = Duration::from_secs(5);
@@ -25,6 +26,7 @@ pub(super) async fn run(state: State) {
         flush_request_log(&state).await;
         if count.is_multiple_of(PRUNE_EVERY) {
             prune(&state).await;
+            keep_signing_keys(&state).await;
         }
         count = count.wrapping_add(1);
     }
@@ -65,6 +67,12 @@ pub(in crate::http) async fn flush_request_log(state: &State) {
         .await;
     if let Err(error) = written {
         tracing::warn!(cause = %Chain(&error), "the log of SCIM requests could not be written");
+    }
+}
+
+async fn keep_signing_keys(state: &State) {
+    if let Err(error) = well_known::keep_signing_keys(state).await {
+        tracing::warn!(cause = %Chain(&error), "the signing keys could not be kept current");
     }
 }
 

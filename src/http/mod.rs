@@ -16,6 +16,7 @@ pub mod problem;
 pub mod scim;
 mod state;
 mod throttle;
+mod well_known;
 
 use std::any::Any;
 use std::future::Future;
@@ -113,6 +114,7 @@ fn configure(config: &mut web::ServiceConfig, state: &State) {
                 .wrap(from_fn(problem::refuse_nul))
                 .configure(console::configure),
         )
+        .configure(well_known::configure)
         .configure(operations::configure)
         .default_service(web::to(problem::no_such_path));
 }

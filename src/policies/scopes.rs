@@ -45,11 +45,15 @@ pub enum Scope {
     NotificationsRead,
     /// Make, change and remove webhooks, and deliver again.
     NotificationsWrite,
+    /// See the keys that access tokens are signed with.
+    SigningKeysRead,
+    /// Rotate the keys that access tokens are signed with.
+    SigningKeysWrite,
 }
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::DirectoriesRead,
         Self::DirectoriesWrite,
         Self::ScimKeysRead,
@@ -71,6 +75,8 @@ impl Scope {
         Self::ServiceAccountsWrite,
         Self::NotificationsRead,
         Self::NotificationsWrite,
+        Self::SigningKeysRead,
+        Self::SigningKeysWrite,
     ];
 
     /// The name in requests and answers.
@@ -98,6 +104,8 @@ impl Scope {
             Self::ServiceAccountsWrite => "service-accounts:write",
             Self::NotificationsRead => "notifications:read",
             Self::NotificationsWrite => "notifications:write",
+            Self::SigningKeysRead => "signing-keys:read",
+            Self::SigningKeysWrite => "signing-keys:write",
         }
     }
 
@@ -122,6 +130,7 @@ impl Scope {
                 | Self::PoliciesRead
                 | Self::ServiceAccountsRead
                 | Self::NotificationsRead
+                | Self::SigningKeysRead
         )
     }
 }

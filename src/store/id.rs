@@ -50,6 +50,8 @@ identifiers! {
     ProductId;
     /// A mapping from a group to a role.
     RoleMappingId;
+    /// A key that access tokens are signed with.
+    SigningKeyId;
     /// An audit event.
     AuditEventId;
     /// A receipt of a deprovisioning.

@@ -28,6 +28,7 @@ mod schema;
 pub mod scim_requests;
 pub mod settings;
 pub mod side_values;
+pub mod signing_keys;
 mod sql;
 mod writer;
 

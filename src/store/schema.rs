@@ -224,6 +224,38 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    signing_keys (id) {
+        id -> Text,
+        generation -> BigInt,
+        algorithm -> Text,
+        public_jwk -> Text,
+        private_key -> Nullable<Text>,
+        created_at -> BigInt,
+        activates_at -> BigInt,
+        retires_at -> Nullable<BigInt>,
+        ends_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    registered_keys (credential_id) {
+        credential_id -> Text,
+        key_id -> Text,
+        thumbprint -> Text,
+        algorithm -> Text,
+        public_jwk -> Text,
+    }
+}
+
+diesel::table! {
+    used_assertions (issuer, jti) {
+        issuer -> Text,
+        jti -> Text,
+        expires_at -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     credentials,
     directories,

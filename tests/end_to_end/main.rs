@@ -21,6 +21,7 @@ mod durability;
 mod filters;
 mod identity_providers;
 mod isolation;
+mod machine;
 mod outages;
 mod people;
 mod process;

@@ -11,6 +11,7 @@ pub mod page;
 mod products;
 mod records;
 mod roles;
+mod signing_keys;
 mod users;
 pub mod view;
 
@@ -46,6 +47,7 @@ fn endpoints() -> Vec<AdminEndpoint> {
         roles::endpoints,
         products::endpoints,
         records::endpoints,
+        signing_keys::endpoints,
     ];
     modules
         .into_iter()

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::clock::Timestamp;
 use crate::credentials::view::{CredentialView, view};
-use crate::credentials::{Credential, Issued};
+use crate::credentials::{Credential, Issued, signing_keys};
 use crate::policies::Role;
 use crate::store::audit_events::AuditEventRow;
 use crate::store::directories::Directory;
@@ -15,6 +15,7 @@ use crate::store::receipts::ReceiptRow;
 use crate::store::resources::Resource;
 use crate::store::roles::{Assignment, Mapping};
 use crate::store::scim_requests::ScimRequestRow;
+use crate::store::signing_keys::SigningKey;
 
 /// A credential and, in the answer that creates it, its secret.
 #[derive(Debug, Clone, Serialize)]
@@ -132,6 +133,20 @@ pub fn product(product: &Product) -> Value {
         "scopes": product.scopes,
         "created_at": product.created_at,
         "modified_at": product.modified_at,
+    })
+}
+
+/// A key that access tokens are signed with: its public half.
+#[must_use]
+pub fn signing_key(key: &SigningKey, now: Timestamp) -> Value {
+    json!({
+        "id": key.id,
+        "algorithm": key.algorithm,
+        "status": signing_keys::status(key, now),
+        "created_at": key.created_at,
+        "activates_at": key.activates_at,
+        "retires_at": key.retires_at,
+        "ends_at": key.ends_at,
     })
 }
 

@@ -1,0 +1,63 @@
+//! The keys that access tokens are signed with: list, rotate.
+
+use actix_web::{HttpResponse, web};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::credentials::signing_keys;
+use crate::policies::Scope;
+
+use super::super::State;
+use super::super::problem::Problem;
+use super::{Admin, AdminEndpoint, created, optional_body, view};
+
+pub(super) fn endpoints() -> Vec<AdminEndpoint> {
+    vec![
+        AdminEndpoint::at("/signing-keys").get(Scope::SigningKeysRead, list),
+        AdminEndpoint::at("/signing-keys/rotate").post(Scope::SigningKeysWrite, rotate),
+    ]
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct Rotation {
+    /// The present keys end now, and with them every access token that they signed.
+    #[serde(default)]
+    compromised: bool,
+}
+
+/// There is one every few weeks, so that all fit on one page.
+async fn list(admin: Admin, state: web::Data<State>) -> Result<HttpResponse, Problem> {
+    let keys = state.database.read_now(signing_keys::list)?;
+    let items: Vec<_> = keys
+        .iter()
+        .map(|key| view::signing_key(key, admin.now))
+        .collect();
+    Ok(HttpResponse::Ok().json(json!({"items": items, "next_cursor": null})))
+}
+
+async fn rotate(
+    admin: Admin,
+    state: web::Data<State>,
+    body: Result<web::Bytes, actix_web::Error>,
+) -> Result<HttpResponse, Problem> {
+    let rotation: Rotation = optional_body(body)?;
+    let (sealer, now) = (state.sealer.clone(), admin.now);
+    let key = state
+        .database
+        .write(move |connection| {
+            signing_keys::rotate(
+                connection,
+                &sealer,
+                rotation.compromised,
+                &admin.actor,
+                admin.now,
+            )
+        })
+        .await?;
+    Ok(created(
+        "signing-keys",
+        key.id.as_str(),
+        view::signing_key(&key, now),
+    ))
+}

@@ -1,0 +1,45 @@
+//! What anybody may read: the keys that access tokens are signed with, so that a product can verify one by
+//! itself.
+
+use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
+use actix_web::{HttpResponse, web};
+use serde_json::json;
+
+use crate::credentials::{CredentialError, signing_keys};
+
+use super::problem::Problem;
+use super::{Endpoint, State};
+
+/// How long the keys may be kept: shorter than a key is published before it signs.
+const MAX_AGE: HeaderValue = HeaderValue::from_static("public, max-age=300");
+
+pub(super) fn configure(config: &mut web::ServiceConfig) {
+    config.service(Endpoint::at("/.well-known/jwks.json").get(key_set));
+}
+
+/// RFC 7517 section 5.
+async fn key_set(state: web::Data<State>) -> Result<HttpResponse, Problem> {
+    let now = state.clock.now();
+    let mut keys = state
+        .database
+        .read_now(|connection| signing_keys::key_set(connection, now))?;
+    if keys.is_empty() {
+        keep_signing_keys(&state).await?;
+        keys = state
+            .database
+            .read_now(|connection| signing_keys::key_set(connection, now))?;
+    }
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, MAX_AGE))
+        .json(json!({"keys": keys})))
+}
+
+/// Makes the signing keys that are due.
+pub(super) async fn keep_signing_keys(state: &State) -> Result<(), CredentialError> {
+    let (sealer, now) = (state.sealer.clone(), state.clock.now());
+    let days = i64::from(state.settings.limits.signing_key_days);
+    state
+        .database
+        .write(move |connection| signing_keys::keep_current(connection, &sealer, days, now))
+        .await
+}

@@ -1,0 +1,4 @@
+//! Programs that authenticate by signing: the keys that Portcullis signs with, the keys of service accounts,
+//! and the access tokens between them.
+
+mod signing_keys;
