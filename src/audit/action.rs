@@ -63,6 +63,24 @@ pub enum Action {
     SigningKeyCreated,
     /// A key that access tokens are signed with was ended before its time, with all that it signed.
     SigningKeyEnded,
+    /// A service account was made.
+    ServiceAccountCreated,
+    /// A service account was changed.
+    ServiceAccountUpdated,
+    /// An orphaned service account was adopted.
+    ServiceAccountAdopted,
+    /// A service account was disabled: all that authenticated it has ended.
+    ServiceAccountDisabled,
+    /// A service account was enabled again; nothing that had ended came back.
+    ServiceAccountEnabled,
+    /// A service account was deleted, with all that authenticated it.
+    ServiceAccountDeleted,
+    /// An instance of a product was registered.
+    InstanceCreated,
+    /// An instance of a product was changed.
+    InstanceUpdated,
+    /// An instance of a product was removed.
+    InstanceDeleted,
 }
 
 impl Action {
@@ -100,6 +118,15 @@ impl Action {
             Self::DeploymentInitialised => "deployment.initialised",
             Self::SigningKeyCreated => "signing_key.created",
             Self::SigningKeyEnded => "signing_key.ended",
+            Self::ServiceAccountCreated => "service_account.created",
+            Self::ServiceAccountUpdated => "service_account.updated",
+            Self::ServiceAccountAdopted => "service_account.adopted",
+            Self::ServiceAccountDisabled => "service_account.disabled",
+            Self::ServiceAccountEnabled => "service_account.enabled",
+            Self::ServiceAccountDeleted => "service_account.deleted",
+            Self::InstanceCreated => "product_instance.created",
+            Self::InstanceUpdated => "product_instance.updated",
+            Self::InstanceDeleted => "product_instance.deleted",
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::http::admin::view;
 use crate::policies::products as policy;
 use crate::secret::SecretKind;
 use crate::store::credentials::Selection;
-use crate::store::id::ProductId;
+use crate::store::id::{ProductId, ResourceId};
 use crate::store::products;
 
 use super::CommandError;
@@ -27,6 +27,9 @@ pub(super) enum ProductCommand {
         /// The scopes that tokens for it may carry, separated by commas
         #[arg(long, value_delimiter = ',')]
         scopes: Vec<String>,
+        /// The ids of the groups whose people may use it, separated by commas [default: everybody]
+        #[arg(long, value_delimiter = ',')]
+        access_groups: Vec<String>,
     },
     /// Shows one product
     Show {
@@ -43,6 +46,9 @@ pub(super) enum ProductCommand {
         /// The scopes that tokens for it may carry, separated by commas
         #[arg(long, value_delimiter = ',')]
         scopes: Option<Vec<String>>,
+        /// The ids of the groups whose people may use it, separated by commas; empty for everybody
+        #[arg(long, value_delimiter = ',', num_args = 0..)]
+        access_groups: Option<Vec<String>>,
     },
     /// Deletes a product and revokes its credentials and the tokens that are for it alone
     Delete {
@@ -80,9 +86,14 @@ pub(super) fn run(command: ProductCommand, context: &CommandContext) -> Result<(
             let shown: Vec<_> = found.iter().map(view::product).collect();
             output.list(&shown, &["id", "name", "scopes", "created_at"])
         }
-        ProductCommand::Create { name, scopes } => {
+        ProductCommand::Create {
+            name,
+            scopes,
+            access_groups,
+        } => {
+            let groups = ids(access_groups);
             let made = context.write(move |connection| {
-                policy::create(connection, &name, &scopes, &cause.actor, now)
+                policy::create(connection, &name, &scopes, &groups, &cause.actor, now)
             })?;
             output.one(&view::product(&made))
         }
@@ -91,17 +102,20 @@ pub(super) fn run(command: ProductCommand, context: &CommandContext) -> Result<(
             let found = context.read(|connection| policy::find(connection, &id))?;
             output.one(&view::product(&found))
         }
-        ProductCommand::Update { id, name, scopes } => {
+        ProductCommand::Update {
+            id,
+            name,
+            scopes,
+            access_groups,
+        } => {
             let id = ProductId::new(id);
+            let change = policy::ProductChange {
+                name,
+                scopes,
+                access_groups: access_groups.map(ids),
+            };
             let changed = context.write(move |connection| {
-                policy::update(
-                    connection,
-                    &id,
-                    name.as_deref(),
-                    scopes.as_deref(),
-                    &cause.actor,
-                    now,
-                )
+                policy::update(connection, &id, &change, &cause.actor, now)
             })?;
             output.one(&view::product(&changed))
         }
@@ -142,4 +156,12 @@ pub(super) fn run(command: ProductCommand, context: &CommandContext) -> Result<(
             key::revoke(context, SecretKind::ProductCredential, &id)
         }
     }
+}
+
+fn ids(texts: Vec<String>) -> Vec<ResourceId> {
+    texts
+        .into_iter()
+        .filter(|text| !text.is_empty())
+        .map(ResourceId::new)
+        .collect()
 }

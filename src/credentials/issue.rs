@@ -5,14 +5,15 @@ use ipnet::IpNet;
 use crate::audit::{self, Action, Actor};
 use crate::clock::Timestamp;
 use crate::policies::products::{self, checked_name};
-use crate::policies::{Role, Scope, lifetime, roles};
+use crate::policies::{Role, Scope, instances, lifetime, roles};
 use crate::secret::{PlainSecret, SecretKind};
 use crate::store::DatabaseConnection;
 use crate::store::credentials as table;
 use crate::store::directories::{self, DirectoryKind};
-use crate::store::id::{DirectoryId, ProductId, ResourceId};
+use crate::store::id::{DirectoryId, InstanceId, ProductId, ResourceId, ServiceAccountId};
 use crate::store::resources::{self, Resource};
 
+use super::service_accounts::account_in_care;
 use super::{Creator, Credential, CredentialError, event};
 
 /// What is asked for.
@@ -26,8 +27,12 @@ pub struct NewCredential {
     pub directory_id: Option<DirectoryId>,
     /// The person of a user token.
     pub owner_id: Option<ResourceId>,
-    /// The product of a product credential, or that a user token is limited to.
+    /// The service account of its token.
+    pub service_account_id: Option<ServiceAccountId>,
+    /// The product of a product credential, or that a token is limited to.
     pub product_id: Option<ProductId>,
+    /// The instances of the product that it is limited to; each where there are none.
+    pub instance_ids: Vec<InstanceId>,
     /// What it may be used for.
     pub scopes: Vec<String>,
     /// Where it may be used from; anywhere where there are none.
@@ -45,7 +50,9 @@ impl NewCredential {
             name: name.to_owned(),
             directory_id: None,
             owner_id: None,
+            service_account_id: None,
             product_id: None,
+            instance_ids: Vec::new(),
             scopes: Vec::new(),
             allowed_networks: Vec::new(),
             expires_in_days: None,
@@ -62,12 +69,13 @@ pub struct Issued {
     pub secret: PlainSecret,
 }
 
-/// Issues a SCIM key, an admin API key, a user token or a product credential.
+/// Issues a SCIM key, an admin API key, a token of a person or of a service account, or a product credential.
 ///
 /// # Errors
 /// [`CredentialError::Invalid`] for a bad name, scope or lifetime; [`CredentialError::NotFound`] where
-/// directory, product or person do not exist; [`CredentialError::Conflict`] where the person is not active;
-/// [`CredentialError::Forbidden`] where the actor may issue nothing; when the database fails.
+/// directory, product, instance, service account or person do not exist; [`CredentialError::Conflict`] where the
+/// person or the service account is not active, or the account an orphan; [`CredentialError::Forbidden`] where
+/// the actor may issue nothing, or the person may not use the product; when the database fails.
 pub fn issue(
     connection: &mut DatabaseConnection,
     new: &NewCredential,
@@ -76,7 +84,7 @@ pub fn issue(
 ) -> Result<Issued, CredentialError> {
     let name = checked_name(&new.name)?;
     let expires_at = lifetime::expiry(now, new.expires_in_days)?;
-    check_binding(connection, new)?;
+    let instance_ids = check_binding(connection, new)?;
     check_scopes(connection, new)?;
     if let Some(owner) = &new.owner_id {
         active_person(connection, owner)?;
@@ -85,11 +93,17 @@ pub fn issue(
     if new.kind != SecretKind::UserToken {
         refuse_without_role(connection, actor)?;
     }
+    // People are held before accounts, everywhere.
+    if let Some(account) = &new.service_account_id {
+        account_in_care(connection, account)?;
+    }
     let secret = PlainSecret::generate(new.kind)?;
     let credential = Credential {
         directory_id: new.directory_id.clone(),
         owner_id: new.owner_id.clone(),
         product_id: new.product_id.clone(),
+        service_account_id: new.service_account_id.clone(),
+        instance_ids,
         scopes: new.scopes.clone(),
         allowed_networks: new.allowed_networks.clone(),
         ..Credential::new(&secret, name, created_by, now, expires_at)
@@ -199,10 +213,11 @@ pub(super) fn active_person(
     Ok(person)
 }
 
+/// What a credential is bound to must be there. Gives the instances, each once.
 fn check_binding(
     connection: &mut DatabaseConnection,
     new: &NewCredential,
-) -> Result<(), CredentialError> {
+) -> Result<Vec<InstanceId>, CredentialError> {
     if new.kind == SecretKind::ScimKey {
         let directory = match &new.directory_id {
             None => None,
@@ -215,10 +230,32 @@ fn check_binding(
             ));
         }
     }
-    if let Some(product) = &new.product_id {
-        products::find(connection, product)?;
+    if new.kind == SecretKind::ServiceAccountToken && new.service_account_id.is_none() {
+        return Err(CredentialError::NotFound("service account"));
     }
-    Ok(())
+    let Some(product) = &new.product_id else {
+        return if new.instance_ids.is_empty() {
+            Ok(Vec::new())
+        } else {
+            Err(CredentialError::Invalid(
+                "instance_ids are those of a product: name the product_id too".to_owned(),
+            ))
+        };
+    };
+    let product = products::find(connection, product)?;
+    if let Some(owner) = &new.owner_id
+        && !products::is_open_to(connection, &product, owner)?
+    {
+        return Err(CredentialError::Forbidden(format!(
+            "the product {:?} is for the people of certain groups, and this person is in none of them",
+            product.name
+        )));
+    }
+    Ok(instances::checked_ids(
+        connection,
+        &product.id,
+        &new.instance_ids,
+    )?)
 }
 
 fn check_scopes(
@@ -226,11 +263,12 @@ fn check_scopes(
     new: &NewCredential,
 ) -> Result<(), CredentialError> {
     let unknown = match (new.kind, &new.product_id) {
-        (SecretKind::AdminKey, _) => new
+        // Without a product, a service account's scopes are those of the admin interface.
+        (SecretKind::AdminKey, _) | (SecretKind::ServiceAccountToken, None) => new
             .scopes
             .iter()
             .find(|scope| Scope::from_name(scope).is_none()),
-        (SecretKind::UserToken, Some(product)) => {
+        (SecretKind::UserToken | SecretKind::ServiceAccountToken, Some(product)) => {
             let product = products::find(connection, product)?;
             new.scopes
                 .iter()

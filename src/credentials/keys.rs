@@ -9,6 +9,8 @@ use crate::store::credentials::{self as table, Counts};
 use crate::store::id::{CredentialId, ResourceId};
 
 use super::issue::{creator, refuse_without_role};
+use super::service_accounts::active_account;
+use super::verify::has_not_ended;
 use super::{Credential, CredentialError, Issued, event};
 
 /// How long a rotated key goes on working after the first use of its successor, where nothing is said.
@@ -67,6 +69,10 @@ pub fn rotate(
     let expires_at = lifetime::expiry(now, expires_in_days)?;
     let created_by = creator(connection, actor)?;
     refuse_without_role(connection, actor)?;
+    // The account before what it has, as those do who disable it.
+    if let Some(account) = find(connection, kind, id)?.service_account_id {
+        active_account(connection, &account)?;
+    }
     let predecessor = find_for_update(connection, kind, id)?;
     refuse_ended(&predecessor, now)?;
     if predecessor.successor_id.is_some() {
@@ -79,6 +85,8 @@ pub fn rotate(
         directory_id: predecessor.directory_id.clone(),
         owner_id: predecessor.owner_id.clone(),
         product_id: predecessor.product_id.clone(),
+        service_account_id: predecessor.service_account_id.clone(),
+        instance_ids: predecessor.instance_ids.clone(),
         scopes: predecessor.scopes.clone(),
         allowed_networks: predecessor.allowed_networks.clone(),
         predecessor_id: Some(predecessor.id.clone()),
@@ -202,15 +210,5 @@ pub fn revoke_tokens_of(
 }
 
 fn refuse_ended(credential: &Credential, now: Timestamp) -> Result<(), CredentialError> {
-    match super::verify::stands(
-        &Credential {
-            owner_id: None,
-            ..credential.clone()
-        },
-        None,
-        now,
-    ) {
-        Ok(()) => Ok(()),
-        Err(refusal) => Err(CredentialError::Conflict(refusal.to_string())),
-    }
+    has_not_ended(credential, now).map_err(|refusal| CredentialError::Conflict(refusal.to_string()))
 }

@@ -9,6 +9,7 @@ pub mod keys;
 pub mod last_use;
 pub mod passwords;
 pub mod products;
+pub mod service_accounts;
 pub mod sessions;
 pub mod signing_keys;
 pub mod verify;
@@ -17,7 +18,7 @@ pub mod view;
 #[cfg(test)]
 mod tests;
 
-pub use crate::store::credentials::{Creator, Credential, Owner};
+pub use crate::store::credentials::{Account, Creator, Credential, Found, Owner};
 pub use issue::{Issued, NewCredential, issue};
 pub use last_use::LastUse;
 pub use verify::{Refusal, Verified, verify};

@@ -139,12 +139,11 @@ pub fn set_by_link(
     now: Timestamp,
 ) -> Result<ResourceId, CredentialError> {
     const NO_LINK: CredentialError = CredentialError::NotFound("link");
-    let (credential, owner) = table::find_with_owner(connection, &link.hash())?.ok_or(NO_LINK)?;
-    if credential.kind != SecretKind::PasswordLink
-        || stands(&credential, owner.as_ref(), now).is_err()
-    {
+    let found = table::find_with_owner(connection, &link.hash())?.ok_or(NO_LINK)?;
+    if found.credential.kind != SecretKind::PasswordLink || stands(&found, now).is_err() {
         return Err(NO_LINK);
     }
+    let credential = found.credential;
     let person = match &credential.owner_id {
         Some(id) => active_person(connection, id)?,
         None => return Err(NO_LINK),

@@ -4,10 +4,10 @@ use std::net::IpAddr;
 
 use super::verify::{Refusal, is_allowed_from, stands};
 use super::view::status;
-use super::{Credential, LastUse, Owner};
+use super::{Account, Credential, Found, LastUse, Owner};
 use crate::clock::Timestamp;
 use crate::secret::SecretKind;
-use crate::store::id::{CredentialId, DirectoryId, ResourceId};
+use crate::store::id::{CredentialId, DirectoryId, ResourceId, ServiceAccountId};
 
 const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 
@@ -28,6 +28,8 @@ fn credential() -> Credential {
         directory_id: None,
         owner_id: None,
         product_id: None,
+        service_account_id: None,
+        instance_ids: Vec::new(),
         scopes: Vec::new(),
         allowed_networks: Vec::new(),
         created_at: before(),
@@ -59,7 +61,20 @@ fn owner(active: bool) -> Owner {
 
 /// The outcome by its name, and the status that is shown at the same instant.
 fn standing(credential: &Credential, owner: Option<&Owner>) -> (&'static str, &'static str) {
-    let outcome = stands(credential, owner, NOW);
+    standing_of_account(credential, owner, None)
+}
+
+fn standing_of_account(
+    credential: &Credential,
+    owner: Option<&Owner>,
+    account: Option<&Account>,
+) -> (&'static str, &'static str) {
+    let found = Found {
+        credential: credential.clone(),
+        owner: owner.cloned(),
+        service_account: account.cloned(),
+    };
+    let outcome = stands(&found, NOW);
     let name = outcome.as_ref().map_or_else(Refusal::name, |()| "stands");
     (name, status(credential, NOW))
 }
@@ -120,6 +135,21 @@ fn what_belongs_to_somebody_who_is_gone_or_not_active_does_not_stand() {
     assert_eq!(standing(&owned, Some(&present)).0, "stands");
     assert_eq!(standing(&owned, Some(&absent)).0, "owner_inactive");
     assert_eq!(standing(&owned, None).0, "owner_inactive");
+
+    let account = |active| Account {
+        id: ServiceAccountId::generate(),
+        name: "Deployment".to_owned(),
+        address: "deployment@service-accounts.invalid".to_owned(),
+        active,
+    };
+    let token = Credential {
+        service_account_id: Some(account(true).id),
+        ..credential()
+    };
+    let of_account = |account: Option<&Account>| standing_of_account(&token, None, account).0;
+    assert_eq!(of_account(Some(&account(true))), "stands");
+    assert_eq!(of_account(Some(&account(false))), "owner_inactive");
+    assert_eq!(of_account(None), "owner_inactive");
 }
 
 #[test]

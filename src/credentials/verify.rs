@@ -5,18 +5,20 @@ use std::net::IpAddr;
 use crate::audit::{self, Action, Actor};
 use crate::clock::Timestamp;
 use crate::secret::PlainSecret;
-use crate::store::credentials as table;
+use crate::store::credentials::{self as table, Account, Found};
 use crate::store::{DatabaseConnection, StoreError};
 
 use super::{Credential, CredentialError, Owner, event};
 
-/// A credential that authenticates, and the person it is the credential of.
+/// A credential that authenticates, and the person or service account it is the credential of.
 #[derive(Debug, Clone)]
 pub struct Verified {
     /// The credential.
     pub credential: Credential,
     /// The person, for kinds that have one.
     pub owner: Option<Owner>,
+    /// The service account, for kinds that have one.
+    pub service_account: Option<Account>,
 }
 
 impl Verified {
@@ -26,11 +28,17 @@ impl Verified {
         let person = self.owner.as_ref();
         let person_name =
             person.and_then(|person| person.display_name.clone().or(person.user_name.clone()));
+        let account_name = self
+            .service_account
+            .as_ref()
+            .map(|account| account.name.clone());
         Actor {
             kind: self.credential.kind.name().to_owned(),
             credential_id: Some(self.credential.id.clone()),
             person_id: person.map(|person| person.id.clone()),
-            name: person_name.or_else(|| Some(self.credential.name.clone())),
+            name: person_name
+                .or(account_name)
+                .or_else(|| Some(self.credential.name.clone())),
             source_ip,
         }
     }
@@ -54,7 +62,7 @@ pub enum Refusal {
     /// It was revoked, or replaced.
     #[error("the credential has been revoked")]
     Revoked,
-    /// The person it belongs to is gone or not active.
+    /// The person or service account it belongs to is gone or not active.
     #[error("the credential's owner is not active")]
     OwnerInactive,
     /// It may not be used from there.
@@ -90,24 +98,42 @@ pub fn verify(
     source_ip: Option<IpAddr>,
     now: Timestamp,
 ) -> Result<Verified, Refusal> {
-    let (credential, owner) =
-        table::find_with_owner(connection, &secret.hash())?.ok_or(Refusal::Unknown)?;
-    stands(&credential, owner.as_ref(), now)?;
-    if !is_allowed_from(&credential, source_ip) {
+    let found = table::find_with_owner(connection, &secret.hash())?.ok_or(Refusal::Unknown)?;
+    stands(&found, now)?;
+    if !is_allowed_from(&found.credential, source_ip) {
         return Err(Refusal::Network);
     }
-    Ok(Verified { credential, owner })
+    Ok(Verified {
+        credential: found.credential,
+        owner: found.owner,
+        service_account: found.service_account,
+    })
 }
 
 /// Whether a credential works at an instant, wherever it is used from.
 ///
 /// # Errors
 /// The [`Refusal`].
-pub fn stands(
-    credential: &Credential,
-    owner: Option<&Owner>,
-    now: Timestamp,
-) -> Result<(), Refusal> {
+pub fn stands(found: &Found, now: Timestamp) -> Result<(), Refusal> {
+    has_not_ended(&found.credential, now)?;
+    // Leaving revokes everything in its own transaction; this holds even where a row has slipped through.
+    let credential = &found.credential;
+    let owner_is_active = found.owner.as_ref().is_some_and(|owner| owner.active);
+    if credential.owner_id.is_some() && !owner_is_active {
+        return Err(Refusal::OwnerInactive);
+    }
+    let account = found.service_account.as_ref();
+    if credential.service_account_id.is_some() && !account.is_some_and(|account| account.active) {
+        return Err(Refusal::OwnerInactive);
+    }
+    Ok(())
+}
+
+/// Whether neither revocation nor time has ended a credential.
+///
+/// # Errors
+/// The [`Refusal`].
+pub(super) fn has_not_ended(credential: &Credential, now: Timestamp) -> Result<(), Refusal> {
     let reached = |at: Option<crate::clock::Timestamp>| at.is_some_and(|at| at <= now);
     if credential.revoked_at.is_some() || reached(credential.retires_at) {
         return Err(Refusal::Revoked);
@@ -115,12 +141,7 @@ pub fn stands(
     if reached(Some(credential.expires_at)) || reached(credential.idle_expires_at) {
         return Err(Refusal::Expired);
     }
-    // Leaving revokes everything in its own transaction; this holds even where a row has slipped through.
-    match (&credential.owner_id, owner) {
-        (None, _) => Ok(()),
-        (Some(_), Some(owner)) if owner.active => Ok(()),
-        (Some(_), _) => Err(Refusal::OwnerInactive),
-    }
+    Ok(())
 }
 
 /// An address that is not known is within no network.

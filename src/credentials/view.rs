@@ -4,6 +4,7 @@ use ipnet::IpNet;
 use serde::Serialize;
 
 use crate::clock::Timestamp;
+use crate::store::id::InstanceId;
 
 use super::{Creator, Credential};
 
@@ -20,6 +21,10 @@ pub struct CredentialView {
     user_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     product_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_account_id: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    instance_ids: Vec<InstanceId>,
     scopes: Vec<String>,
     status: &'static str,
     created_at: Timestamp,
@@ -55,6 +60,8 @@ pub fn view(credential: &Credential, now: Timestamp) -> CredentialView {
         directory_id: credential.directory_id.as_ref().map(ToString::to_string),
         user_id: credential.owner_id.as_ref().map(ToString::to_string),
         product_id: credential.product_id.as_ref().map(ToString::to_string),
+        service_account_id: (credential.service_account_id.as_ref()).map(ToString::to_string),
+        instance_ids: credential.instance_ids.clone(),
         scopes: credential.scopes.clone(),
         status: status(credential, now),
         created_at: credential.created_at,

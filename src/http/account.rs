@@ -177,7 +177,9 @@ async fn show_session(
     let roles = state
         .database
         .read_now(|connection| usable_roles(connection, &person.id))?;
-    let Verified { credential, owner } = &person.caller.verified;
+    let Verified {
+        credential, owner, ..
+    } = &person.caller.verified;
     let scopes: Vec<&str> = scopes_of(&roles).into_iter().map(Scope::name).collect();
     Ok(HttpResponse::Ok().json(json!({
         "id": credential.id,

@@ -8,7 +8,7 @@ use crate::store::credentials::{self, Counts};
 use crate::store::id::ReceiptId;
 use crate::store::receipts::{self, ReceiptRow};
 use crate::store::resources::Resource;
-use crate::store::{DatabaseConnection, StoreError, passwords, roles};
+use crate::store::{DatabaseConnection, StoreError, passwords, roles, service_accounts};
 
 use super::Cause;
 
@@ -71,7 +71,7 @@ pub(super) fn deprovision(
     let had_roles = roles::roles_of(connection, &person.id)?;
     let ended = Ended {
         revoked: credentials::revoke_all_of(connection, &person.id, reason.name(), cause.now)?,
-        orphaned: credentials::flag_orphans_of(connection, &person.id, reason.name(), cause.now)?,
+        orphaned: leave_behind(connection, person, reason, cause)?,
         // A role comes back only from where it came: by hand, or with a mapped group.
         roles: roles::delete_of_person(connection, &person.id)?,
         password: passwords::delete(connection, &person.id)?,
@@ -125,11 +125,39 @@ pub(super) fn lose_role(
             reason.name(),
             cause.now,
         )?,
-        orphaned: credentials::flag_orphans_of(connection, &person.id, reason.name(), cause.now)?,
+        orphaned: leave_behind(connection, person, reason, cause)?,
         roles: lost.to_vec(),
         password: false,
     };
     record(connection, person, reason, &ended, cause)
+}
+
+/// Flags what somebody leaves behind: the service accounts that they answer for with all that authenticates
+/// those, and the keys that they made.
+fn leave_behind(
+    connection: &mut DatabaseConnection,
+    person: &Resource,
+    reason: Reason,
+    cause: &Cause,
+) -> Result<Counts, StoreError> {
+    let (reason, now) = (reason.name(), cause.now);
+    let mut flagged = Counts::new();
+    // Accounts first: whoever makes a token holds its account, so that none is made behind this.
+    let accounts = service_accounts::flag_orphans_of(connection, &person.id, reason, now)?;
+    for account in &accounts {
+        *flagged.entry("service_account".to_owned()).or_default() += 1;
+        let theirs = credentials::flag_orphans_of_account(connection, account, reason, now)?;
+        add(&mut flagged, theirs);
+    }
+    let made = credentials::flag_orphans_of(connection, &person.id, reason, now)?;
+    add(&mut flagged, made);
+    Ok(flagged)
+}
+
+fn add(counts: &mut Counts, more: Counts) {
+    for (kind, count) in more {
+        *counts.entry(kind).or_default() += count;
+    }
 }
 
 fn record(
@@ -195,7 +223,7 @@ fn tell(
     let name = person.user_name.as_deref().unwrap_or("a person");
     let subject = match kind {
         NoticeKind::KeysOrphaned => {
-            format!("Keys that {name} made are orphaned: adopt, rotate or revoke them")
+            format!("Keys of {name} are orphaned: adopt, rotate or revoke them")
         }
         _ => format!("{name}, who had an admin role, was deprovisioned"),
     };

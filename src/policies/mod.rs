@@ -2,6 +2,7 @@
 //!
 //! Nothing here authenticates anybody; `credentials` does, and asks here.
 
+pub mod instances;
 pub mod lifetime;
 pub mod networks;
 pub mod products;

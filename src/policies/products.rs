@@ -2,24 +2,40 @@
 
 use crate::audit::{self, Action, Actor, Event};
 use crate::clock::Timestamp;
-use crate::store::id::ProductId;
+use crate::store::id::{ProductId, ResourceId};
 use crate::store::products::{self, Product};
-use crate::store::{DatabaseConnection, StoreError};
+use crate::store::{DatabaseConnection, StoreError, memberships, resources};
 
 use super::PolicyError;
 use super::scopes::is_scope_token;
 
 const MAX_SCOPES: usize = 256;
+/// The resource type of groups.
+const GROUP: &str = "Group";
+
+const MAX_GROUPS: usize = 100;
+
+/// What is changed of a product; the rest stays.
+#[derive(Debug, Clone, Default)]
+pub struct ProductChange {
+    /// A new name.
+    pub name: Option<String>,
+    /// The scopes that its tokens may carry from now on.
+    pub scopes: Option<Vec<String>>,
+    /// The groups whose people may use it from now on; everybody where there are none.
+    pub access_groups: Option<Vec<ResourceId>>,
+}
 
 /// Registers a product.
 ///
 /// # Errors
-/// [`PolicyError::Invalid`] for a bad name or scope, [`PolicyError::Conflict`] for a name that is taken;
+/// [`PolicyError::Invalid`] for a bad name, scope or group, [`PolicyError::Conflict`] for a name that is taken;
 /// when the database fails.
 pub fn create(
     connection: &mut DatabaseConnection,
     name: &str,
     scopes: &[String],
+    access_groups: &[ResourceId],
     actor: &Actor,
     now: Timestamp,
 ) -> Result<Product, PolicyError> {
@@ -27,6 +43,7 @@ pub fn create(
         id: ProductId::generate(),
         name: checked_name(name)?,
         scopes: checked_scopes(scopes)?,
+        access_groups: checked_groups(connection, access_groups)?,
         created_at: now,
         modified_at: now,
     };
@@ -42,17 +59,19 @@ pub fn create(
 pub fn update(
     connection: &mut DatabaseConnection,
     id: &ProductId,
-    name: Option<&str>,
-    scopes: Option<&[String]>,
+    change: &ProductChange,
     actor: &Actor,
     now: Timestamp,
 ) -> Result<Product, PolicyError> {
     let mut product = find(connection, id)?;
-    if let Some(name) = name {
+    if let Some(name) = &change.name {
         product.name = checked_name(name)?;
     }
-    if let Some(scopes) = scopes {
+    if let Some(scopes) = &change.scopes {
         product.scopes = checked_scopes(scopes)?;
+    }
+    if let Some(groups) = &change.access_groups {
+        product.access_groups = checked_groups(connection, groups)?;
     }
     product.modified_at = now;
     products::update(connection, &product).map_err(taken)?;
@@ -68,6 +87,22 @@ pub fn find(connection: &mut DatabaseConnection, id: &ProductId) -> Result<Produ
     products::find(connection, id)?.ok_or(PolicyError::NotFound("product"))
 }
 
+/// Whether a person may use a product: everybody may where it names no groups, otherwise those within one of
+/// them, directly or by nesting. A group that is gone has nobody in it.
+///
+/// # Errors
+/// When the database fails.
+pub fn is_open_to(
+    connection: &mut DatabaseConnection,
+    product: &Product,
+    person: &ResourceId,
+) -> Result<bool, StoreError> {
+    if product.access_groups.is_empty() {
+        return Ok(true);
+    }
+    memberships::is_within_any(connection, person, &product.access_groups)
+}
+
 pub(crate) fn record(
     connection: &mut DatabaseConnection,
     action: Action,
@@ -77,7 +112,8 @@ pub(crate) fn record(
 ) -> Result<(), StoreError> {
     let event = Event::new(action)
         .to("product", product.id.as_str(), Some(&product.name))
-        .with("scopes", product.scopes.clone());
+        .with("scopes", product.scopes.clone())
+        .with("access_groups", serde_json::json!(product.access_groups));
     audit::record(connection, actor, now, event)
 }
 
@@ -110,6 +146,31 @@ fn checked_scopes(scopes: &[String]) -> Result<Vec<String>, PolicyError> {
     let mut checked = scopes.to_vec();
     checked.sort();
     checked.dedup();
+    Ok(checked)
+}
+
+/// Each must be a group now; that one is deleted later lets nobody else in.
+fn checked_groups(
+    connection: &mut DatabaseConnection,
+    groups: &[ResourceId],
+) -> Result<Vec<ResourceId>, PolicyError> {
+    if groups.len() > MAX_GROUPS {
+        return Err(PolicyError::Invalid(format!(
+            "a product has at most {MAX_GROUPS} access_groups"
+        )));
+    }
+    let mut checked = groups.to_vec();
+    checked.sort();
+    checked.dedup();
+    for group in &checked {
+        let found = resources::find_any(connection, group)?;
+        if found.is_none_or(|found| found.resource_type != GROUP) {
+            return Err(PolicyError::Invalid(format!(
+                "access_groups has {:?}, which is no group",
+                group.as_str()
+            )));
+        }
+    }
     Ok(checked)
 }
 

@@ -48,6 +48,10 @@ identifiers! {
     CredentialId;
     /// A product that asks about tokens.
     ProductId;
+    /// A site at which a product runs.
+    InstanceId;
+    /// The account of a program.
+    ServiceAccountId;
     /// A mapping from a group to a role.
     RoleMappingId;
     /// A key that access tokens are signed with.

@@ -312,6 +312,33 @@ pub fn groups_of(
     Ok(groups)
 }
 
+/// Whether a resource is in one of these groups, directly or by nesting.
+///
+/// # Errors
+/// When the database fails.
+pub fn is_within_any(
+    connection: &mut DatabaseConnection,
+    member: &ResourceId,
+    groups: &[ResourceId],
+) -> Result<bool, StoreError> {
+    let wanted = groups
+        .iter()
+        .map(|group| Statement::sql("").text(group.as_str()))
+        .collect();
+    let found: Vec<IdRow> = Statement::sql(
+        "WITH RECURSIVE ancestors (id) AS (SELECT group_id FROM memberships WHERE member_id = ",
+    )
+    .text(member.as_str())
+    .push(
+        " UNION SELECT m.group_id FROM memberships m JOIN ancestors a ON m.member_id = a.id) \
+         SELECT id FROM ancestors WHERE id IN ",
+    )
+    .append(Statement::join(wanted, ", "))
+    .push(" LIMIT 1")
+    .load(connection)?;
+    Ok(!found.is_empty())
+}
+
 /// The groups of several resources, by the resource's id; those without any are left out. A statement for
 /// each level of nesting, however many resources there are.
 ///

@@ -6,7 +6,7 @@ use crate::clock::Timestamp;
 
 use super::DatabaseConnection;
 use super::error::StoreError;
-use super::id::ProductId;
+use super::id::{ProductId, ResourceId};
 use super::schema::products;
 
 /// A product.
@@ -18,6 +18,8 @@ pub struct Product {
     pub name: String,
     /// The scopes that tokens for it may carry.
     pub scopes: Vec<String>,
+    /// The groups whose people may have tokens for it; everybody where there are none.
+    pub access_groups: Vec<ResourceId>,
     /// When it was registered.
     pub created_at: Timestamp,
     /// When it was last changed.
@@ -25,14 +27,16 @@ pub struct Product {
 }
 
 /// Columns in the order of the table.
-type Columns = (String, String, String, String, i64, i64);
+type Columns = (String, String, String, String, i64, i64, String);
 
-fn read((id, name, _, scopes, created_at, modified_at): Columns) -> Result<Product, StoreError> {
+fn read(columns: Columns) -> Result<Product, StoreError> {
+    const CORRUPT: StoreError = StoreError::Corrupt { what: "product" };
+    let (id, name, _, scopes, created_at, modified_at, access_groups) = columns;
     Ok(Product {
         id: ProductId::new(id),
         name,
-        scopes: serde_json::from_str(&scopes)
-            .map_err(|_| StoreError::Corrupt { what: "product" })?,
+        scopes: serde_json::from_str(&scopes).map_err(|_| CORRUPT)?,
+        access_groups: serde_json::from_str(&access_groups).map_err(|_| CORRUPT)?,
         created_at: Timestamp::from_millis(created_at),
         modified_at: Timestamp::from_millis(modified_at),
     })
@@ -49,6 +53,7 @@ pub fn insert(connection: &mut DatabaseConnection, product: &Product) -> Result<
             products::name.eq(&product.name),
             products::name_folded.eq(product.name.to_lowercase()),
             products::scopes.eq(serde_json::json!(product.scopes).to_string()),
+            products::access_groups.eq(serde_json::json!(product.access_groups).to_string()),
             products::created_at.eq(product.created_at.as_millis()),
             products::modified_at.eq(product.modified_at.as_millis()),
         ))
@@ -56,7 +61,7 @@ pub fn insert(connection: &mut DatabaseConnection, product: &Product) -> Result<
     Ok(())
 }
 
-/// Changes name and scopes.
+/// Changes name, scopes and access groups.
 ///
 /// # Errors
 /// A unique violation where the name is taken; when the database fails.
@@ -66,6 +71,7 @@ pub fn update(connection: &mut DatabaseConnection, product: &Product) -> Result<
             products::name.eq(&product.name),
             products::name_folded.eq(product.name.to_lowercase()),
             products::scopes.eq(serde_json::json!(product.scopes).to_string()),
+            products::access_groups.eq(serde_json::json!(product.access_groups).to_string()),
             products::modified_at.eq(product.modified_at.as_millis()),
         ))
         .execute(connection)?;

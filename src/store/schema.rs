@@ -105,6 +105,39 @@ diesel::table! {
         revoked_reason -> Nullable<Text>,
         orphaned_at -> Nullable<BigInt>,
         orphaned_reason -> Nullable<Text>,
+        service_account_id -> Nullable<Text>,
+        instance_ids -> Text,
+    }
+}
+
+diesel::table! {
+    service_accounts (id) {
+        id -> Text,
+        name -> Text,
+        name_folded -> Text,
+        purpose -> Text,
+        address -> Text,
+        owner_id -> Nullable<Text>,
+        owner_user_name -> Nullable<Text>,
+        owner_display_name -> Nullable<Text>,
+        active -> Bool,
+        created_at -> BigInt,
+        modified_at -> BigInt,
+        disabled_at -> Nullable<BigInt>,
+        orphaned_at -> Nullable<BigInt>,
+        orphaned_reason -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    product_instances (id) {
+        id -> Text,
+        product_id -> Text,
+        name -> Text,
+        name_folded -> Text,
+        url -> Nullable<Text>,
+        created_at -> BigInt,
+        modified_at -> BigInt,
     }
 }
 
@@ -145,6 +178,7 @@ diesel::table! {
         scopes -> Text,
         created_at -> BigInt,
         modified_at -> BigInt,
+        access_groups -> Text,
     }
 }
 
@@ -262,8 +296,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     indexed_values,
     memberships,
     passwords,
+    product_instances,
     products,
     resources,
     role_assignments,
     role_mappings,
+    service_accounts,
 );

@@ -7,7 +7,7 @@ use crate::credentials::{NewCredential, issue, keys, products as ending};
 use crate::policies::{Scope, networks, products as policy};
 use crate::secret::SecretKind;
 use crate::store::credentials::Selection;
-use crate::store::id::{CredentialId, ProductId};
+use crate::store::id::{CredentialId, ProductId, ResourceId};
 use crate::store::products;
 
 use super::super::State;
@@ -38,6 +38,8 @@ struct NewProduct {
     name: String,
     #[serde(default)]
     scopes: Vec<String>,
+    #[serde(default)]
+    access_groups: Vec<ResourceId>,
 }
 
 #[derive(Deserialize)]
@@ -45,6 +47,7 @@ struct NewProduct {
 struct ProductChange {
     name: Option<String>,
     scopes: Option<Vec<String>>,
+    access_groups: Option<Vec<ResourceId>>,
 }
 
 #[derive(Deserialize)]
@@ -74,6 +77,7 @@ async fn create(
                 connection,
                 &body.name,
                 &body.scopes,
+                &body.access_groups,
                 &admin.actor,
                 admin.now,
             )
@@ -106,18 +110,14 @@ async fn update(
 ) -> Result<HttpResponse, Problem> {
     let id = ProductId::new(id.into_inner());
     let body = body.into_inner();
+    let change = policy::ProductChange {
+        name: body.name,
+        scopes: body.scopes,
+        access_groups: body.access_groups,
+    };
     let product = state
         .database
-        .write(move |connection| {
-            policy::update(
-                connection,
-                &id,
-                body.name.as_deref(),
-                body.scopes.as_deref(),
-                &admin.actor,
-                admin.now,
-            )
-        })
+        .write(move |connection| policy::update(connection, &id, &change, &admin.actor, admin.now))
         .await?;
     Ok(HttpResponse::Ok().json(view::product(&product)))
 }

@@ -131,6 +131,7 @@ pub fn product(product: &Product) -> Value {
         "id": product.id,
         "name": product.name,
         "scopes": product.scopes,
+        "access_groups": product.access_groups,
         "created_at": product.created_at,
         "modified_at": product.modified_at,
     })

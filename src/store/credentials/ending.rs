@@ -1,4 +1,4 @@
-//! The ending of credentials: one, all of a person, of a directory, of a product; and the flag of those that
+//! The ending of credentials: one, all of a person, of a service account, of a directory, of a product; and the flag of those that
 //! were left behind.
 
 use std::collections::BTreeMap;
@@ -10,7 +10,9 @@ use crate::clock::Timestamp;
 use crate::secret::SecretKind;
 use crate::store::DatabaseConnection;
 use crate::store::error::StoreError;
-use crate::store::id::{CredentialId, DirectoryId, ProductId, ResourceId};
+use crate::store::id::{
+    CredentialId, DirectoryId, InstanceId, ProductId, ResourceId, ServiceAccountId,
+};
 use crate::store::schema::credentials;
 use crate::store::sql::Statement;
 
@@ -146,6 +148,38 @@ pub fn revoke_of_product(
     revoke_where(connection, limited, reason, now)
 }
 
+/// Revokes what is limited to one instance of a product and no other.
+///
+/// # Errors
+/// When the database fails.
+pub fn revoke_of_instance(
+    connection: &mut DatabaseConnection,
+    product: &ProductId,
+    instance: &InstanceId,
+    reason: &str,
+    now: Timestamp,
+) -> Result<Counts, StoreError> {
+    let limited = Statement::sql("product_id = ")
+        .text(product.as_str())
+        .push(" AND instance_ids = ")
+        .text(serde_json::json!([instance]).to_string());
+    revoke_where(connection, limited, reason, now)
+}
+
+/// Revokes everything that authenticates a service account.
+///
+/// # Errors
+/// When the database fails.
+pub fn revoke_of_account(
+    connection: &mut DatabaseConnection,
+    account: &ServiceAccountId,
+    reason: &str,
+    now: Timestamp,
+) -> Result<Counts, StoreError> {
+    let theirs = Statement::sql("service_account_id = ").text(account.as_str());
+    revoke_where(connection, theirs, reason, now)
+}
+
 /// The kinds that work for somebody else than their maker, and so outlive their maker's leaving.
 const LEFT_BEHIND: [SecretKind; 4] = [
     SecretKind::ScimKey,
@@ -173,6 +207,35 @@ pub fn flag_orphans_of(
     )
     .append(theirs("s.creator_id"))
     .push("))");
+    let left = theirs("creator_id")
+        .push(" AND NOT ")
+        .append(looked_after)
+        .push(" AND ")
+        .append(of_kinds(&LEFT_BEHIND));
+    flag_where(connection, left, reason, now)
+}
+
+/// Flags the working credentials of a service account, which its owner has left behind.
+///
+/// # Errors
+/// When the database fails.
+pub fn flag_orphans_of_account(
+    connection: &mut DatabaseConnection,
+    account: &ServiceAccountId,
+    reason: &str,
+    now: Timestamp,
+) -> Result<Counts, StoreError> {
+    let theirs = Statement::sql("service_account_id = ").text(account.as_str());
+    flag_where(connection, theirs, reason, now)
+}
+
+/// Flags what works and has no flag yet of those that a condition selects.
+fn flag_where(
+    connection: &mut DatabaseConnection,
+    condition: Statement,
+    reason: &str,
+    now: Timestamp,
+) -> Result<Counts, StoreError> {
     let statement = Statement::sql("UPDATE credentials SET orphaned_at = ")
         .integer(now.as_millis())
         .push(", orphaned_reason = ")
@@ -182,12 +245,29 @@ pub fn flag_orphans_of(
         .push(" AND (retires_at IS NULL OR retires_at > ")
         .integer(now.as_millis())
         .push(") AND ")
-        .append(theirs("creator_id"))
-        .push(" AND NOT ")
-        .append(looked_after)
-        .push(" AND ")
-        .append(of_kinds(&LEFT_BEHIND));
+        .append(condition);
     count_changed(connection, statement)
+}
+
+/// Clears the flag of a service account's credentials, and names who looks after those from now on.
+///
+/// # Errors
+/// When the database fails.
+pub fn adopt_of_account(
+    connection: &mut DatabaseConnection,
+    account: &ServiceAccountId,
+    creator: Option<&Creator>,
+) -> Result<(), StoreError> {
+    let orphans = credentials::table
+        .filter(credentials::service_account_id.eq(account.as_str()))
+        .filter(credentials::orphaned_at.is_not_null())
+        .filter(credentials::revoked_at.is_null());
+    let orphans: Vec<String> = orphans.select(credentials::id).load(connection)?;
+    for id in orphans.into_iter().map(CredentialId::new) {
+        clear_orphan(connection, &id)?;
+        set_creator(connection, &id, creator)?;
+    }
+    Ok(())
 }
 
 /// Clears the orphan flag.

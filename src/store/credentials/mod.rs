@@ -9,8 +9,9 @@ use ipnet::IpNet;
 mod ending;
 
 pub use ending::{
-    Counts, clear_orphan, flag_orphans_of, revoke, revoke_all_of, revoke_kinds_of,
-    revoke_of_directory, revoke_of_product, set_creator,
+    Counts, adopt_of_account, clear_orphan, flag_orphans_of, flag_orphans_of_account, revoke,
+    revoke_all_of, revoke_kinds_of, revoke_of_account, revoke_of_directory, revoke_of_instance,
+    revoke_of_product, set_creator,
 };
 
 use crate::clock::Timestamp;
@@ -18,8 +19,8 @@ use crate::secret::{HashedSecret, PlainSecret, SecretKind};
 
 use super::DatabaseConnection;
 use super::error::StoreError;
-use super::id::{CredentialId, DirectoryId, ProductId, ResourceId};
-use super::schema::{credentials, resources};
+use super::id::{CredentialId, DirectoryId, InstanceId, ProductId, ResourceId, ServiceAccountId};
+use super::schema::{credentials, resources, service_accounts};
 
 /// Who made a credential, as they were called then: it stays known after they have gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +50,10 @@ pub struct Credential {
     pub owner_id: Option<ResourceId>,
     /// The product it belongs to, or is limited to.
     pub product_id: Option<ProductId>,
+    /// The service account it authenticates.
+    pub service_account_id: Option<ServiceAccountId>,
+    /// The instances of the product that it is limited to; each where there are none.
+    pub instance_ids: Vec<InstanceId>,
     /// What it may be used for.
     pub scopes: Vec<String>,
     /// Where it may be used from; anywhere where there are none.
@@ -101,6 +106,8 @@ impl Credential {
             directory_id: None,
             owner_id: None,
             product_id: None,
+            service_account_id: None,
+            instance_ids: Vec::new(),
             scopes: Vec::new(),
             allowed_networks: Vec::new(),
             created_at,
@@ -136,6 +143,30 @@ pub struct Owner {
     pub active: bool,
 }
 
+/// The service account that a credential authenticates, as it is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The account.
+    pub id: ServiceAccountId,
+    /// What it is called.
+    pub name: String,
+    /// The address that was made up for it.
+    pub address: String,
+    /// Whether it may do anything at all.
+    pub active: bool,
+}
+
+/// A credential, and whom it authenticates, as they are now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The credential.
+    pub credential: Credential,
+    /// The person, for kinds that have one.
+    pub owner: Option<Owner>,
+    /// The service account, for kinds that have one.
+    pub service_account: Option<Account>,
+}
+
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = credentials)]
 struct Row {
@@ -164,6 +195,8 @@ struct Row {
     revoked_reason: Option<String>,
     orphaned_at: Option<i64>,
     orphaned_reason: Option<String>,
+    service_account_id: Option<String>,
+    instance_ids: String,
 }
 
 impl Row {
@@ -196,6 +229,8 @@ impl Row {
             revoked_reason: credential.revoked_reason.clone(),
             orphaned_at: millis(credential.orphaned_at),
             orphaned_reason: credential.orphaned_reason.clone(),
+            service_account_id: (credential.service_account_id.as_ref()).map(ToString::to_string),
+            instance_ids: serde_json::json!(credential.instance_ids).to_string(),
         }
     }
 
@@ -210,6 +245,8 @@ impl Row {
             directory_id: self.directory_id.map(DirectoryId::new),
             owner_id: self.owner_id.map(ResourceId::new),
             product_id: self.product_id.map(ProductId::new),
+            service_account_id: self.service_account_id.map(ServiceAccountId::new),
+            instance_ids: serde_json::from_str(&self.instance_ids).map_err(|_| CORRUPT)?,
             scopes: serde_json::from_str(&self.scopes).map_err(|_| CORRUPT)?,
             allowed_networks: serde_json::from_str(&self.allowed_networks).map_err(|_| CORRUPT)?,
             created_at: Timestamp::from_millis(self.created_at),
@@ -245,6 +282,8 @@ pub struct Selection {
     pub owner: Option<ResourceId>,
     /// Of this product.
     pub product: Option<ProductId>,
+    /// Of this service account.
+    pub service_account: Option<ServiceAccountId>,
     /// Flagged as orphaned and not revoked.
     pub orphaned: bool,
     /// Not revoked, and expiring before this.
@@ -309,16 +348,25 @@ pub fn find_for_update(
 /// A person's columns beside a credential's.
 type OwnerColumns = (String, String, Option<String>, Option<String>, bool);
 
-/// The credential with this secret and the person it authenticates: the one look-up of every request.
+/// An account's columns beside a credential's.
+type AccountColumns = (String, String, String, bool);
+
+/// The credential with this secret, and the person or service account that it authenticates: the one look-up
+/// of every request.
 ///
 /// # Errors
 /// When the database fails.
 pub fn find_with_owner(
     connection: &mut DatabaseConnection,
     secret: &HashedSecret,
-) -> Result<Option<(Credential, Option<Owner>)>, StoreError> {
-    let found: Option<(Row, Option<OwnerColumns>)> = credentials::table
+) -> Result<Option<Found>, StoreError> {
+    let found: Option<(Row, Option<OwnerColumns>, Option<AccountColumns>)> = credentials::table
         .left_join(resources::table.on(resources::id.nullable().eq(credentials::owner_id)))
+        .left_join(
+            service_accounts::table.on(service_accounts::id
+                .nullable()
+                .eq(credentials::service_account_id)),
+        )
         .filter(credentials::hash.eq(secret.as_bytes()))
         .select((
             Row::as_select(),
@@ -330,10 +378,17 @@ pub fn find_with_owner(
                 resources::active,
             )
                 .nullable(),
+            (
+                service_accounts::id,
+                service_accounts::name,
+                service_accounts::address,
+                service_accounts::active,
+            )
+                .nullable(),
         ))
         .first(connection)
         .optional()?;
-    let Some((row, owner)) = found else {
+    let Some((row, owner, account)) = found else {
         return Ok(None);
     };
     let owner = owner.map(
@@ -345,7 +400,17 @@ pub fn find_with_owner(
             active,
         },
     );
-    Ok(Some((row.read()?, owner)))
+    let service_account = account.map(|(id, name, address, active)| Account {
+        id: ServiceAccountId::new(id),
+        name,
+        address,
+        active,
+    });
+    Ok(Some(Found {
+        credential: row.read()?,
+        owner,
+        service_account,
+    }))
 }
 
 /// A page of credentials after an id, in the order of their making.
@@ -379,6 +444,9 @@ pub fn list(
     }
     if let Some(product) = &selection.product {
         query = query.filter(credentials::product_id.eq(product.as_str().to_owned()));
+    }
+    if let Some(account) = &selection.service_account {
+        query = query.filter(credentials::service_account_id.eq(account.as_str().to_owned()));
     }
     if selection.orphaned {
         query = query

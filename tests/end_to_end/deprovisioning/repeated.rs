@@ -52,6 +52,8 @@ fn credential(kind: SecretKind, now: Timestamp) -> Credential {
         directory_id: None,
         owner_id: None,
         product_id: None,
+        service_account_id: None,
+        instance_ids: Vec::new(),
         scopes: Vec::new(),
         allowed_networks: Vec::new(),
         created_at: now,
