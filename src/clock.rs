@@ -41,6 +41,14 @@ impl Timestamp {
         self.plus_seconds(days.saturating_mul(86_400))
     }
 
+    /// Reads RFC 3339, whatever its offset; `None` for anything else.
+    #[must_use]
+    pub fn parse_rfc3339(text: &str) -> Option<Self> {
+        DateTime::parse_from_rfc3339(text)
+            .ok()
+            .map(|at| Self(at.timestamp_millis()))
+    }
+
     /// RFC 3339 in UTC with three fractional digits: `2026-01-31T12:00:00.000Z`.
     #[must_use]
     pub fn to_rfc3339(self) -> String {

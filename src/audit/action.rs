@@ -57,6 +57,8 @@ pub enum Action {
     ProductUpdated,
     /// A product was removed.
     ProductDeleted,
+    /// Audit events were removed because they had been kept long enough.
+    AuditEventsRemoved,
     /// The deployment was set up.
     DeploymentInitialised,
     /// A key that access tokens are signed with was made.
@@ -115,6 +117,7 @@ impl Action {
             Self::ProductCreated => "product.created",
             Self::ProductUpdated => "product.updated",
             Self::ProductDeleted => "product.deleted",
+            Self::AuditEventsRemoved => "audit_events.removed",
             Self::DeploymentInitialised => "deployment.initialised",
             Self::SigningKeyCreated => "signing_key.created",
             Self::SigningKeyEnded => "signing_key.ended",
@@ -128,5 +131,32 @@ impl Action {
             Self::InstanceUpdated => "product_instance.updated",
             Self::InstanceDeleted => "product_instance.deleted",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    /// What stands between two marks, of each line that has both.
+    fn between<'a>(text: &'a str, before: &str, after: &str) -> BTreeSet<&'a str> {
+        text.lines()
+            .filter_map(|line| line.split_once(before)?.1.split_once(after))
+            .map(|(name, _)| name)
+            .collect()
+    }
+
+    #[test]
+    fn the_documentation_lists_every_action_and_no_other() {
+        let (_, types) = include_str!("../../docs/audit.md")
+            .split_once("## Event types")
+            .unwrap();
+        let (types, _) = types.split_once("\n## ").unwrap();
+        let (source, _) = include_str!("action.rs")
+            .split_once("#[cfg(test)]")
+            .unwrap();
+        let actions = between(source, " => \"", "\"");
+        assert!(actions.contains("user.deprovisioned"));
+        assert_eq!(between(types, "| `", "`"), actions);
     }
 }

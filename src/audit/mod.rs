@@ -13,6 +13,7 @@ use crate::store::id::{AuditEventId, CredentialId, DirectoryId, ResourceId};
 use crate::store::{DatabaseConnection, StoreError};
 
 mod action;
+pub mod chain;
 
 pub use action::Action;
 

@@ -23,6 +23,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use clap_complete::Shell;
 
+use crate::audit::chain::ChainError;
 use crate::config::{ConfigError, Options, Settings};
 use crate::credentials::CredentialError;
 use crate::lifecycle::LifecycleError;
@@ -137,6 +138,9 @@ enum CommandError {
     /// The rules do not allow it.
     #[error(transparent)]
     Provisioning(#[from] ProvisioningError),
+    /// The audit chain could not be read or continued.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),

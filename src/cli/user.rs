@@ -151,7 +151,7 @@ pub(super) fn run(command: UserCommand, context: &CommandContext) -> Result<(), 
             let id = ResourceId::new(id);
             let receipt = context.write(move |connection| {
                 set_active(connection, &surroundings, &id, false, &cause)?;
-                let newest = receipts::list(connection, Some(&id), None, 1)?;
+                let newest = receipts::list(connection, &receipts::Selection::of(&id), None, 1)?;
                 Ok::<_, ProvisioningError>(newest.first().map(view::receipt))
             })?;
             output.one(&receipt)

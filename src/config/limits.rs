@@ -79,6 +79,8 @@ limits! {
     access_token_seconds: 300 in 60..=3_600, "access-token-seconds", "PORTCULLIS_ACCESS_TOKEN_SECONDS";
     /// Days that a key signs access tokens before its successor does.
     signing_key_days: 30 in 2..=365, "signing-key-days", "PORTCULLIS_SIGNING_KEY_DAYS";
+    /// Days that audit events are kept, at least 90; 0 keeps them for good.
+    audit_retention_days: 0 in 0..=36_500, "audit-retention-days", "PORTCULLIS_AUDIT_RETENTION_DAYS";
     /// Seconds that requests in flight have to finish when the server is told to stop.
     shutdown_seconds: 30 in 1..=600, "shutdown-seconds", "PORTCULLIS_SHUTDOWN_SECONDS";
 }
@@ -91,9 +93,19 @@ impl Limits {
                 self.default_page_size, self.max_page_size
             )));
         }
+        if (1..LEAST_RETENTION_DAYS).contains(&self.audit_retention_days) {
+            return Err(ConfigError::new(format_args!(
+                "audit-retention-days is {}, but must be at least {LEAST_RETENTION_DAYS}, or 0 to keep \
+                 events for good",
+                self.audit_retention_days
+            )));
+        }
         Ok(())
     }
 }
+
+/// Audit events are kept for so many days at least.
+const LEAST_RETENTION_DAYS: u32 = 90;
 
 fn within(
     option: &str,

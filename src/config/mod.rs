@@ -143,6 +143,7 @@ mod tests {
             (&["--max-page-size", "0"], "max-page-size"),
             (&["--max-page-size", "many"], "max-page-size"),
             (&["--default-page-size", "2000"], "default-page-size"),
+            (&["--audit-retention-days", "89"], "audit-retention-days"),
             (
                 &["--config", "/nonexistent/portcullis.toml"],
                 "/nonexistent/portcullis.toml",

@@ -138,13 +138,7 @@ pub async fn authenticate_secret(
 ) -> Result<Caller, AuthenticationFailure> {
     let requested_at = state.clock.now();
     let source_ip = source_ip(request, state);
-    let outcome = match PlainSecret::recognise(text) {
-        // A link to set a password opens nothing else.
-        Some(secret) if secret.kind() != SecretKind::PasswordLink => state
-            .database
-            .read_now(|connection| verify(connection, &secret, source_ip, requested_at)),
-        _ => Err(Refusal::Unknown),
-    };
+    let outcome = verified(text, source_ip, requested_at, state);
     let verified = outcome.inspect_err(|refusal| state.metrics.count_refusal(refusal.name()))?;
     let caller = Caller {
         actor: verified.actor(source_ip),
@@ -153,6 +147,39 @@ pub async fn authenticate_secret(
     };
     write_use(&caller, state).await?;
     Ok(caller)
+}
+
+/// The credential of a request that was authenticated before and goes on: whether it still stands. This is no
+/// use of it: a session that nobody uses ends while its stream runs.
+///
+/// # Errors
+/// The [`AuthenticationFailure`].
+pub fn verify_again(
+    request: &HttpRequest,
+    state: &State,
+) -> Result<Verified, AuthenticationFailure> {
+    let text = bearer(request).ok_or(AuthenticationFailure::Missing)?;
+    Ok(verified(
+        text,
+        source_ip(request, state),
+        state.clock.now(),
+        state,
+    )?)
+}
+
+fn verified(
+    text: &str,
+    source_ip: Option<IpAddr>,
+    now: Timestamp,
+    state: &State,
+) -> Result<Verified, Refusal> {
+    match PlainSecret::recognise(text) {
+        // A link to set a password opens nothing else.
+        Some(secret) if secret.kind() != SecretKind::PasswordLink => state
+            .database
+            .read_now(|connection| verify(connection, &secret, source_ip, now)),
+        _ => Err(Refusal::Unknown),
+    }
 }
 
 /// Most uses are noted in memory. What others depend on is written at once: the first use of a rotated

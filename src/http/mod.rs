@@ -7,8 +7,10 @@ mod account;
 pub mod admin;
 mod background;
 pub mod caller;
+mod chaining;
 mod console;
 mod endpoint;
+mod lines;
 pub mod metrics;
 mod oauth;
 mod operations;
@@ -49,6 +51,7 @@ pub async fn serve(
 ) -> std::io::Result<()> {
     let settings = state.settings.clone();
     let background = actix_web::rt::spawn(background::run(state.clone()));
+    let chaining = actix_web::rt::spawn(chaining::run(state.clone()));
     let last_use = state.clone();
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let server = HttpServer::new(move || {
@@ -66,11 +69,14 @@ pub async fn serve(
     let handle = server.handle();
     let running = actix_web::rt::spawn(server);
     stop.await;
+    last_use.stop();
     handle.stop(true).await;
     let outcome = running.await.map_err(std::io::Error::other)?;
     background.abort();
+    chaining.abort();
     background::flush(&last_use).await;
     background::flush_request_log(&last_use).await;
+    chaining::chain_all(&last_use).await;
     outcome
 }
 

@@ -13,6 +13,7 @@ use actix_web::middleware::Next;
 use actix_web::{HttpResponse, ResponseError, web};
 use serde_json::json;
 
+use crate::audit::chain::ChainError;
 use crate::credentials::CredentialError;
 use crate::lifecycle::LifecycleError;
 use crate::policies::PolicyError;
@@ -257,6 +258,15 @@ impl From<CredentialError> for Problem {
 impl From<PolicyError> for Problem {
     fn from(error: PolicyError) -> Self {
         CredentialError::from(error).into()
+    }
+}
+
+impl From<ChainError> for Problem {
+    fn from(error: ChainError) -> Self {
+        match error {
+            ChainError::Store(error) => error.into(),
+            error => Self::internal(&error),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What every handler needs.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::Semaphore;
 
@@ -20,6 +21,8 @@ use super::problem::Problem;
 use super::scim::RequestLog;
 use super::throttle::Throttle;
 
+/// How many may follow the audit events at once.
+const FOLLOWERS: usize = 16;
 /// How many passwords are hashed at once.
 const HASHES_AT_ONCE: usize = 4;
 
@@ -54,6 +57,12 @@ pub struct State {
     pub indexed_attributes: Arc<Vec<String>>,
     /// Counts failed sign-ins.
     pub throttle: Arc<Throttle>,
+    /// How many may follow the audit events at once.
+    pub(super) followers: Arc<Semaphore>,
+    /// The audit chain is verified once at a time.
+    pub(super) verifying: Arc<Semaphore>,
+    /// Whether answers without an end have to end.
+    stopping: Arc<AtomicBool>,
     /// How many passwords may be hashed at once: each takes its share of memory and time.
     hashing: Arc<Semaphore>,
     /// How many answers may be sent piece by piece at once. Each keeps a connection while its client reads, and
@@ -87,10 +96,23 @@ impl State {
             limits: Arc::new(limits(&settings.limits)),
             indexed_attributes: Arc::new(settings.indexed_attributes.clone()),
             throttle: Arc::new(Throttle::new(settings.limits.sign_in_attempts)),
+            followers: Arc::new(Semaphore::new(FOLLOWERS)),
+            verifying: Arc::new(Semaphore::new(1)),
+            stopping: Arc::default(),
             hashing: Arc::new(Semaphore::new(HASHES_AT_ONCE)),
             streaming: Arc::new(Semaphore::new(streams.max(1))),
             settings,
         }
+    }
+
+    /// Answers without an end are to end.
+    pub(super) fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether answers without an end have to end.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
     }
 
     /// What the operations on people are told.

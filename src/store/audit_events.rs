@@ -2,12 +2,15 @@
 
 use diesel::prelude::*;
 
+use crate::clock::Timestamp;
+
 use super::DatabaseConnection;
 use super::error::StoreError;
-use super::schema::audit_events;
+use super::schema::{audit_events, audit_pending};
+use super::sql::Statement;
 
 /// A recorded event; times are in milliseconds since the epoch, `detail` is the text of a JSON object.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, QueryableByName, Insertable)]
 #[diesel(table_name = audit_events)]
 pub struct AuditEventRow {
     /// Its identifier; later ones sort after earlier ones.
@@ -40,7 +43,7 @@ pub struct AuditEventRow {
     pub detail: String,
 }
 
-/// Which events a list holds.
+/// Which events a list holds: those that are all of what is said here.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
     /// Those about this thing.
@@ -51,9 +54,63 @@ pub struct Selection {
     pub directory_id: Option<String>,
     /// Those by this person.
     pub actor_person_id: Option<String>,
+    /// Those by this person or about them.
+    pub person_id: Option<String>,
+    /// Those by this credential or about it.
+    pub credential_id: Option<String>,
+    /// Those with this outcome.
+    pub outcome: Option<String>,
+    /// Those at this instant or later.
+    pub since: Option<Timestamp>,
+    /// Those before this instant.
+    pub until: Option<Timestamp>,
 }
 
-/// Adds an event.
+impl Selection {
+    /// As conditions on the table `audit_events`, each with `AND` before it.
+    pub(super) fn conditions(&self) -> Statement {
+        let equal = [
+            ("target_id", &self.target_id),
+            ("action", &self.action),
+            ("directory_id", &self.directory_id),
+            ("actor_person_id", &self.actor_person_id),
+            ("outcome", &self.outcome),
+        ];
+        let either = [
+            ("actor_person_id", &self.person_id),
+            ("actor_credential_id", &self.credential_id),
+        ];
+        let bounds = [(">=", self.since), ("<", self.until)];
+        let mut conditions = Statement::default();
+        for (column, value) in equal {
+            if let Some(value) = value {
+                conditions = conditions
+                    .push(format!(" AND audit_events.{column} = "))
+                    .text(value);
+            }
+        }
+        for (column, value) in either {
+            if let Some(value) = value {
+                conditions = conditions
+                    .push(format!(" AND (audit_events.{column} = "))
+                    .text(value)
+                    .push(" OR audit_events.target_id = ")
+                    .text(value)
+                    .push(")");
+            }
+        }
+        for (comparison, at) in bounds {
+            if let Some(at) = at {
+                conditions = conditions
+                    .push(format!(" AND audit_events.at {comparison} "))
+                    .integer(at.as_millis());
+            }
+        }
+        conditions
+    }
+}
+
+/// Adds an event, which waits to be chained.
 ///
 /// # Errors
 /// When the database fails.
@@ -63,6 +120,9 @@ pub fn insert(
 ) -> Result<(), StoreError> {
     diesel::insert_into(audit_events::table)
         .values(event)
+        .execute(connection)?;
+    diesel::insert_into(audit_pending::table)
+        .values(audit_pending::event_id.eq(event.id.as_str()))
         .execute(connection)?;
     Ok(())
 }
@@ -77,25 +137,13 @@ pub fn list(
     before: Option<&str>,
     limit: i64,
 ) -> Result<Vec<AuditEventRow>, StoreError> {
-    let mut query = audit_events::table
-        .order(audit_events::id.desc())
-        .limit(limit)
-        .select(AuditEventRow::as_select())
-        .into_boxed();
-    if let Some(target) = &selection.target_id {
-        query = query.filter(audit_events::target_id.eq(target.clone()));
-    }
-    if let Some(action) = &selection.action {
-        query = query.filter(audit_events::action.eq(action.clone()));
-    }
-    if let Some(directory) = &selection.directory_id {
-        query = query.filter(audit_events::directory_id.eq(directory.clone()));
-    }
-    if let Some(person) = &selection.actor_person_id {
-        query = query.filter(audit_events::actor_person_id.eq(person.clone()));
-    }
+    let mut statement = Statement::sql("SELECT audit_events.* FROM audit_events WHERE TRUE")
+        .append(selection.conditions());
     if let Some(before) = before {
-        query = query.filter(audit_events::id.lt(before.to_owned()));
+        statement = statement.push(" AND audit_events.id < ").text(before);
     }
-    Ok(query.load(connection)?)
+    statement
+        .push(" ORDER BY audit_events.id DESC LIMIT ")
+        .integer(limit)
+        .load(connection)
 }

@@ -4,6 +4,7 @@
 //! No rules live here and no protocol; whether something may happen is decided in the rooms above.
 //! [`Database`] is the way in, [`DatabaseConnection`] what every function takes.
 
+pub mod audit_chain;
 pub mod audit_events;
 pub mod connection;
 pub mod credentials;

@@ -2,9 +2,11 @@
 
 use diesel::prelude::*;
 
+use crate::clock::Timestamp;
+
 use super::DatabaseConnection;
 use super::error::StoreError;
-use super::id::ResourceId;
+use super::id::{DirectoryId, ResourceId};
 use super::schema::receipts;
 
 /// A receipt; times are in milliseconds since the epoch, `revoked` and `orphaned` the text of JSON objects
@@ -51,13 +53,52 @@ pub fn insert(connection: &mut DatabaseConnection, receipt: &ReceiptRow) -> Resu
     Ok(())
 }
 
-/// A page of receipts before an id, newest first; of one person where one is named.
+/// Which receipts a list holds: those that are all of what is said here.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Those of this person.
+    pub person: Option<ResourceId>,
+    /// Those of people of this directory.
+    pub directory: Option<DirectoryId>,
+    /// Those that took effect at this instant or later.
+    pub since: Option<Timestamp>,
+    /// Those that took effect before this instant.
+    pub until: Option<Timestamp>,
+}
+
+impl Selection {
+    /// Those of one person.
+    #[must_use]
+    pub fn of(person: &ResourceId) -> Self {
+        Self {
+            person: Some(person.clone()),
+            ..Self::default()
+        }
+    }
+}
+
+/// One receipt.
+///
+/// # Errors
+/// When the database fails.
+pub fn find(
+    connection: &mut DatabaseConnection,
+    id: &str,
+) -> Result<Option<ReceiptRow>, StoreError> {
+    Ok(receipts::table
+        .find(id)
+        .select(ReceiptRow::as_select())
+        .first(connection)
+        .optional()?)
+}
+
+/// A page of receipts before an id, newest first.
 ///
 /// # Errors
 /// When the database fails.
 pub fn list(
     connection: &mut DatabaseConnection,
-    person: Option<&ResourceId>,
+    selection: &Selection,
     before: Option<&str>,
     limit: i64,
 ) -> Result<Vec<ReceiptRow>, StoreError> {
@@ -66,8 +107,17 @@ pub fn list(
         .limit(limit)
         .select(ReceiptRow::as_select())
         .into_boxed();
-    if let Some(person) = person {
+    if let Some(person) = &selection.person {
         query = query.filter(receipts::person_id.eq(person.as_str().to_owned()));
+    }
+    if let Some(directory) = &selection.directory {
+        query = query.filter(receipts::directory_id.eq(directory.as_str().to_owned()));
+    }
+    if let Some(since) = selection.since {
+        query = query.filter(receipts::effective_at.ge(since.as_millis()));
+    }
+    if let Some(until) = selection.until {
+        query = query.filter(receipts::effective_at.lt(until.as_millis()));
     }
     if let Some(before) = before {
         query = query.filter(receipts::id.lt(before.to_owned()));

@@ -202,6 +202,32 @@ diesel::table! {
 }
 
 diesel::table! {
+    audit_pending (event_id) {
+        event_id -> Text,
+    }
+}
+
+diesel::table! {
+    audit_chain (position) {
+        position -> BigInt,
+        event_id -> Text,
+        previous_hash -> Text,
+        digest -> Text,
+        hash -> Text,
+    }
+}
+
+diesel::table! {
+    audit_anchors (position) {
+        position -> BigInt,
+        hash -> Text,
+        removed_before -> BigInt,
+        made_at -> BigInt,
+        seal -> Text,
+    }
+}
+
+diesel::table! {
     receipts (id) {
         id -> Text,
         directory_id -> Nullable<Text>,
@@ -303,3 +329,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     role_mappings,
     service_accounts,
 );
+
+diesel::allow_tables_to_appear_in_same_query!(audit_chain, audit_events);

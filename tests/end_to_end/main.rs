@@ -13,6 +13,7 @@ mod server;
 
 mod admin_routes;
 mod any_input;
+mod audit;
 mod bad_input;
 mod climbing;
 mod credentials;

@@ -57,6 +57,13 @@ impl Deployment {
         serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
     }
 
+    /// Runs a command to its end, and gives its exit code and what it says of failures.
+    pub fn try_run(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let output = self.output(arguments);
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), error)
+    }
+
     fn output(&self, arguments: &[&str]) -> Output {
         self.command(arguments)
             .output()

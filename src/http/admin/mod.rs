@@ -4,6 +4,7 @@
 //! inside one transaction. [`Admin`] is the caller with their rights; default is that they have none.
 //! [`routes`] lists what there is.
 
+mod audit;
 mod directories;
 mod endpoint;
 mod keys;
@@ -26,14 +27,14 @@ use serde::de::DeserializeOwned;
 
 use crate::audit::Actor;
 use crate::clock::Timestamp;
-use crate::credentials::CredentialError;
 use crate::credentials::sessions::usable_roles;
+use crate::credentials::{CredentialError, Verified};
 use crate::lifecycle::Cause;
 use crate::policies::{Rights, Scope};
 use crate::secret::SecretKind;
 
 use super::State;
-use super::caller::{Caller, authenticate, insufficient_scope};
+use super::caller::{authenticate, insufficient_scope, verify_again};
 use super::problem::{Problem, ProblemKind};
 use endpoint::{AdminEndpoint, Scopes};
 
@@ -42,6 +43,7 @@ pub use endpoint::AdminRoute;
 fn endpoints() -> Vec<AdminEndpoint> {
     let modules = [
         directories::endpoints,
+        audit::endpoints,
         keys::endpoints,
         users::endpoints,
         roles::endpoints,
@@ -78,22 +80,19 @@ impl Admin {
     /// The caller, where they have this scope.
     async fn with(scope: Scope, request: &HttpRequest, state: &State) -> Result<Self, Problem> {
         let caller = authenticate(request, state).await?;
-        let rights = rights(&caller, state)?;
-        if !rights.include(scope) {
-            let problem = Problem::new(
-                ProblemKind::InsufficientScope,
-                format!("this needs the scope {}", scope.name()),
-            );
-            return Err(match insufficient_scope(scope.name()) {
-                Some(challenge) => problem.with_header(WWW_AUTHENTICATE, challenge),
-                None => problem,
-            });
-        }
+        let rights = rights_with(scope, &caller.verified, state)?;
         Ok(Self {
             actor: caller.actor,
             rights,
             now: caller.requested_at,
         })
+    }
+
+    /// Whether the caller of a request that goes on for long still has this scope.
+    fn still_with(scope: Scope, request: &HttpRequest, state: &State) -> Result<(), Problem> {
+        let verified = verify_again(request, state)?;
+        rights_with(scope, &verified, state)?;
+        Ok(())
     }
 
     /// Why and when a change is made, for what follows from it.
@@ -142,9 +141,24 @@ fn optional_body<T: Default + DeserializeOwned>(
     }
 }
 
-fn rights(caller: &Caller, state: &State) -> Result<Rights, CredentialError> {
-    let credential = &caller.verified.credential;
-    match (credential.kind, &caller.verified.owner) {
+fn rights_with(scope: Scope, verified: &Verified, state: &State) -> Result<Rights, Problem> {
+    let rights = rights(verified, state)?;
+    if rights.include(scope) {
+        return Ok(rights);
+    }
+    let problem = Problem::new(
+        ProblemKind::InsufficientScope,
+        format!("this needs the scope {}", scope.name()),
+    );
+    Err(match insufficient_scope(scope.name()) {
+        Some(challenge) => problem.with_header(WWW_AUTHENTICATE, challenge),
+        None => problem,
+    })
+}
+
+fn rights(verified: &Verified, state: &State) -> Result<Rights, CredentialError> {
+    let credential = &verified.credential;
+    match (credential.kind, &verified.owner) {
         (SecretKind::AdminKey, _) => Ok(Rights::of_key(&credential.scopes)),
         (SecretKind::Session, Some(person)) => state
             .database

@@ -1,15 +1,12 @@
-//! What is on record: audit events, receipts, notices, SCIM requests and the leniencies they needed. Newest
-//! first.
+//! What is on record beside audit events: notices, SCIM requests and the leniencies they needed. Newest first.
 
 use actix_web::{HttpResponse, web};
-use serde::Deserialize;
 use serde_json::json;
 
 use crate::clock::Timestamp;
 use crate::policies::Scope;
-use crate::store::audit_events::{self, Selection};
-use crate::store::id::{DirectoryId, ResourceId};
-use crate::store::{notices, receipts, scim_requests};
+use crate::store::id::DirectoryId;
+use crate::store::{notices, scim_requests};
 
 use super::super::State;
 use super::super::background;
@@ -20,69 +17,12 @@ use super::{Admin, AdminEndpoint, page, view};
 
 pub(super) fn endpoints() -> Vec<AdminEndpoint> {
     vec![
-        AdminEndpoint::at("/audit-events").get(Scope::AuditRead, list_events),
-        AdminEndpoint::at("/receipts").get(Scope::AuditRead, list_receipts),
         AdminEndpoint::at("/notices").get(Scope::Notices, list_notices),
         AdminEndpoint::at("/notices/{id}/read").post(Scope::Notices, mark_read),
         AdminEndpoint::at("/directories/{id}/scim-requests").get(Scope::AuditRead, list_requests),
         AdminEndpoint::at("/directories/{id}/leniencies")
             .get(Scope::DirectoriesRead, list_leniencies),
     ]
-}
-
-#[derive(Deserialize)]
-struct Events {
-    target_id: Option<String>,
-    action: Option<String>,
-    directory_id: Option<String>,
-    actor_user_id: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Receipts {
-    user_id: Option<String>,
-}
-
-async fn list_events(
-    _: Admin,
-    state: web::Data<State>,
-    query: web::Query<Events>,
-    place: web::Query<PageQuery>,
-) -> Result<HttpResponse, Problem> {
-    let query = query.into_inner();
-    let selection = Selection {
-        target_id: query.target_id,
-        action: query.action,
-        directory_id: query.directory_id,
-        actor_person_id: query.actor_user_id,
-    };
-    let window = place.window(&state.settings.limits)?;
-    let place = window.clone();
-    let found = state
-        .database
-        .read(move |connection| {
-            audit_events::list(connection, &selection, place.cursor(), place.fetch())
-        })
-        .await?;
-    Ok(HttpResponse::Ok().json(window.page(found, |event| event.id.clone(), view::audit_event)))
-}
-
-async fn list_receipts(
-    _: Admin,
-    state: web::Data<State>,
-    query: web::Query<Receipts>,
-    place: web::Query<PageQuery>,
-) -> Result<HttpResponse, Problem> {
-    let person = query.into_inner().user_id.map(ResourceId::new);
-    let window = place.window(&state.settings.limits)?;
-    let place = window.clone();
-    let found = state
-        .database
-        .read(move |connection| {
-            receipts::list(connection, person.as_ref(), place.cursor(), place.fetch())
-        })
-        .await?;
-    Ok(HttpResponse::Ok().json(window.page(found, |receipt| receipt.id.clone(), view::receipt)))
 }
 
 async fn list_notices(

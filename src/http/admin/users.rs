@@ -139,7 +139,7 @@ async fn deprovision(
                 check.map_err(LifecycleError::from)?;
             }
             people::set_active(connection, &surroundings, &id, false, &admin.cause())?;
-            let newest = receipts::list(connection, Some(&id), None, 1)?;
+            let newest = receipts::list(connection, &receipts::Selection::of(&id), None, 1)?;
             Ok::<_, crate::provisioning::ProvisioningError>(newest.first().map(view::receipt))
         })
         .await?;

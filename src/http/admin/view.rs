@@ -7,6 +7,7 @@ use crate::clock::Timestamp;
 use crate::credentials::view::{CredentialView, view};
 use crate::credentials::{Credential, Issued, signing_keys};
 use crate::policies::Role;
+use crate::store::audit_chain::ChainedEvent;
 use crate::store::audit_events::AuditEventRow;
 use crate::store::directories::Directory;
 use crate::store::notices::NoticeRow;
@@ -174,6 +175,17 @@ pub fn audit_event(event: &AuditEventRow) -> Value {
         "target": target,
         "detail": stored(&event.detail),
     })
+}
+
+/// An audit event with its place in the chain.
+#[must_use]
+pub fn chained_event(chained: &ChainedEvent) -> Value {
+    let mut shown = audit_event(&chained.event);
+    if let Some(members) = shown.as_object_mut() {
+        members.insert("position".to_owned(), chained.position.into());
+        members.insert("hash".to_owned(), chained.hash.as_str().into());
+    }
+    shown
 }
 
 /// The receipt of a deprovisioning.

@@ -1,0 +1,14 @@
+DROP TRIGGER audit_events_no_delete ON audit_events;
+DROP TRIGGER audit_events_no_change ON audit_events;
+CREATE TRIGGER audit_events_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_audit_event_change();
+DROP INDEX receipts_by_directory;
+DROP INDEX audit_events_by_time;
+DROP INDEX audit_events_by_directory;
+DROP INDEX audit_events_by_credential;
+DROP INDEX audit_events_by_actor;
+DROP TABLE audit_anchors;
+DROP TABLE audit_chain;
+DROP TABLE audit_pending;
+DROP FUNCTION refuse_audit_event_removal();
+DROP FUNCTION refuse_audit_chain_removal();
+DROP FUNCTION refuse_audit_chain_change();

@@ -1,0 +1,10 @@
+DROP TRIGGER audit_events_no_delete;
+CREATE TRIGGER audit_events_no_delete BEFORE DELETE ON audit_events BEGIN SELECT RAISE(ABORT, 'audit events are append-only'); END;
+DROP INDEX receipts_by_directory;
+DROP INDEX audit_events_by_time;
+DROP INDEX audit_events_by_directory;
+DROP INDEX audit_events_by_credential;
+DROP INDEX audit_events_by_actor;
+DROP TABLE audit_anchors;
+DROP TABLE audit_chain;
+DROP TABLE audit_pending;

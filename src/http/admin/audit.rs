@@ -1,0 +1,341 @@
+//! Audit events: listed, exported, followed, verified; and the receipts of deprovisionings.
+
+use std::time::Duration;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+
+use crate::audit::chain;
+use crate::clock::Timestamp;
+use crate::policies::{PolicyError, Scope};
+use crate::store::audit_chain;
+use crate::store::audit_events::{self, Selection};
+use crate::store::id::{DirectoryId, ResourceId};
+use crate::store::{StoreError, receipts};
+
+use super::super::State;
+use super::super::chaining;
+use super::super::lines::{self, ClientGone, Lines};
+use super::super::problem::{Problem, ProblemKind};
+use super::page::PageQuery;
+use super::{Admin, AdminEndpoint, view};
+
+pub(super) fn endpoints() -> Vec<AdminEndpoint> {
+    vec![
+        AdminEndpoint::at("/audit-events").get(Scope::AuditRead, list_events),
+        AdminEndpoint::at("/audit-events/export").get(Scope::AuditRead, export_events),
+        AdminEndpoint::at("/audit-events/verify").get(Scope::AuditRead, verify),
+        AdminEndpoint::at("/receipts").get(Scope::AuditRead, list_receipts),
+        AdminEndpoint::at("/receipts/export").get(Scope::AuditRead, export_receipts),
+        AdminEndpoint::at("/receipts/{id}").get(Scope::AuditRead, show_receipt),
+    ]
+}
+
+/// Positions of the chain read at a time.
+const WINDOW: i64 = 1_000;
+/// Receipts read at a time.
+const PAGE: i64 = 500;
+/// How long a follower waits before looking again.
+const PAUSE: Duration = Duration::from_millis(500);
+/// After how many looks without news an empty line is sent.
+const QUIET: u32 = 30;
+
+#[derive(Deserialize)]
+struct Events {
+    target_id: Option<String>,
+    action: Option<String>,
+    directory_id: Option<String>,
+    actor_user_id: Option<String>,
+    user_id: Option<String>,
+    credential_id: Option<String>,
+    outcome: Option<String>,
+    since: Option<String>,
+    until: Option<String>,
+}
+
+impl Events {
+    fn selection(self) -> Result<Selection, Problem> {
+        if let Some(outcome) = &self.outcome
+            && !["success", "refused"].contains(&outcome.as_str())
+        {
+            return Err(Problem::new(
+                ProblemKind::InvalidRequest,
+                "outcome must be success or refused",
+            ));
+        }
+        Ok(Selection {
+            target_id: self.target_id,
+            action: self.action,
+            directory_id: self.directory_id,
+            actor_person_id: self.actor_user_id,
+            person_id: self.user_id,
+            credential_id: self.credential_id,
+            outcome: self.outcome,
+            since: instant("since", self.since.as_deref())?,
+            until: instant("until", self.until.as_deref())?,
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct Export {
+    #[serde(default)]
+    follow: bool,
+}
+
+#[derive(Deserialize)]
+struct Verify {
+    head: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Receipts {
+    user_id: Option<String>,
+    directory_id: Option<String>,
+    since: Option<String>,
+    until: Option<String>,
+}
+
+impl Receipts {
+    fn selection(self) -> Result<receipts::Selection, Problem> {
+        Ok(receipts::Selection {
+            person: self.user_id.map(ResourceId::new),
+            directory: self.directory_id.map(DirectoryId::new),
+            since: instant("since", self.since.as_deref())?,
+            until: instant("until", self.until.as_deref())?,
+        })
+    }
+}
+
+fn instant(name: &str, text: Option<&str>) -> Result<Option<Timestamp>, Problem> {
+    text.map(|text| {
+        Timestamp::parse_rfc3339(text).ok_or_else(|| {
+            Problem::new(
+                ProblemKind::InvalidRequest,
+                format!("{name} must be a time such as 2026-01-31T12:00:00Z"),
+            )
+        })
+    })
+    .transpose()
+}
+
+async fn list_events(
+    _: Admin,
+    state: web::Data<State>,
+    query: web::Query<Events>,
+    place: web::Query<PageQuery>,
+) -> Result<HttpResponse, Problem> {
+    let selection = query.into_inner().selection()?;
+    let window = place.window(&state.settings.limits)?;
+    let place = window.clone();
+    let found = state
+        .database
+        .read(move |connection| {
+            audit_events::list(connection, &selection, place.cursor(), place.fetch())
+        })
+        .await?;
+    Ok(HttpResponse::Ok().json(window.page(found, |event| event.id.clone(), view::audit_event)))
+}
+
+/// Oldest first, in the order of the chain, so that none is left out that was committed late.
+async fn export_events(
+    _: Admin,
+    request: HttpRequest,
+    state: web::Data<State>,
+    query: web::Query<Events>,
+    export: web::Query<Export>,
+) -> Result<HttpResponse, Problem> {
+    let selection = query.into_inner().selection()?;
+    let permit = if export.follow {
+        let permit = state.followers.clone().try_acquire_owned();
+        Some(permit.map_err(|_| {
+            Problem::new(
+                ProblemKind::Unavailable,
+                "too many follow the audit events already; try again when one has stopped",
+            )
+        })?)
+    } else {
+        None
+    };
+    chaining::chain_all(&state).await;
+    let removed = state.database.read_now(audit_chain::newest_anchor)?;
+    let mut source = EventSource {
+        request,
+        state: state.get_ref().clone(),
+        selection,
+        after: removed.map_or(0, |anchor| anchor.position),
+    };
+    Ok(lines::answer(move |lines| async move {
+        let sent = match permit {
+            Some(_) => source.follow(&lines).await,
+            None => source.send_present(&lines).await.map(|_| ()),
+        };
+        match sent {
+            Ok(()) | Err(End::ClientGone) => {}
+            Err(End::Refused(problem)) => lines.break_off(&problem).await,
+        }
+    }))
+}
+
+/// Why a stream ends early.
+enum End {
+    ClientGone,
+    Refused(Problem),
+}
+
+impl From<ClientGone> for End {
+    fn from(_: ClientGone) -> Self {
+        Self::ClientGone
+    }
+}
+
+impl From<Problem> for End {
+    fn from(problem: Problem) -> Self {
+        Self::Refused(problem)
+    }
+}
+
+impl From<StoreError> for End {
+    fn from(error: StoreError) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
+struct EventSource {
+    request: HttpRequest,
+    state: State,
+    selection: Selection,
+    after: i64,
+}
+
+impl EventSource {
+    /// What is in the chain now. Before each piece the caller's credential is checked again: a stream outlives
+    /// nobody's rights.
+    async fn send_present(&mut self, lines: &Lines) -> Result<bool, End> {
+        let database = self.state.database.clone();
+        let head = database
+            .read(audit_chain::last)
+            .await?
+            .map_or(0, |last| last.position);
+        let mut has_sent = false;
+        while self.after < head {
+            Admin::still_with(Scope::AuditRead, &self.request, &self.state)?;
+            let (after, through) = (self.after, head.min(self.after + WINDOW));
+            let selection = self.selection.clone();
+            let events = database
+                .read(move |connection| {
+                    audit_chain::events_between(connection, &selection, after, through)
+                })
+                .await?;
+            has_sent |= !events.is_empty();
+            lines.send(events.iter().map(view::chained_event)).await?;
+            self.after = through;
+        }
+        Ok(has_sent)
+    }
+
+    /// And what comes after, until the client goes, its credential ends or the server stops.
+    async fn follow(&mut self, lines: &Lines) -> Result<(), End> {
+        let mut quiet = 0;
+        while !self.state.is_stopping() {
+            Admin::still_with(Scope::AuditRead, &self.request, &self.state)?;
+            quiet = if self.send_present(lines).await? {
+                0
+            } else {
+                quiet + 1
+            };
+            if quiet > QUIET {
+                lines.keep_alive().await?;
+                quiet = 0;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        Ok(())
+    }
+}
+
+async fn verify(
+    _: Admin,
+    state: web::Data<State>,
+    query: web::Query<Verify>,
+) -> Result<HttpResponse, Problem> {
+    let head = query.into_inner().head;
+    // It reads the whole chain: one at a time.
+    let _permit = state.verifying.acquire().await.ok();
+    let sealer = state.sealer.clone();
+    let report = state
+        .database
+        .read(move |connection| chain::verify(connection, &sealer, head.as_deref()))
+        .await?;
+    Ok(HttpResponse::Ok().json(report))
+}
+
+async fn list_receipts(
+    _: Admin,
+    state: web::Data<State>,
+    query: web::Query<Receipts>,
+    place: web::Query<PageQuery>,
+) -> Result<HttpResponse, Problem> {
+    let selection = query.into_inner().selection()?;
+    let window = place.window(&state.settings.limits)?;
+    let place = window.clone();
+    let found = state
+        .database
+        .read(move |connection| {
+            receipts::list(connection, &selection, place.cursor(), place.fetch())
+        })
+        .await?;
+    Ok(HttpResponse::Ok().json(window.page(found, |receipt| receipt.id.clone(), view::receipt)))
+}
+
+async fn show_receipt(
+    _: Admin,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let id = id.into_inner();
+    let found = state
+        .database
+        .read_now(|connection| receipts::find(connection, &id))?
+        .ok_or(PolicyError::NotFound("receipt"))?;
+    Ok(HttpResponse::Ok().json(view::receipt(&found)))
+}
+
+/// Newest first, as they are listed.
+async fn export_receipts(
+    _: Admin,
+    request: HttpRequest,
+    state: web::Data<State>,
+    query: web::Query<Receipts>,
+) -> Result<HttpResponse, Problem> {
+    let selection = query.into_inner().selection()?;
+    let state = state.get_ref().clone();
+    Ok(lines::answer(move |lines| async move {
+        match send_receipts(&request, &state, selection, &lines).await {
+            Ok(()) | Err(End::ClientGone) => {}
+            Err(End::Refused(problem)) => lines.break_off(&problem).await,
+        }
+    }))
+}
+
+async fn send_receipts(
+    request: &HttpRequest,
+    state: &State,
+    selection: receipts::Selection,
+    lines: &Lines,
+) -> Result<(), End> {
+    let mut before: Option<String> = None;
+    loop {
+        Admin::still_with(Scope::AuditRead, request, state)?;
+        let (selection, place) = (selection.clone(), before.clone());
+        let page = state
+            .database
+            .read(move |connection| receipts::list(connection, &selection, place.as_deref(), PAGE))
+            .await?;
+        let Some(last) = page.last() else {
+            return Ok(());
+        };
+        lines.send(page.iter().map(view::receipt)).await?;
+        before = Some(last.id.clone());
+    }
+}
