@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Serialize, Serializer};
@@ -65,8 +66,9 @@ impl Serialize for Timestamp {
 }
 
 /// Tells the time.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Clock {
+    started: Instant,
     offset_millis: Arc<AtomicI64>,
 }
 
@@ -74,7 +76,10 @@ impl Clock {
     /// The system's clock.
     #[must_use]
     pub fn system() -> Self {
-        Self::default()
+        Self {
+            started: Instant::now(),
+            offset_millis: Arc::default(),
+        }
     }
 
     /// Now.
@@ -85,6 +90,14 @@ impl Clock {
                 .timestamp_millis()
                 .saturating_add(self.offset_millis.load(Ordering::Relaxed)),
         )
+    }
+
+    /// The time since the clock was made, which never goes backwards, even where the system's clock is set back.
+    #[must_use]
+    pub fn since_start(&self) -> Duration {
+        let offset = self.offset_millis.load(Ordering::Relaxed);
+        let moved = Duration::from_millis(u64::try_from(offset).unwrap_or_default());
+        self.started.elapsed().saturating_add(moved)
     }
 
     /// Moves this clock and all its clones by so many milliseconds; for tests of expiry.

@@ -25,6 +25,8 @@ pub enum Action {
     RoleMappingDeleted,
     /// A credential was issued.
     CredentialCreated,
+    /// The name or the limits of a credential were changed.
+    CredentialUpdated,
     /// A credential got a successor.
     CredentialRotated,
     /// The successor of a rotated credential was used first: the overlap has begun.
@@ -101,6 +103,7 @@ impl Action {
             Self::RoleMappingCreated => "role_mapping.created",
             Self::RoleMappingDeleted => "role_mapping.deleted",
             Self::CredentialCreated => "credential.created",
+            Self::CredentialUpdated => "credential.updated",
             Self::CredentialRotated => "credential.rotated",
             Self::CredentialRetiring => "credential.retiring",
             Self::CredentialRevoked => "credential.revoked",

@@ -2,8 +2,10 @@
 
 use clap::{Args, Subcommand};
 
-use crate::credentials::{NewCredential, issue, keys};
+use crate::credentials::keys::{self, KeyChange};
+use crate::credentials::{NewCredential, issue};
 use crate::http::admin::view;
+use crate::policies::rate_limits::Rate;
 use crate::policies::{Scope, networks};
 use crate::secret::SecretKind;
 use crate::store::credentials::{self as table, Selection};
@@ -80,6 +82,20 @@ pub(super) enum KeyCommand {
         /// Its id
         id: String,
     },
+    /// Changes what a key is called and its limits; what is not given stays
+    Update {
+        /// Its id
+        id: String,
+        /// What it is called
+        #[arg(long)]
+        name: Option<String>,
+        /// Networks that it may be used from, separated by commas
+        #[arg(long, value_delimiter = ',', value_name = "CIDR,…")]
+        allowed_networks: Option<Vec<String>>,
+        /// Requests a second that it may make: a number, 0 for no bound, or default for the rate of its kind
+        #[arg(long, value_name = "N|default", value_parser = rate)]
+        requests_per_second: Option<Rate>,
+    },
     /// Makes a successor and shows its secret, this once; the key itself works until the overlap ends
     Rotate {
         /// Its id
@@ -103,6 +119,13 @@ pub(super) enum KeyCommand {
     },
 }
 
+fn rate(text: &str) -> Result<Rate, std::num::ParseIntError> {
+    if text == "default" {
+        return Ok(Rate::OfKind);
+    }
+    text.parse().map(Rate::Own)
+}
+
 /// What to do with orphaned keys.
 #[derive(Debug, Subcommand)]
 pub(super) enum OrphanedKeyCommand {
@@ -122,6 +145,9 @@ pub(super) struct NewKey {
     /// Networks that it may be used from, separated by commas [default: any]
     #[arg(long, value_delimiter = ',', value_name = "CIDR,…")]
     allowed_networks: Vec<String>,
+    /// Requests a second that it may make, 0 for no bound [default: the rate of its kind]
+    #[arg(long, value_name = "N")]
+    requests_per_second: Option<u32>,
 }
 
 impl NewKey {
@@ -129,6 +155,7 @@ impl NewKey {
         Ok(NewCredential {
             allowed_networks: networks::parse(&self.allowed_networks)?,
             expires_in_days: self.expires_in_days,
+            requests_per_second: self.requests_per_second,
             ..NewCredential::new(kind, &self.name)
         })
     }
@@ -223,6 +250,25 @@ fn run_any(
             let id = CredentialId::new(id);
             let found = context.read(|connection| keys::find(connection, kind, &id))?;
             output.one(&view::credential(&found, now))
+        }
+        KeyCommand::Update {
+            id,
+            name,
+            allowed_networks,
+            requests_per_second,
+        } => {
+            let id = CredentialId::new(id);
+            let change = KeyChange {
+                name,
+                allowed_networks: allowed_networks
+                    .map(|texts| networks::parse(&texts))
+                    .transpose()?,
+                requests_per_second,
+            };
+            let changed = context.write(move |connection| {
+                keys::update(connection, kind, &id, &change, &cause.actor, now)
+            })?;
+            output.one(&view::credential(&changed, now))
         }
         KeyCommand::Rotate {
             id,

@@ -81,6 +81,18 @@ limits! {
     signing_key_days: 30 in 2..=365, "signing-key-days", "PORTCULLIS_SIGNING_KEY_DAYS";
     /// Days that audit events are kept, at least 90; 0 keeps them for good.
     audit_retention_days: 0 in 0..=36_500, "audit-retention-days", "PORTCULLIS_AUDIT_RETENTION_DAYS";
+    /// Requests a second of a SCIM key whose own rate is not set, with bursts of ten times as many; 0 for no bound.
+    scim_key_rate: 100 in 0..=1_000_000, "scim-key-rate", "PORTCULLIS_SCIM_KEY_RATE";
+    /// The same of an admin API key.
+    api_key_rate: 50 in 0..=1_000_000, "api-key-rate", "PORTCULLIS_API_KEY_RATE";
+    /// The same of a session.
+    session_rate: 50 in 0..=1_000_000, "session-rate", "PORTCULLIS_SESSION_RATE";
+    /// The same of a service account's credential.
+    service_account_rate: 50 in 0..=1_000_000, "service-account-rate", "PORTCULLIS_SERVICE_ACCOUNT_RATE";
+    /// The same of a product's credential, which asks about every request that the product gets.
+    product_credential_rate: 0 in 0..=1_000_000, "product-credential-rate", "PORTCULLIS_PRODUCT_CREDENTIAL_RATE";
+    /// Credentials that nobody knows, from one address in a minute, after which more are answered with 429; 0 for no bound.
+    unknown_credential_rate: 60 in 0..=1_000_000, "unknown-credential-rate", "PORTCULLIS_UNKNOWN_CREDENTIAL_RATE";
     /// Seconds that requests in flight have to finish when the server is told to stop.
     shutdown_seconds: 30 in 1..=600, "shutdown-seconds", "PORTCULLIS_SHUTDOWN_SECONDS";
 }

@@ -5,7 +5,7 @@ use ipnet::IpNet;
 use crate::audit::{self, Action, Actor};
 use crate::clock::Timestamp;
 use crate::policies::products::{self, checked_name};
-use crate::policies::{Role, Scope, instances, lifetime, roles};
+use crate::policies::{Role, Scope, instances, lifetime, rate_limits, roles};
 use crate::secret::{PlainSecret, SecretKind};
 use crate::store::DatabaseConnection;
 use crate::store::credentials as table;
@@ -39,6 +39,8 @@ pub struct NewCredential {
     pub allowed_networks: Vec<IpNet>,
     /// How long it lives, in days; a year where nothing is said.
     pub expires_in_days: Option<i64>,
+    /// How many requests a second it may make, where that is not the rate of its kind; 0 for no bound.
+    pub requests_per_second: Option<u32>,
 }
 
 impl NewCredential {
@@ -56,6 +58,7 @@ impl NewCredential {
             scopes: Vec::new(),
             allowed_networks: Vec::new(),
             expires_in_days: None,
+            requests_per_second: None,
         }
     }
 }
@@ -106,6 +109,7 @@ pub fn issue(
         instance_ids,
         scopes: new.scopes.clone(),
         allowed_networks: new.allowed_networks.clone(),
+        requests_per_second: rate_limits::checked(new.requests_per_second)?,
         ..Credential::new(&secret, name, created_by, now, expires_at)
     };
     table::insert(connection, &credential, &secret.hash())?;

@@ -1,8 +1,12 @@
 //! The life of a key after it was issued: rotation with an overlap, adoption, revocation.
 
+use ipnet::IpNet;
+
 use crate::audit::{self, Action, Actor};
 use crate::clock::Timestamp;
 use crate::policies::lifetime;
+use crate::policies::products::checked_name;
+use crate::policies::rate_limits::{self, Rate};
 use crate::secret::{PlainSecret, SecretKind};
 use crate::store::DatabaseConnection;
 use crate::store::credentials::{self as table, Counts};
@@ -89,6 +93,7 @@ pub fn rotate(
         instance_ids: predecessor.instance_ids.clone(),
         scopes: predecessor.scopes.clone(),
         allowed_networks: predecessor.allowed_networks.clone(),
+        requests_per_second: predecessor.requests_per_second,
         predecessor_id: Some(predecessor.id.clone()),
         ..Credential::new(
             &secret,
@@ -110,6 +115,52 @@ pub fn rotate(
         credential: successor,
         secret,
     })
+}
+
+/// What is to be changed of a key; what is not given stays.
+#[derive(Debug, Clone, Default)]
+pub struct KeyChange {
+    /// What it is called.
+    pub name: Option<String>,
+    /// Where it may be used from; anywhere where there are none.
+    pub allowed_networks: Option<Vec<IpNet>>,
+    /// How many requests a second it may make.
+    pub requests_per_second: Option<Rate>,
+}
+
+/// Changes a key's name and limits.
+///
+/// # Errors
+/// [`CredentialError::NotFound`]; [`CredentialError::Conflict`] for a key that has ended;
+/// [`CredentialError::Invalid`] for a bad name or rate; [`CredentialError::Forbidden`] where the actor is an
+/// orphan; when the database fails.
+pub fn update(
+    connection: &mut DatabaseConnection,
+    kind: SecretKind,
+    id: &CredentialId,
+    change: &KeyChange,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<Credential, CredentialError> {
+    creator(connection, actor)?;
+    refuse_without_role(connection, actor)?;
+    let mut key = find_for_update(connection, kind, id)?;
+    refuse_ended(&key, now)?;
+    if let Some(name) = &change.name {
+        key.name = checked_name(name)?;
+    }
+    if let Some(networks) = &change.allowed_networks {
+        key.allowed_networks.clone_from(networks);
+    }
+    if let Some(rate) = change.requests_per_second {
+        key.requests_per_second = rate_limits::checked(rate.own())?;
+    }
+    table::update(connection, &key)?;
+    let event = event(Action::CredentialUpdated, &key)
+        .with("allowed_networks", serde_json::json!(key.allowed_networks))
+        .with("requests_per_second", key.requests_per_second);
+    audit::record(connection, actor, now, event)?;
+    Ok(key)
 }
 
 /// Makes the actor the creator of an orphaned key, which is an orphan no more.

@@ -6,7 +6,7 @@ use super::verify::{Refusal, is_allowed_from, stands};
 use super::view::status;
 use super::{Account, Credential, Found, LastUse, Owner};
 use crate::clock::Timestamp;
-use crate::secret::SecretKind;
+use crate::secret::{PlainSecret, SecretKind};
 use crate::store::id::{CredentialId, DirectoryId, ResourceId, ServiceAccountId};
 
 const NOW: Timestamp = Timestamp::from_millis(1_000_000);
@@ -20,33 +20,8 @@ fn after() -> Timestamp {
 }
 
 fn credential() -> Credential {
-    Credential {
-        id: CredentialId::generate(),
-        kind: SecretKind::ScimKey,
-        prefix: "pcscim_abcdef".to_owned(),
-        name: "Key".to_owned(),
-        directory_id: None,
-        owner_id: None,
-        product_id: None,
-        service_account_id: None,
-        instance_ids: Vec::new(),
-        scopes: Vec::new(),
-        allowed_networks: Vec::new(),
-        created_at: before(),
-        created_by: None,
-        expires_at: after(),
-        idle_expires_at: None,
-        last_used_at: None,
-        last_used_ip: None,
-        predecessor_id: None,
-        successor_id: None,
-        overlap_hours: None,
-        retires_at: None,
-        revoked_at: None,
-        revoked_reason: None,
-        orphaned_at: None,
-        orphaned_reason: None,
-    }
+    let secret = PlainSecret::generate(SecretKind::ScimKey).unwrap();
+    Credential::new(&secret, "Key".to_owned(), None, before(), after())
 }
 
 fn owner(active: bool) -> Owner {

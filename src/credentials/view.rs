@@ -40,6 +40,7 @@ pub struct CredentialView {
     successor_id: Option<String>,
     retires_at: Option<Timestamp>,
     allowed_networks: Vec<IpNet>,
+    requests_per_second: Option<u32>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -77,6 +78,7 @@ pub fn view(credential: &Credential, now: Timestamp) -> CredentialView {
         successor_id: credential.successor_id.as_ref().map(ToString::to_string),
         retires_at: credential.retires_at,
         allowed_networks: credential.allowed_networks.clone(),
+        requests_per_second: credential.requests_per_second,
     }
 }
 

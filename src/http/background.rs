@@ -27,6 +27,7 @@ pub(super) async fn run(state: State) {
         if count.is_multiple_of(PRUNE_EVERY) {
             prune(&state).await;
             keep_signing_keys(&state).await;
+            state.rate_limits.forget_quiet();
         }
         count = count.wrapping_add(1);
     }

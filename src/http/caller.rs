@@ -6,13 +6,16 @@
 use std::net::IpAddr;
 
 use actix_web::HttpRequest;
-use actix_web::http::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
+use actix_web::http::header::{
+    AUTHORIZATION, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 
 use crate::audit::Actor;
 use crate::clock::Timestamp;
 use crate::credentials::sessions::{needs_touch, touch};
 use crate::credentials::verify::record_first_use;
 use crate::credentials::{CredentialError, Refusal, Verified, verify};
+use crate::policies::rate_limits::Exceeded;
 use crate::secret::{PlainSecret, SecretKind};
 use crate::store::StoreError;
 
@@ -48,6 +51,9 @@ pub enum AuthenticationFailure {
     /// Its credential was revoked.
     #[error("the credential has been revoked")]
     Revoked,
+    /// It makes, or its address has made, too many requests.
+    #[error("too many requests; try again in {} seconds", .0.retry_after_seconds)]
+    TooMany(Exceeded),
     /// The database failed.
     #[error(transparent)]
     Store(StoreError),
@@ -59,7 +65,7 @@ impl AuthenticationFailure {
     #[must_use]
     pub fn challenge(&self) -> HeaderValue {
         HeaderValue::from_static(match self {
-            Self::Missing | Self::Store(_) => "Bearer realm=\"portcullis\"",
+            Self::Missing | Self::TooMany(_) | Self::Store(_) => "Bearer realm=\"portcullis\"",
             Self::Invalid => "Bearer realm=\"portcullis\", error=\"invalid_token\"",
             Self::Expired => {
                 "Bearer realm=\"portcullis\", error=\"invalid_token\", error_description=\"the credential has expired\""
@@ -76,6 +82,14 @@ impl From<AuthenticationFailure> for Problem {
         let challenge = failure.challenge();
         match failure {
             AuthenticationFailure::Store(error) => error.into(),
+            AuthenticationFailure::TooMany(exceeded) => {
+                let problem = Self::new(ProblemKind::TooManyRequests, failure.to_string());
+                rate_limit_headers("requests", &exceeded)
+                    .into_iter()
+                    .fold(problem, |problem, (name, value)| {
+                        problem.with_header(name, value)
+                    })
+            }
             failure => Self::new(ProblemKind::Unauthorized, failure.to_string())
                 .with_header(WWW_AUTHENTICATE, challenge),
         }
@@ -99,6 +113,32 @@ impl From<Refusal> for AuthenticationFailure {
 pub fn insufficient_scope(scope: &str) -> Option<HeaderValue> {
     let text = format!("Bearer realm=\"{REALM}\", error=\"insufficient_scope\", scope=\"{scope}\"");
     HeaderValue::from_str(&text).ok()
+}
+
+/// What a client is told that comes too early: when to come again, and the rate
+/// (`draft-ietf-httpapi-ratelimit-headers`).
+#[must_use]
+pub fn rate_limit_headers(policy: &str, exceeded: &Exceeded) -> Vec<(HeaderName, HeaderValue)> {
+    let Exceeded {
+        quota,
+        window_seconds,
+        retry_after_seconds,
+    } = exceeded;
+    let headers = [
+        (RETRY_AFTER, retry_after_seconds.to_string()),
+        (
+            HeaderName::from_static("ratelimit-policy"),
+            format!("\"{policy}\";q={quota};w={window_seconds}"),
+        ),
+        (
+            HeaderName::from_static("ratelimit"),
+            format!("\"{policy}\";r=0;t={retry_after_seconds}"),
+        ),
+    ];
+    headers
+        .into_iter()
+        .filter_map(|(name, text)| Some((name, HeaderValue::from_str(&text).ok()?)))
+        .collect()
 }
 
 /// The address that the request came from.
@@ -138,8 +178,21 @@ pub async fn authenticate_secret(
 ) -> Result<Caller, AuthenticationFailure> {
     let requested_at = state.clock.now();
     let source_ip = source_ip(request, state);
-    let outcome = verified(text, source_ip, requested_at, state);
-    let verified = outcome.inspect_err(|refusal| state.metrics.count_refusal(refusal.name()))?;
+    let outcome = verified(text, source_ip, requested_at, state)
+        .inspect_err(|refusal| state.metrics.count_refusal(refusal.name()));
+    let verified = match outcome {
+        Err(Refusal::Unknown) => {
+            let admitted = state.rate_limits.admit_unknown(source_ip);
+            return Err(admitted.map_or_else(AuthenticationFailure::TooMany, |()| {
+                AuthenticationFailure::Invalid
+            }));
+        }
+        outcome => outcome?,
+    };
+    state
+        .rate_limits
+        .admit(&verified.credential)
+        .map_err(AuthenticationFailure::TooMany)?;
     let caller = Caller {
         actor: verified.actor(source_ip),
         verified,

@@ -10,11 +10,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::credentials::{Refusal, Verified, verify};
+use crate::policies::rate_limits::Exceeded;
 use crate::secret::{PlainSecret, SecretKind};
 use crate::store::id::ProductId;
 use crate::store::{DatabaseConnection, StoreError, products};
 
-use super::caller::{AuthenticationFailure, authenticate, authenticate_secret};
+use super::caller::{AuthenticationFailure, authenticate, authenticate_secret, rate_limit_headers};
 use super::problem::Chain;
 use super::{Endpoint, State};
 
@@ -135,6 +136,7 @@ async fn product(request: &HttpRequest, state: &State) -> Result<ProductId, Http
     let caller = match caller {
         Ok(caller) => caller,
         Err(AuthenticationFailure::Store(error)) => return Err(unavailable(&error)),
+        Err(AuthenticationFailure::TooMany(exceeded)) => return Err(too_many(&exceeded)),
         Err(failure) => return Err(invalid_client(&failure)),
     };
     let credential = caller.verified.credential;
@@ -176,6 +178,18 @@ fn invalid_client(failure: &AuthenticationFailure) -> HttpResponse {
     answer
         .headers_mut()
         .insert(WWW_AUTHENTICATE, failure.challenge());
+    answer
+}
+
+fn too_many(exceeded: &Exceeded) -> HttpResponse {
+    let mut answer = error(
+        StatusCode::TOO_MANY_REQUESTS,
+        "temporarily_unavailable",
+        "too many requests",
+    );
+    for (name, value) in rate_limit_headers("requests", exceeded) {
+        answer.headers_mut().insert(name, value);
+    }
     answer
 }
 

@@ -9,6 +9,7 @@ use crate::audit::Actor;
 use crate::clock::{Clock, Timestamp};
 use crate::config::{self, MasterKey, Settings};
 use crate::credentials::LastUse;
+use crate::policies::rate_limits::RateLimits;
 use crate::provisioning::people::Surroundings;
 use crate::provisioning::{Context, Limits};
 use crate::scim::schema::Registry;
@@ -63,6 +64,8 @@ pub struct State {
     pub(super) verifying: Arc<Semaphore>,
     /// Whether answers without an end have to end.
     stopping: Arc<AtomicBool>,
+    /// Counts requests by credential.
+    pub rate_limits: Arc<RateLimits>,
     /// How many passwords may be hashed at once: each takes its share of memory and time.
     hashing: Arc<Semaphore>,
     /// How many answers may be sent piece by piece at once. Each keeps a connection while its client reads, and
@@ -85,7 +88,6 @@ impl State {
         Self {
             database,
             registry,
-            clock,
             base_url: base_url.into(),
             scim_base_url: format!("{base_url}/scim/v2").into(),
             cursor_key: master_key.derive("cursor").as_slice().into(),
@@ -95,12 +97,14 @@ impl State {
             metrics: Arc::default(),
             limits: Arc::new(limits(&settings.limits)),
             indexed_attributes: Arc::new(settings.indexed_attributes.clone()),
+            rate_limits: Arc::new(RateLimits::new(&settings.limits, clock.clone())),
             throttle: Arc::new(Throttle::new(settings.limits.sign_in_attempts)),
             followers: Arc::new(Semaphore::new(FOLLOWERS)),
             verifying: Arc::new(Semaphore::new(1)),
             stopping: Arc::default(),
             hashing: Arc::new(Semaphore::new(HASHES_AT_ONCE)),
             streaming: Arc::new(Semaphore::new(streams.max(1))),
+            clock,
             settings,
         }
     }

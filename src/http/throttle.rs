@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 
-use actix_web::http::header::{HeaderName, HeaderValue, RETRY_AFTER};
-
 use crate::clock::Timestamp;
+use crate::policies::rate_limits::Exceeded;
 
+use super::caller::rate_limit_headers;
 use super::problem::{Problem, ProblemKind};
 
 /// How long a failure counts.
@@ -150,26 +150,18 @@ fn remaining(count: &Count, now: Timestamp) -> i64 {
     (until.as_millis() - now.as_millis() + 999) / 1_000
 }
 
-/// With the fields of `draft-ietf-httpapi-ratelimit-headers`.
 fn too_many(limit: u32, seconds: i64) -> Problem {
-    let headers = [
-        (RETRY_AFTER, seconds.to_string()),
-        (
-            HeaderName::from_static("ratelimit-policy"),
-            format!("\"sign-in\";q={limit};w={WINDOW_SECONDS}"),
-        ),
-        (
-            HeaderName::from_static("ratelimit"),
-            format!("\"sign-in\";r=0;t={seconds}"),
-        ),
-    ];
+    let exceeded = Exceeded {
+        quota: limit,
+        window_seconds: WINDOW_SECONDS.try_into().unwrap_or(u32::MAX),
+        retry_after_seconds: seconds.try_into().unwrap_or_default(),
+    };
     let problem = Problem::new(
         ProblemKind::TooManyRequests,
         format!("too many failed sign-ins; try again in {seconds} seconds"),
     );
-    headers
+    rate_limit_headers("sign-in", &exceeded)
         .into_iter()
-        .filter_map(|(name, text)| Some((name, HeaderValue::from_str(&text).ok()?)))
         .fold(problem, |problem, (name, value)| {
             problem.with_header(name, value)
         })

@@ -6,6 +6,7 @@ pub mod instances;
 pub mod lifetime;
 pub mod networks;
 pub mod products;
+pub mod rate_limits;
 pub mod rights;
 pub mod roles;
 pub mod scopes;

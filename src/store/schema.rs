@@ -107,6 +107,7 @@ diesel::table! {
         orphaned_reason -> Nullable<Text>,
         service_account_id -> Nullable<Text>,
         instance_ids -> Text,
+        requests_per_second -> Nullable<Integer>,
     }
 }
 

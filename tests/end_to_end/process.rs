@@ -82,6 +82,9 @@ impl Deployment {
             }
         }
         command
+            .env("PORTCULLIS_SCIM_KEY_RATE", "0")
+            .env("PORTCULLIS_API_KEY_RATE", "0")
+            .env("PORTCULLIS_SESSION_RATE", "0")
             .args(arguments)
             .arg("--json")
             .arg("--data-dir")

@@ -3,7 +3,9 @@
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 
-use crate::credentials::{Credential, CredentialError, NewCredential, issue, keys};
+use crate::credentials::keys::{self, KeyChange};
+use crate::credentials::{Credential, CredentialError, NewCredential, issue};
+use crate::policies::rate_limits::Rate;
 use crate::policies::{Rights, Role, Scope, networks};
 use crate::secret::SecretKind;
 use crate::store::DatabaseConnection;
@@ -36,6 +38,7 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
         endpoints.push(
             AdminEndpoint::at(&one)
                 .get(read, show)
+                .patch(write, update)
                 .delete(write, revoke),
         );
         endpoints.push(AdminEndpoint::at(&format!("{one}/rotate")).post(write, rotate));
@@ -83,6 +86,22 @@ struct NewKey {
     allowed_networks: Vec<String>,
     #[serde(default)]
     scopes: Vec<String>,
+    requests_per_second: Option<u32>,
+}
+
+/// A member that is null sets back; one that is absent changes nothing.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Change {
+    name: Option<String>,
+    allowed_networks: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "present")]
+    requests_per_second: Option<Rate>,
+}
+
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Rate>, D::Error> {
+    let own = Option::deserialize(deserializer)?;
+    Ok(Some(own.map_or(Rate::OfKind, Rate::Own)))
 }
 
 impl NewKey {
@@ -91,6 +110,7 @@ impl NewKey {
             scopes: self.scopes,
             allowed_networks: networks::parse(&self.allowed_networks)?,
             expires_in_days: self.expires_in_days,
+            requests_per_second: self.requests_per_second,
             ..NewCredential::new(kind, &self.name)
         })
     }
@@ -269,6 +289,42 @@ fn check_reach(
 ) -> Result<(), CredentialError> {
     let credential = keys::find(connection, kind, id)?;
     check_rights(connection, &credential, rights)
+}
+
+async fn update(
+    admin: Admin,
+    state: web::Data<State>,
+    path: web::Path<(String, String)>,
+    body: web::Json<Change>,
+) -> Result<HttpResponse, Problem> {
+    let (name, id) = path.into_inner();
+    let collection = collection(&name);
+    let id = CredentialId::new(id);
+    let now = admin.now;
+    let body = body.into_inner();
+    let change = KeyChange {
+        name: body.name,
+        allowed_networks: body
+            .allowed_networks
+            .map(|texts| networks::parse(&texts))
+            .transpose()?,
+        requests_per_second: body.requests_per_second,
+    };
+    let key = state
+        .database
+        .write(move |connection| {
+            check_reach(connection, collection.kind, &id, &admin.rights)?;
+            keys::update(
+                connection,
+                collection.kind,
+                &id,
+                &change,
+                &admin.actor,
+                admin.now,
+            )
+        })
+        .await?;
+    Ok(HttpResponse::Ok().json(view::credential(&key, now)))
 }
 
 async fn rotate(

@@ -5,7 +5,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, ETAG, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 
-use crate::http::caller::{AuthenticationFailure, insufficient_scope};
+use crate::http::caller::{AuthenticationFailure, insufficient_scope, rate_limit_headers};
 use crate::http::problem::Chain;
 use crate::provisioning::{Context, ProvisioningError, entity_tag};
 use crate::scim::schema::ResourceType;
@@ -122,8 +122,17 @@ fn scim_error(error: &ScimError) -> HttpResponse {
 /// 401 with the challenge that says as much as may be said.
 pub fn unauthorized(failure: AuthenticationFailure) -> HttpResponse {
     let challenge = failure.challenge();
-    if let AuthenticationFailure::Store(error) = failure {
-        return error_response(error.into());
+    match failure {
+        AuthenticationFailure::Store(error) => return error_response(error.into()),
+        AuthenticationFailure::TooMany(exceeded) => {
+            let error = ScimError::new(ErrorKind::TooManyRequests, failure.to_string());
+            let mut response = scim_error(&error);
+            for (name, value) in rate_limit_headers("requests", &exceeded) {
+                response.headers_mut().insert(name, value);
+            }
+            return response;
+        }
+        _ => {}
     }
     let error = ScimError::new(ErrorKind::Unauthorized, failure.to_string());
     let mut response = scim_error(&error);

@@ -86,6 +86,8 @@ pub struct Credential {
     pub orphaned_at: Option<Timestamp>,
     /// Why.
     pub orphaned_reason: Option<String>,
+    /// How many requests a second it may make, where that is not the rate of its kind; 0 for no bound.
+    pub requests_per_second: Option<u32>,
 }
 
 impl Credential {
@@ -124,6 +126,7 @@ impl Credential {
             revoked_reason: None,
             orphaned_at: None,
             orphaned_reason: None,
+            requests_per_second: None,
         }
     }
 }
@@ -197,6 +200,7 @@ struct Row {
     orphaned_reason: Option<String>,
     service_account_id: Option<String>,
     instance_ids: String,
+    requests_per_second: Option<i32>,
 }
 
 impl Row {
@@ -231,6 +235,7 @@ impl Row {
             orphaned_reason: credential.orphaned_reason.clone(),
             service_account_id: (credential.service_account_id.as_ref()).map(ToString::to_string),
             instance_ids: serde_json::json!(credential.instance_ids).to_string(),
+            requests_per_second: stored_rate(credential.requests_per_second),
         }
     }
 
@@ -267,8 +272,15 @@ impl Row {
             revoked_reason: self.revoked_reason,
             orphaned_at: at(self.orphaned_at),
             orphaned_reason: self.orphaned_reason,
+            requests_per_second: self
+                .requests_per_second
+                .and_then(|rate| rate.try_into().ok()),
         })
     }
+}
+
+fn stored_rate(rate: Option<u32>) -> Option<i32> {
+    rate.map(|rate| i32::try_from(rate).unwrap_or(i32::MAX))
 }
 
 /// Which credentials a list holds.
@@ -462,6 +474,25 @@ pub fn list(
         query = query.filter(credentials::id.gt(after.to_owned()));
     }
     query.load(connection)?.into_iter().map(Row::read).collect()
+}
+
+/// Changes what a credential is called, where it may be used from, and how often.
+///
+/// # Errors
+/// When the database fails.
+pub fn update(
+    connection: &mut DatabaseConnection,
+    credential: &Credential,
+) -> Result<(), StoreError> {
+    diesel::update(credentials::table.find(credential.id.as_str()))
+        .set((
+            credentials::name.eq(&credential.name),
+            credentials::allowed_networks
+                .eq(serde_json::json!(credential.allowed_networks).to_string()),
+            credentials::requests_per_second.eq(stored_rate(credential.requests_per_second)),
+        ))
+        .execute(connection)?;
+    Ok(())
 }
 
 /// Names the successor of a rotated key, and how long the key goes on working after the first use of it.

@@ -4,6 +4,7 @@ mod introspection;
 mod keys;
 mod lifetime;
 mod passwords;
+mod rates;
 mod reach;
 mod secrets;
 mod sessions;

@@ -44,33 +44,9 @@ fn slip_in(server: &TestServer, person: &str) -> [CredentialId; 2] {
 }
 
 fn credential(kind: SecretKind, now: Timestamp) -> Credential {
-    Credential {
-        id: CredentialId::generate(),
-        kind,
-        prefix: kind.prefix().to_owned(),
-        name: "Slipped in".to_owned(),
-        directory_id: None,
-        owner_id: None,
-        product_id: None,
-        service_account_id: None,
-        instance_ids: Vec::new(),
-        scopes: Vec::new(),
-        allowed_networks: Vec::new(),
-        created_at: now,
-        created_by: None,
-        expires_at: now.plus_days(1),
-        idle_expires_at: None,
-        last_used_at: None,
-        last_used_ip: None,
-        predecessor_id: None,
-        successor_id: None,
-        overlap_hours: None,
-        retires_at: None,
-        revoked_at: None,
-        revoked_reason: None,
-        orphaned_at: None,
-        orphaned_reason: None,
-    }
+    let secret = PlainSecret::generate(kind).expect("random numbers");
+    let name = "Slipped in".to_owned();
+    Credential::new(&secret, name, None, now, now.plus_days(1))
 }
 
 fn stored(server: &TestServer, id: &CredentialId) -> Credential {

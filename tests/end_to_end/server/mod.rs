@@ -119,7 +119,13 @@ impl TestServer {
             trusted_proxies: Vec::new(),
             indexed_attributes: vec!["emails.value".to_owned()],
             master_key: MasterKey::parse(MASTER_KEY),
+            // Tests of other things are not slowed down; those of the rates set their own.
             limits: Limits {
+                scim_key_rate: 0,
+                api_key_rate: 0,
+                session_rate: 0,
+                service_account_rate: 0,
+                unknown_credential_rate: 0,
                 shutdown_seconds: 1,
                 ..Limits::default()
             },
