@@ -4,6 +4,7 @@ use ipnet::IpNet;
 
 use crate::audit::{self, Action, Actor};
 use crate::clock::Timestamp;
+use crate::policies::networks::are_within;
 use crate::policies::products::{self, checked_name};
 use crate::policies::{Role, Scope, instances, lifetime, rate_limits, roles};
 use crate::secret::{PlainSecret, SecretKind};
@@ -100,6 +101,7 @@ pub fn issue(
     if let Some(account) = &new.service_account_id {
         account_in_care(connection, account)?;
     }
+    refuse_wider_networks(connection, &new.allowed_networks, actor)?;
     let secret = PlainSecret::generate(new.kind)?;
     let credential = Credential {
         directory_id: new.directory_id.clone(),
@@ -118,6 +120,28 @@ pub fn issue(
         .with("scopes", credential.scopes.clone());
     audit::record(connection, actor, now, event)?;
     Ok(Issued { credential, secret })
+}
+
+/// Whoever holds a key that works from some networks alone makes none that works from others.
+///
+/// # Errors
+/// [`CredentialError::Forbidden`]; when the database fails.
+pub(super) fn refuse_wider_networks(
+    connection: &mut DatabaseConnection,
+    networks: &[IpNet],
+    actor: &Actor,
+) -> Result<(), CredentialError> {
+    let Some(id) = &actor.credential_id else {
+        return Ok(());
+    };
+    let own = table::find(connection, id)?.map(|credential| credential.allowed_networks);
+    if own.is_none_or(|own| are_within(networks, &own)) {
+        return Ok(());
+    }
+    Err(CredentialError::Forbidden(
+        "your own credential works from some networks alone, and this one would work from others"
+            .to_owned(),
+    ))
 }
 
 /// A signed-in person may have lost their role since the request was let in.

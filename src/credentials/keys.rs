@@ -12,7 +12,7 @@ use crate::store::DatabaseConnection;
 use crate::store::credentials::{self as table, Counts};
 use crate::store::id::{CredentialId, ResourceId};
 
-use super::issue::{creator, refuse_without_role};
+use super::issue::{creator, refuse_wider_networks, refuse_without_role};
 use super::service_accounts::active_account;
 use super::verify::has_not_ended;
 use super::{Credential, CredentialError, Issued, event};
@@ -84,6 +84,7 @@ pub fn rotate(
             "the key has been rotated already: rotate its successor".to_owned(),
         ));
     }
+    refuse_wider_networks(connection, &predecessor.allowed_networks, actor)?;
     let secret = PlainSecret::generate(kind)?;
     let successor = Credential {
         directory_id: predecessor.directory_id.clone(),
@@ -150,6 +151,7 @@ pub fn update(
         key.name = checked_name(name)?;
     }
     if let Some(networks) = &change.allowed_networks {
+        refuse_wider_networks(connection, networks, actor)?;
         key.allowed_networks.clone_from(networks);
     }
     if let Some(rate) = change.requests_per_second {

@@ -170,6 +170,44 @@ on_both_databases!(
 );
 
 on_both_databases!(
+    a_key_of_some_networks_makes_none_that_works_from_others,
+    |server| {
+        let key = |networks: serde_json::Value| json!({"name": "Key", "scopes": ["api-keys:read", "api-keys:write"], "allowed_networks": networks});
+        let own = server
+            .admin()
+            .post("/api-keys", &key(json!(["192.0.2.0/24"])))
+            .expect(201);
+        let unbound = server
+            .admin()
+            .post("/api-keys", &key(json!([])))
+            .expect(201);
+        let bound = server.with_token(&own.text_at("/secret"));
+        let from_inside = [("X-Forwarded-For", "192.0.2.1")];
+        let send = |method: &str, path: &str, body: &serde_json::Value| {
+            bound.send(
+                method,
+                &format!("/admin/v1/api-keys{path}"),
+                &from_inside,
+                body,
+            )
+        };
+        send("POST", "", &key(json!(["192.0.2.128/25"]))).expect(201);
+        for wider in [
+            json!([]),
+            json!(["192.0.0.0/16"]),
+            json!(["192.0.2.1", "::1"]),
+        ] {
+            send("POST", "", &key(wider.clone())).expect(403);
+            let change = json!({"allowed_networks": wider});
+            send("PATCH", &format!("/{}", own.id()), &change).expect(403);
+        }
+        send("POST", &format!("/{}/rotate", unbound.id()), &json!({})).expect(403);
+        send("POST", &format!("/{}/rotate", own.id()), &json!({})).expect(201);
+    },
+    behind_a_proxy
+);
+
+on_both_databases!(
     nobody_outside_a_trusted_proxy_says_where_they_are,
     |server| {
         let networks = json!(["192.0.2.0/24"]);
