@@ -86,6 +86,16 @@ impl SecretKind {
 #[error("the operating system gave no random numbers")]
 pub struct RandomError(#[source] getrandom::Error);
 
+/// Random bytes, for secrets that other specifications give a form.
+///
+/// # Errors
+/// When the operating system gives no random numbers.
+pub fn random_bytes<const LENGTH: usize>() -> Result<[u8; LENGTH], RandomError> {
+    let mut bytes = [0; LENGTH];
+    getrandom::fill(&mut bytes).map_err(RandomError)?;
+    Ok(bytes)
+}
+
 /// A secret in the clear. It exists while a credential is made or presented, and is never stored.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PlainSecret {

@@ -61,6 +61,18 @@ pub enum Action {
     ProductDeleted,
     /// Audit events were removed because they had been kept long enough.
     AuditEventsRemoved,
+    /// A webhook was made.
+    WebhookCreated,
+    /// A webhook was changed.
+    WebhookUpdated,
+    /// A webhook was removed.
+    WebhookDeleted,
+    /// A webhook got a new secret.
+    WebhookSecretRotated,
+    /// A webhook was tried.
+    WebhookTested,
+    /// A notice was sent to a webhook again by hand.
+    WebhookRedelivered,
     /// The deployment was set up.
     DeploymentInitialised,
     /// A key that access tokens are signed with was made.
@@ -121,6 +133,12 @@ impl Action {
             Self::ProductUpdated => "product.updated",
             Self::ProductDeleted => "product.deleted",
             Self::AuditEventsRemoved => "audit_events.removed",
+            Self::WebhookCreated => "webhook.created",
+            Self::WebhookUpdated => "webhook.updated",
+            Self::WebhookDeleted => "webhook.deleted",
+            Self::WebhookSecretRotated => "webhook.secret_rotated",
+            Self::WebhookTested => "webhook.tested",
+            Self::WebhookRedelivered => "webhook.redelivered",
             Self::DeploymentInitialised => "deployment.initialised",
             Self::SigningKeyCreated => "signing_key.created",
             Self::SigningKeyEnded => "signing_key.ended",

@@ -7,6 +7,7 @@ mod directory;
 mod doctor;
 mod key;
 mod logging;
+mod notice;
 mod output;
 mod product;
 mod role;
@@ -15,6 +16,7 @@ mod setup;
 mod signing_key;
 mod startup;
 mod user;
+mod webhook;
 
 use std::process::ExitCode;
 
@@ -27,6 +29,7 @@ use crate::audit::chain::ChainError;
 use crate::config::{ConfigError, Options, Settings};
 use crate::credentials::CredentialError;
 use crate::lifecycle::LifecycleError;
+use crate::notices::NoticeError;
 use crate::policies::PolicyError;
 use crate::provisioning::ProvisioningError;
 use crate::store::{self, StoreError, migrate};
@@ -35,11 +38,13 @@ use audit::AuditCommand;
 use context::CommandContext;
 use directory::DirectoryCommand;
 use key::{ApiKeyCommand, OrphanedKeyCommand, ScimKeyCommand};
+use notice::NoticeCommand;
 use output::Output;
 use product::ProductCommand;
 use role::RoleCommand;
 use signing_key::SigningKeyCommand;
 use user::{TokenCommand, UserCommand};
+use webhook::WebhookCommand;
 
 use startup::StartupError;
 
@@ -98,6 +103,12 @@ enum Command {
     /// Audit events, receipts and notices
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// What there is to tell
+    #[command(subcommand)]
+    Notice(NoticeCommand),
+    /// Endpoints of other programs that notices are sent to
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
     /// Prints a completion script for a shell
     Completions {
         /// Which shell
@@ -141,6 +152,9 @@ enum CommandError {
     /// The audit chain could not be read or continued.
     #[error(transparent)]
     Chain(#[from] ChainError),
+    /// The rules do not allow it.
+    #[error(transparent)]
+    Notice(#[from] NoticeError),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -219,6 +233,8 @@ fn execute(arguments: Arguments) -> Result<(), CommandError> {
         Command::Token(command) => user::run_token(command, &open(settings)?),
         Command::SigningKey(command) => signing_key::run(&command, &open(settings)?),
         Command::Audit(command) => audit::run(command, &open(settings)?),
+        Command::Notice(command) => notice::run(command, &open(settings)?),
+        Command::Webhook(command) => webhook::run(command, &open(settings)?),
         Command::Completions { .. } => Ok(()),
     }
 }

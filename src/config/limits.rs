@@ -93,6 +93,10 @@ limits! {
     product_credential_rate: 0 in 0..=1_000_000, "product-credential-rate", "PORTCULLIS_PRODUCT_CREDENTIAL_RATE";
     /// Credentials that nobody knows, from one address in a minute, after which more are answered with 429; 0 for no bound.
     unknown_credential_rate: 60 in 0..=1_000_000, "unknown-credential-rate", "PORTCULLIS_UNKNOWN_CREDENTIAL_RATE";
+    /// Days that notices are kept that are on their way to nobody any more.
+    notice_retention_days: 400 in 1..=3_650, "notice-retention-days", "PORTCULLIS_NOTICE_RETENTION_DAYS";
+    /// Seconds that mail waits for other notices of its kind, to go as one.
+    mail_digest_seconds: 60 in 0..=86_400, "mail-digest-seconds", "PORTCULLIS_MAIL_DIGEST_SECONDS";
     /// Seconds that requests in flight have to finish when the server is told to stop.
     shutdown_seconds: 30 in 1..=600, "shutdown-seconds", "PORTCULLIS_SHUTDOWN_SECONDS";
 }

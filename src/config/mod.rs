@@ -5,6 +5,7 @@
 
 mod limits;
 mod master_key;
+mod notifications;
 mod options;
 
 use std::fmt;
@@ -15,6 +16,9 @@ use ipnet::IpNet;
 
 pub use limits::{LimitOptions, Limits};
 pub use master_key::{MasterKey, MasterKeyError};
+pub use notifications::{
+    MailEncryption, MailLogin, MailSettings, NotificationOptions, Notifications,
+};
 pub use options::{LogFormat, Options};
 
 /// Where to listen when nothing else is said.
@@ -56,6 +60,8 @@ pub struct Settings {
     pub indexed_attributes: Vec<String>,
     /// The master key from the environment, instead of the file's.
     pub master_key: Option<MasterKey>,
+    /// How notices leave.
+    pub notifications: Notifications,
     /// The bounds.
     pub limits: Limits,
 }

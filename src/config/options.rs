@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::limits::LimitOptions;
 use super::master_key::MasterKey;
+use super::notifications::NotificationOptions;
 use super::{ConfigError, DEFAULT_DATA_DIR, DEFAULT_INDEXED, DEFAULT_LISTEN, Settings};
 
 /// How the log is written to standard error.
@@ -24,7 +25,8 @@ pub enum LogFormat {
 #[derive(Debug, Clone, Default, Args, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Options {
-    /// A TOML file with these settings (keys as the options are called; limits under [limits])
+    /// A TOML file with these settings (keys as the options are called; limits under [limits], notifications under
+    /// [notifications])
     #[arg(long, env = "PORTCULLIS_CONFIG", value_name = "FILE", global = true)]
     #[serde(skip)]
     pub config: Option<PathBuf>,
@@ -90,6 +92,10 @@ pub struct Options {
     #[serde(skip)]
     pub master_key: Option<MasterKey>,
 
+    /// How notices leave.
+    #[command(flatten)]
+    pub notifications: NotificationOptions,
+
     /// The bounds.
     #[command(flatten)]
     pub limits: LimitOptions,
@@ -109,6 +115,7 @@ impl Options {
             None => self,
         };
         let limits = options.limits.limits()?;
+        let notifications = options.notifications.notifications()?;
         let data_dir = options
             .data_dir
             .unwrap_or_else(|| PathBuf::from(DEFAULT_DATA_DIR));
@@ -143,6 +150,7 @@ impl Options {
                     })
                     .transpose()?,
             },
+            notifications,
             limits,
         })
     }
@@ -159,6 +167,7 @@ impl Options {
             trusted_proxies: self.trusted_proxies.or(file.trusted_proxies),
             indexed_attributes: self.indexed_attributes.or(file.indexed_attributes),
             master_key: self.master_key,
+            notifications: self.notifications.or(file.notifications),
             limits: self.limits.or(file.limits),
         }
     }

@@ -95,7 +95,10 @@ async fn sign_in(
     let now = state.clock.now();
     let address = source_ip(&request, &state);
     let attempt = Attempt::new(body.directory.as_deref(), &body.user_name, address);
-    state.throttle.admit(&attempt, now)?;
+    state
+        .throttle
+        .admit(&attempt, now)
+        .inspect_err(|_| state.observed.note_throttled(&body.user_name, now, address))?;
     let actor = Actor::anonymous(address);
     let candidate = state.database.read_now(|connection| {
         sessions::candidate(connection, body.directory.as_deref(), &body.user_name)

@@ -178,8 +178,10 @@ pub async fn authenticate_secret(
 ) -> Result<Caller, AuthenticationFailure> {
     let requested_at = state.clock.now();
     let source_ip = source_ip(request, state);
-    let outcome = verified(text, source_ip, requested_at, state)
-        .inspect_err(|refusal| state.metrics.count_refusal(refusal.name()));
+    let outcome = verified(text, source_ip, requested_at, state).inspect_err(|refusal| {
+        state.metrics.count_refusal(refusal.name());
+        note_dead_key(text, refusal, state, requested_at, source_ip);
+    });
     let verified = match outcome {
         Err(Refusal::Unknown) => {
             let admitted = state.rate_limits.admit_unknown(source_ip);
@@ -232,6 +234,22 @@ fn verified(
             .database
             .read_now(|connection| verify(connection, &secret, source_ip, now)),
         _ => Err(Refusal::Unknown),
+    }
+}
+
+/// An identity provider that goes on with a dead key is told of, since nobody leaves through it any more.
+fn note_dead_key(
+    text: &str,
+    refusal: &Refusal,
+    state: &State,
+    now: Timestamp,
+    source_ip: Option<IpAddr>,
+) {
+    if matches!(refusal, Refusal::Expired | Refusal::Revoked)
+        && let Some(secret) = PlainSecret::recognise(text)
+        && secret.kind() == SecretKind::ScimKey
+    {
+        state.observed.note_dead_key(secret.hash(), now, source_ip);
     }
 }
 

@@ -12,6 +12,7 @@ mod console;
 mod endpoint;
 mod lines;
 pub mod metrics;
+mod notices;
 mod oauth;
 mod operations;
 pub mod problem;
@@ -52,6 +53,7 @@ pub async fn serve(
     let settings = state.settings.clone();
     let background = actix_web::rt::spawn(background::run(state.clone()));
     let chaining = actix_web::rt::spawn(chaining::run(state.clone()));
+    let notices = actix_web::rt::spawn(notices::run(state.clone()));
     let last_use = state.clone();
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let server = HttpServer::new(move || {
@@ -74,6 +76,7 @@ pub async fn serve(
     let outcome = running.await.map_err(std::io::Error::other)?;
     background.abort();
     chaining.abort();
+    notices.abort();
     background::flush(&last_use).await;
     background::flush_request_log(&last_use).await;
     chaining::chain_all(&last_use).await;

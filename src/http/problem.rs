@@ -16,6 +16,7 @@ use serde_json::json;
 use crate::audit::chain::ChainError;
 use crate::credentials::CredentialError;
 use crate::lifecycle::LifecycleError;
+use crate::notices::NoticeError;
 use crate::policies::PolicyError;
 use crate::provisioning::ProvisioningError;
 use crate::store::StoreError;
@@ -265,6 +266,20 @@ impl From<ChainError> for Problem {
     fn from(error: ChainError) -> Self {
         match error {
             ChainError::Store(error) => error.into(),
+            error => Self::internal(&error),
+        }
+    }
+}
+
+impl From<NoticeError> for Problem {
+    fn from(error: NoticeError) -> Self {
+        match error {
+            NoticeError::Invalid(detail) => Self::new(ProblemKind::InvalidValue, detail),
+            NoticeError::NotFound(what) => {
+                Self::new(ProblemKind::NotFound, format!("there is no such {what}"))
+            }
+            NoticeError::Conflict(detail) => Self::new(ProblemKind::Conflict, detail),
+            NoticeError::Store(error) => error.into(),
             error => Self::internal(&error),
         }
     }

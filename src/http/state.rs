@@ -9,6 +9,8 @@ use crate::audit::Actor;
 use crate::clock::{Clock, Timestamp};
 use crate::config::{self, MasterKey, Settings};
 use crate::credentials::LastUse;
+use crate::notices::delivery::Channels;
+use crate::notices::observed::Observed;
 use crate::policies::rate_limits::RateLimits;
 use crate::provisioning::people::Surroundings;
 use crate::provisioning::{Context, Limits};
@@ -66,6 +68,10 @@ pub struct State {
     stopping: Arc<AtomicBool>,
     /// Counts requests by credential.
     pub rate_limits: Arc<RateLimits>,
+    /// The ways that notices leave.
+    pub channels: Channels,
+    /// What is seen at the door and has to be told.
+    pub observed: Arc<Observed>,
     /// How many passwords may be hashed at once: each takes its share of memory and time.
     hashing: Arc<Semaphore>,
     /// How many answers may be sent piece by piece at once. Each keeps a connection while its client reads, and
@@ -84,6 +90,7 @@ impl State {
         master_key: &MasterKey,
         base_url: &str,
     ) -> Self {
+        let sealer = Arc::new(Sealer::new(master_key, None));
         let streams = usize::try_from(database.connections() / 2).unwrap_or_default();
         Self {
             database,
@@ -91,7 +98,9 @@ impl State {
             base_url: base_url.into(),
             scim_base_url: format!("{base_url}/scim/v2").into(),
             cursor_key: master_key.derive("cursor").as_slice().into(),
-            sealer: Arc::new(Sealer::new(master_key, None)),
+            channels: Channels::new(&settings, Arc::clone(&sealer), base_url),
+            observed: Arc::default(),
+            sealer,
             last_use: Arc::default(),
             request_log: Arc::default(),
             metrics: Arc::default(),

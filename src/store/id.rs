@@ -62,6 +62,10 @@ identifiers! {
     ReceiptId;
     /// A notice to admins.
     NoticeId;
+    /// An endpoint that notices are sent to.
+    WebhookId;
+    /// A notice on its way to one receiver.
+    DeliveryId;
     /// A logged SCIM request.
     ScimRequestId;
 }

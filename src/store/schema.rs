@@ -257,6 +257,50 @@ diesel::table! {
         read_at -> Nullable<BigInt>,
         delivered_at -> Nullable<BigInt>,
         attempts -> Integer,
+        person_id -> Nullable<Text>,
+        distributed_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    webhooks (id) {
+        id -> Text,
+        url -> Text,
+        kinds -> Text,
+        active -> Bool,
+        secret -> Text,
+        previous_secret -> Nullable<Text>,
+        previous_secret_until -> Nullable<BigInt>,
+        created_at -> BigInt,
+        modified_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    deliveries (id) {
+        id -> Text,
+        notice_id -> Text,
+        channel -> Text,
+        target -> Text,
+        kind -> Text,
+        state -> Text,
+        attempts -> Integer,
+        created_at -> BigInt,
+        next_attempt_at -> BigInt,
+        give_up_at -> BigInt,
+        claimed_until -> Nullable<BigInt>,
+        delivered_at -> Nullable<BigInt>,
+        last_error -> Nullable<Text>,
+        last_status -> Nullable<Integer>,
+    }
+}
+
+diesel::table! {
+    sent_notices (subject_id, kind, threshold) {
+        subject_id -> Text,
+        kind -> Text,
+        threshold -> Text,
+        at -> BigInt,
     }
 }
 
@@ -332,3 +376,4 @@ diesel::allow_tables_to_appear_in_same_query!(
 );
 
 diesel::allow_tables_to_appear_in_same_query!(audit_chain, audit_events);
+diesel::allow_tables_to_appear_in_same_query!(deliveries, notices);

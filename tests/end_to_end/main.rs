@@ -23,6 +23,7 @@ mod filters;
 mod identity_providers;
 mod isolation;
 mod machine;
+mod notices;
 mod outages;
 mod people;
 mod process;

@@ -96,8 +96,14 @@ impl Deployment {
 
     /// Starts a process that serves on a port of its own, and waits until it does.
     pub fn serve(&self) -> Process {
+        self.serve_with(&[])
+    }
+
+    /// The same with further options.
+    pub fn serve_with(&self, options: &[&str]) -> Process {
         let mut child = self
             .command(&["serve"])
+            .args(options)
             .args(["--listen", "127.0.0.1:0", "--log-format", "json"])
             .env("PORTCULLIS_LOG", "debug")
             .stdout(File::create("/dev/null").expect("it is always there"))

@@ -150,7 +150,9 @@ fn show_receipt(id: &str, context: &CommandContext) -> Result<(), CommandError> 
 }
 
 fn list_notices(limit: i64, context: &CommandContext) -> Result<(), CommandError> {
-    let found = context.read(|connection| notices::list(connection, None, limit))?;
+    let found = context.read(|connection| {
+        notices::list(connection, &notices::Selection::default(), None, limit)
+    })?;
     let shown: Vec<_> = found.iter().map(view::notice).collect();
     let columns = ["at", "kind", "subject", "read_at", "delivered_at"];
     context.output.list(&shown, &columns)

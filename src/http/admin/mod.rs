@@ -8,6 +8,7 @@ mod audit;
 mod directories;
 mod endpoint;
 mod keys;
+mod notices;
 pub mod page;
 mod products;
 mod records;
@@ -15,6 +16,7 @@ mod roles;
 mod signing_keys;
 mod users;
 pub mod view;
+mod webhooks;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -50,6 +52,8 @@ fn endpoints() -> Vec<AdminEndpoint> {
         products::endpoints,
         records::endpoints,
         signing_keys::endpoints,
+        notices::endpoints,
+        webhooks::endpoints,
     ];
     modules
         .into_iter()

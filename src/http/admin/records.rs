@@ -1,4 +1,4 @@
-//! What is on record beside audit events: notices, SCIM requests and the leniencies they needed. Newest first.
+//! What is on record beside audit events: SCIM requests and the leniencies they needed. Newest first.
 
 use actix_web::{HttpResponse, web};
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::clock::Timestamp;
 use crate::policies::Scope;
 use crate::store::id::DirectoryId;
-use crate::store::{notices, scim_requests};
+use crate::store::scim_requests;
 
 use super::super::State;
 use super::super::background;
@@ -17,44 +17,10 @@ use super::{Admin, AdminEndpoint, page, view};
 
 pub(super) fn endpoints() -> Vec<AdminEndpoint> {
     vec![
-        AdminEndpoint::at("/notices").get(Scope::Notices, list_notices),
-        AdminEndpoint::at("/notices/{id}/read").post(Scope::Notices, mark_read),
         AdminEndpoint::at("/directories/{id}/scim-requests").get(Scope::AuditRead, list_requests),
         AdminEndpoint::at("/directories/{id}/leniencies")
             .get(Scope::DirectoriesRead, list_leniencies),
     ]
-}
-
-async fn list_notices(
-    _: Admin,
-    state: web::Data<State>,
-    place: web::Query<PageQuery>,
-) -> Result<HttpResponse, Problem> {
-    let window = place.window(&state.settings.limits)?;
-    let place = window.clone();
-    let found = state
-        .database
-        .read(move |connection| notices::list(connection, place.cursor(), place.fetch()))
-        .await?;
-    Ok(HttpResponse::Ok().json(window.page(found, |notice| notice.id.clone(), view::notice)))
-}
-
-async fn mark_read(
-    admin: Admin,
-    state: web::Data<State>,
-    id: web::Path<String>,
-) -> Result<HttpResponse, Problem> {
-    let id = id.into_inner();
-    let wanted = id.clone();
-    let marked = state
-        .database
-        .write(move |connection| notices::mark_read(connection, &wanted, admin.now.as_millis()))
-        .await?;
-    if marked {
-        Ok(HttpResponse::NoContent().finish())
-    } else {
-        Err(Problem::not_found("notice", &id))
-    }
 }
 
 async fn list_requests(

@@ -6,9 +6,11 @@ use serde_json::{Value, json};
 use crate::clock::Timestamp;
 use crate::credentials::view::{CredentialView, view};
 use crate::credentials::{Credential, Issued, signing_keys};
+use crate::notices::webhooks::WithSecret;
 use crate::policies::Role;
 use crate::store::audit_chain::ChainedEvent;
 use crate::store::audit_events::AuditEventRow;
+use crate::store::deliveries::{DeliveryRow, PENDING};
 use crate::store::directories::Directory;
 use crate::store::notices::NoticeRow;
 use crate::store::products::Product;
@@ -17,6 +19,7 @@ use crate::store::resources::Resource;
 use crate::store::roles::{Assignment, Mapping};
 use crate::store::scim_requests::ScimRequestRow;
 use crate::store::signing_keys::SigningKey;
+use crate::store::webhooks::Webhook;
 
 /// A credential and, in the answer that creates it, its secret.
 #[derive(Debug, Clone, Serialize)]
@@ -220,11 +223,68 @@ pub fn notice(notice: &NoticeRow) -> Value {
         "at": Timestamp::from_millis(notice.at),
         "kind": notice.kind,
         "directory_id": notice.directory_id,
+        "user_id": notice.person_id,
         "subject": notice.subject,
         "detail": stored(&notice.detail),
         "read_at": notice.read_at.map(Timestamp::from_millis),
         "delivered_at": notice.delivered_at.map(Timestamp::from_millis),
     })
+}
+
+/// A notice with its deliveries.
+#[must_use]
+pub fn notice_with_deliveries(shown: &NoticeRow, deliveries: &[DeliveryRow]) -> Value {
+    let mut shown = notice(shown);
+    let deliveries: Vec<Value> = deliveries.iter().map(delivery).collect();
+    if let Some(object) = shown.as_object_mut() {
+        object.insert("deliveries".to_owned(), json!(deliveries));
+    }
+    shown
+}
+
+/// A notice on its way to one receiver.
+#[must_use]
+pub fn delivery(delivery: &DeliveryRow) -> Value {
+    let is_pending = delivery.state == PENDING;
+    let next = is_pending.then(|| Timestamp::from_millis(delivery.next_attempt_at));
+    json!({
+        "id": delivery.id,
+        "notice_id": delivery.notice_id,
+        "kind": delivery.kind,
+        "channel": delivery.channel,
+        "target": delivery.target,
+        "state": delivery.state,
+        "attempts": delivery.attempts,
+        "created_at": Timestamp::from_millis(delivery.created_at),
+        "next_attempt_at": next,
+        "delivered_at": delivery.delivered_at.map(Timestamp::from_millis),
+        "last_error": delivery.last_error,
+        "last_status": delivery.last_status,
+    })
+}
+
+/// A webhook without its secret.
+#[must_use]
+pub fn webhook(webhook: &Webhook) -> Value {
+    json!({
+        "id": webhook.id,
+        "url": webhook.url,
+        "kinds": webhook.kinds,
+        "active": webhook.active,
+        "previous_secret_until": webhook.previous_secret.as_ref().map(|(_, until)| until),
+        "created_at": webhook.created_at,
+        "modified_at": webhook.modified_at,
+    })
+}
+
+/// A webhook and, in the answer that makes it, its secret.
+#[must_use]
+pub fn webhook_with_secret(made: &WithSecret) -> Value {
+    let mut shown = webhook(&made.webhook);
+    if let Some(object) = shown.as_object_mut() {
+        object.insert("secret".to_owned(), json!(made.secret.expose()));
+    }
+    shown
 }
 
 /// A logged SCIM request.

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use portcullis::audit::Actor;
 use portcullis::clock::Clock;
-use portcullis::config::{Limits, LogFormat, MasterKey, Settings};
+use portcullis::config::{Limits, LogFormat, MasterKey, Notifications, Settings};
 use portcullis::credentials::{self, NewCredential};
 use portcullis::http::{self, State};
 use portcullis::lifecycle::{self, Cause};
@@ -120,6 +120,7 @@ impl TestServer {
             indexed_attributes: vec!["emails.value".to_owned()],
             master_key: MasterKey::parse(MASTER_KEY),
             // Tests of other things are not slowed down; those of the rates set their own.
+            notifications: Notifications::default(),
             limits: Limits {
                 scim_key_rate: 0,
                 api_key_rate: 0,

@@ -1,0 +1,118 @@
+//! Notices in the product itself: listed, shown with the way of each to its receivers, marked as read.
+
+use actix_web::{HttpResponse, web};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::notices::{NoticeError, NoticeKind};
+use crate::policies::Scope;
+use crate::store::notices::{self, Selection};
+use crate::store::{StoreError, deliveries};
+
+use super::super::State;
+use super::super::problem::Problem;
+use super::page::PageQuery;
+use super::{Admin, AdminEndpoint, optional_body, view};
+
+pub(super) fn endpoints() -> Vec<AdminEndpoint> {
+    vec![
+        AdminEndpoint::at("/notices").get(Scope::Notices, list),
+        AdminEndpoint::at("/notices/read").post(Scope::Notices, mark_all_read),
+        AdminEndpoint::at("/notices/{id}").get(Scope::Notices, show),
+        AdminEndpoint::at("/notices/{id}/read").post(Scope::Notices, mark_read),
+    ]
+}
+
+#[derive(Deserialize)]
+struct Wanted {
+    kind: Option<String>,
+    #[serde(default)]
+    unread: bool,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MarkAll {
+    kind: Option<String>,
+}
+
+async fn list(
+    _: Admin,
+    state: web::Data<State>,
+    query: web::Query<Wanted>,
+    place: web::Query<PageQuery>,
+) -> Result<HttpResponse, Problem> {
+    let query = query.into_inner();
+    check_kind(query.kind.as_deref())?;
+    let selection = Selection {
+        kind: query.kind,
+        unread: query.unread,
+    };
+    let window = place.window(&state.settings.limits)?;
+    let place = window.clone();
+    let found = state
+        .database
+        .read(move |connection| {
+            notices::list(connection, &selection, place.cursor(), place.fetch())
+        })
+        .await?;
+    Ok(HttpResponse::Ok().json(window.page(found, |notice| notice.id.clone(), view::notice)))
+}
+
+async fn show(
+    _: Admin,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let id = id.into_inner();
+    let found = state.database.read_now(|connection| {
+        let deliveries = deliveries::of_notice(connection, &id)?;
+        let notice = notices::find(connection, &id)?;
+        Ok::<_, StoreError>(notice.map(|notice| (notice, deliveries)))
+    })?;
+    let (notice, deliveries) = found.ok_or_else(|| Problem::not_found("notice", &id))?;
+    Ok(HttpResponse::Ok().json(view::notice_with_deliveries(&notice, &deliveries)))
+}
+
+async fn mark_read(
+    admin: Admin,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let id = id.into_inner();
+    let wanted = id.clone();
+    let marked = state
+        .database
+        .write(move |connection| notices::mark_read(connection, &wanted, admin.now.as_millis()))
+        .await?;
+    if marked {
+        Ok(HttpResponse::NoContent().finish())
+    } else {
+        Err(Problem::not_found("notice", &id))
+    }
+}
+
+async fn mark_all_read(
+    admin: Admin,
+    state: web::Data<State>,
+    body: Result<web::Bytes, actix_web::Error>,
+) -> Result<HttpResponse, Problem> {
+    let MarkAll { kind } = optional_body(body)?;
+    check_kind(kind.as_deref())?;
+    let marked = state
+        .database
+        .write(move |connection| {
+            notices::mark_all_read(connection, kind.as_deref(), admin.now.as_millis())
+        })
+        .await?;
+    Ok(HttpResponse::Ok().json(json!({"marked": marked})))
+}
+
+fn check_kind(kind: Option<&str>) -> Result<(), NoticeError> {
+    match kind {
+        Some(name) if NoticeKind::from_name(name).is_none() => Err(NoticeError::Invalid(format!(
+            "kind is {name:?}, which is no kind of notice"
+        ))),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,46 @@
+//! What somebody has left behind, to be named to those who have to look after it.
+
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+
+use crate::clock::Timestamp;
+
+use super::DatabaseConnection;
+use super::credentials::{self, Credential};
+use super::error::StoreError;
+use super::id::{CredentialId, ResourceId};
+use super::sql::Statement;
+
+#[derive(QueryableByName)]
+struct Found {
+    #[diesel(sql_type = Text)]
+    id: String,
+}
+
+/// The credentials that were flagged at an instant because this person left: those that they made, and those of
+/// the service accounts that they answered for. So many at most.
+///
+/// # Errors
+/// When the database fails.
+pub fn left_by(
+    connection: &mut DatabaseConnection,
+    person: &ResourceId,
+    at: Timestamp,
+    limit: i64,
+) -> Result<Vec<Credential>, StoreError> {
+    let found: Vec<Found> = Statement::sql("SELECT id FROM credentials WHERE orphaned_at = ")
+        .integer(at.as_millis())
+        .push(" AND (creator_id = ")
+        .text(person.as_str())
+        .push(" OR service_account_id IN (SELECT id FROM service_accounts WHERE owner_id = ")
+        .text(person.as_str())
+        .push(")) ORDER BY id LIMIT ")
+        .integer(limit)
+        .cached()
+        .load(connection)?;
+    let mut left = Vec::with_capacity(found.len());
+    for row in found {
+        left.extend(credentials::find(connection, &CredentialId::new(row.id))?);
+    }
+    Ok(left)
+}
