@@ -3,14 +3,17 @@
 use serde_json::{Map, Value, json};
 
 use crate::audit::{self, Action, Event};
-use crate::notices::{self, NoticeKind};
+use crate::notices::{self, NoticeKind, expiry};
 use crate::store::credentials::{self, Counts};
 use crate::store::id::ReceiptId;
 use crate::store::receipts::{self, ReceiptRow};
 use crate::store::resources::Resource;
-use crate::store::{DatabaseConnection, StoreError, passwords, roles, service_accounts};
+use crate::store::{DatabaseConnection, StoreError, orphans, passwords, roles, service_accounts};
 
 use super::Cause;
+
+/// How many keys a notice names that were left behind.
+const KEYS_NAMED: i64 = 50;
 
 /// Why somebody loses what they had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -199,7 +202,7 @@ fn record(
         },
     )?;
     if !ended.orphaned.is_empty() {
-        let detail = json!({"orphaned": ended.orphaned});
+        let detail = left_behind(connection, person, ended, cause)?;
         tell(
             connection,
             NoticeKind::KeysOrphaned,
@@ -210,6 +213,27 @@ fn record(
         )?;
     }
     Ok(())
+}
+
+/// What is told of keys that were left behind: which, and what to do with each.
+fn left_behind(
+    connection: &mut DatabaseConnection,
+    person: &Resource,
+    ended: &Ended,
+    cause: &Cause,
+) -> Result<Value, StoreError> {
+    let keys = orphans::left_by(connection, &person.id, cause.now, KEYS_NAMED)?;
+    let keys: Vec<Value> = keys.iter().map(expiry::shown).collect();
+    Ok(json!({
+        "orphaned": ended.orphaned,
+        "keys": keys,
+        "what_to_do": [
+            "Everything in the list works on, so that nothing stops; look at each: GET /admin/v1/orphaned-keys, or portcullis orphaned-key list.",
+            "Adopt what is needed and cannot have leaked with its maker (POST …/adopt, or portcullis scim-key adopt ID and the like).",
+            "Rotate what its maker may have kept a copy of: the successor's secret is shown once, the old one works until the overlap ends.",
+            "Revoke what nobody needs.",
+        ],
+    }))
 }
 
 fn tell(
