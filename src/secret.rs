@@ -27,6 +27,8 @@ pub enum SecretKind {
     UserToken,
     /// A token of a service account.
     ServiceAccountToken,
+    /// A public key of a service account: no secret, but a credential like the others.
+    ServiceAccountKey,
     /// The credential of a product, with which it asks about tokens.
     ProductCredential,
     /// A signed-in session.
@@ -36,7 +38,8 @@ pub enum SecretKind {
 }
 
 impl SecretKind {
-    const ALL: [Self; 7] = [
+    /// Those that a secret of the published pattern is made for.
+    const SECRETS: [Self; 7] = [
         Self::ScimKey,
         Self::AdminKey,
         Self::UserToken,
@@ -46,7 +49,7 @@ impl SecretKind {
         Self::PasswordLink,
     ];
 
-    /// The prefix before the underscore.
+    /// The prefix before the underscore; none for what is no secret.
     #[must_use]
     pub fn prefix(self) -> &'static str {
         match self {
@@ -54,6 +57,7 @@ impl SecretKind {
             Self::AdminKey => "pcadm",
             Self::UserToken => "pctok",
             Self::ServiceAccountToken => "pcsvc",
+            Self::ServiceAccountKey => "",
             Self::ProductCredential => "pcprd",
             Self::Session => "pcses",
             Self::PasswordLink => "pclnk",
@@ -68,6 +72,7 @@ impl SecretKind {
             Self::AdminKey => "api_key",
             Self::UserToken => "user_token",
             Self::ServiceAccountToken => "service_account_token",
+            Self::ServiceAccountKey => "service_account_key",
             Self::ProductCredential => "product_credential",
             Self::Session => "session",
             Self::PasswordLink => "password_link",
@@ -77,7 +82,10 @@ impl SecretKind {
     /// The kind of this stored name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
+        if name == Self::ServiceAccountKey.name() {
+            return Some(Self::ServiceAccountKey);
+        }
+        Self::SECRETS.into_iter().find(|kind| kind.name() == name)
     }
 }
 
@@ -131,7 +139,7 @@ impl PlainSecret {
     #[must_use]
     pub fn recognise(text: &str) -> Option<Self> {
         let (prefix, rest) = text.split_once('_')?;
-        let kind = SecretKind::ALL
+        let kind = SecretKind::SECRETS
             .into_iter()
             .find(|kind| kind.prefix() == prefix)?;
         let well_formed = rest.len() == RANDOM_LENGTH + CHECKSUM_LENGTH
@@ -184,6 +192,12 @@ impl fmt::Debug for PlainSecret {
 pub struct HashedSecret([u8; 32]);
 
 impl HashedSecret {
+    /// The SHA-256 thumbprint of a public key, which stands where a secret's hash does.
+    #[must_use]
+    pub fn of_thumbprint(thumbprint: [u8; 32]) -> Self {
+        Self(thumbprint)
+    }
+
     /// The 32 bytes, as they are stored.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
@@ -220,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_generated_secret_is_recognised_and_a_changed_one_is_not() {
-        for kind in SecretKind::ALL {
+        for kind in SecretKind::SECRETS {
             let secret = PlainSecret::generate(kind).unwrap();
             assert_eq!(
                 PlainSecret::recognise(secret.expose()),

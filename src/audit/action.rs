@@ -79,6 +79,8 @@ pub enum Action {
     SigningKeyCreated,
     /// A key that access tokens are signed with was ended before its time, with all that it signed.
     SigningKeyEnded,
+    /// An access token was issued for an assertion.
+    AccessTokenIssued,
     /// A service account was made.
     ServiceAccountCreated,
     /// A service account was changed.
@@ -142,6 +144,7 @@ impl Action {
             Self::DeploymentInitialised => "deployment.initialised",
             Self::SigningKeyCreated => "signing_key.created",
             Self::SigningKeyEnded => "signing_key.ended",
+            Self::AccessTokenIssued => "access_token.issued",
             Self::ServiceAccountCreated => "service_account.created",
             Self::ServiceAccountUpdated => "service_account.updated",
             Self::ServiceAccountAdopted => "service_account.adopted",

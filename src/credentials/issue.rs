@@ -14,6 +14,7 @@ use crate::store::directories::{self, DirectoryKind};
 use crate::store::id::{DirectoryId, InstanceId, ProductId, ResourceId, ServiceAccountId};
 use crate::store::resources::{self, Resource};
 
+use super::registered_keys::SCIM_SCOPE;
 use super::service_accounts::account_in_care;
 use super::{Creator, Credential, CredentialError, event};
 
@@ -86,6 +87,28 @@ pub fn issue(
     actor: &Actor,
     now: Timestamp,
 ) -> Result<Issued, CredentialError> {
+    let secret = PlainSecret::generate(new.kind)?;
+    let credential = admit(connection, new, secret.public_prefix(), actor, now)?;
+    table::insert(connection, &credential, &secret.hash())?;
+    let event = event(Action::CredentialCreated, &credential)
+        .with("expires_at", credential.expires_at.to_rfc3339())
+        .with("scopes", credential.scopes.clone());
+    audit::record(connection, actor, now, event)?;
+    Ok(Issued { credential, secret })
+}
+
+/// The credential that is asked for, where it may be: whoever it is for and whoever asks are held, so that they
+/// cannot leave between this and the commit. It is not stored yet.
+///
+/// # Errors
+/// As [`issue`].
+pub(super) fn admit(
+    connection: &mut DatabaseConnection,
+    new: &NewCredential,
+    prefix: String,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<Credential, CredentialError> {
     let name = checked_name(&new.name)?;
     let expires_at = lifetime::expiry(now, new.expires_in_days)?;
     let instance_ids = check_binding(connection, new)?;
@@ -102,8 +125,7 @@ pub fn issue(
         account_in_care(connection, account)?;
     }
     refuse_wider_networks(connection, &new.allowed_networks, actor)?;
-    let secret = PlainSecret::generate(new.kind)?;
-    let credential = Credential {
+    Ok(Credential {
         directory_id: new.directory_id.clone(),
         owner_id: new.owner_id.clone(),
         product_id: new.product_id.clone(),
@@ -112,14 +134,8 @@ pub fn issue(
         scopes: new.scopes.clone(),
         allowed_networks: new.allowed_networks.clone(),
         requests_per_second: rate_limits::checked(new.requests_per_second)?,
-        ..Credential::new(&secret, name, created_by, now, expires_at)
-    };
-    table::insert(connection, &credential, &secret.hash())?;
-    let event = event(Action::CredentialCreated, &credential)
-        .with("expires_at", expires_at.to_rfc3339())
-        .with("scopes", credential.scopes.clone());
-    audit::record(connection, actor, now, event)?;
-    Ok(Issued { credential, secret })
+        ..Credential::of_kind(new.kind, prefix, name, created_by, now, expires_at)
+    })
 }
 
 /// Whoever holds a key that works from some networks alone makes none that works from others.
@@ -246,7 +262,7 @@ fn check_binding(
     connection: &mut DatabaseConnection,
     new: &NewCredential,
 ) -> Result<Vec<InstanceId>, CredentialError> {
-    if new.kind == SecretKind::ScimKey {
+    if new.kind == SecretKind::ScimKey || new.directory_id.is_some() {
         let directory = match &new.directory_id {
             None => None,
             Some(id) => directories::find(connection, id)?,
@@ -258,7 +274,11 @@ fn check_binding(
             ));
         }
     }
-    if new.kind == SecretKind::ServiceAccountToken && new.service_account_id.is_none() {
+    let is_of_account = matches!(
+        new.kind,
+        SecretKind::ServiceAccountToken | SecretKind::ServiceAccountKey
+    );
+    if is_of_account && new.service_account_id.is_none() {
         return Err(CredentialError::NotFound("service account"));
     }
     let Some(product) = &new.product_id else {
@@ -291,12 +311,20 @@ fn check_scopes(
     new: &NewCredential,
 ) -> Result<(), CredentialError> {
     let unknown = match (new.kind, &new.product_id) {
+        // What it may do in the directory that it is bound to, it may do there alone.
+        (SecretKind::ServiceAccountKey, None) if new.directory_id.is_some() => {
+            new.scopes.iter().find(|scope| *scope != SCIM_SCOPE)
+        }
         // Without a product, a service account's scopes are those of the admin interface.
-        (SecretKind::AdminKey, _) | (SecretKind::ServiceAccountToken, None) => new
+        (SecretKind::AdminKey, _)
+        | (SecretKind::ServiceAccountToken | SecretKind::ServiceAccountKey, None) => new
             .scopes
             .iter()
             .find(|scope| Scope::from_name(scope).is_none()),
-        (SecretKind::UserToken | SecretKind::ServiceAccountToken, Some(product)) => {
+        (
+            SecretKind::UserToken | SecretKind::ServiceAccountToken | SecretKind::ServiceAccountKey,
+            Some(product),
+        ) => {
             let product = products::find(connection, product)?;
             new.scopes
                 .iter()

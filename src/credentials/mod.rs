@@ -4,14 +4,19 @@
 //! Secrets exist as [`crate::secret::PlainSecret`] while they are made or presented and are stored hashed.
 //! That somebody leaves is `lifecycle`'s; nothing here reacts to it.
 
+pub mod access_tokens;
+pub mod assertions;
 pub mod issue;
 pub mod keys;
 pub mod last_use;
 pub mod passwords;
 pub mod products;
+pub mod public_keys;
+pub mod registered_keys;
 pub mod service_accounts;
 pub mod sessions;
 pub mod signing_keys;
+pub mod tokens;
 pub mod verify;
 pub mod view;
 

@@ -43,8 +43,8 @@ pub fn keep_current(
     now: Timestamp,
 ) -> Result<(), CredentialError> {
     table::forget_private_keys(connection, now.plus_seconds(-KEPT_SECONDS))?;
-    let published = table::published_at(connection, now)?;
-    let newest = published.last();
+    let known = table::list(connection)?;
+    let newest = newest(&known, now);
     let turn_ends = newest.map(|key| key.activates_at.plus_days(rotation_days));
     let activates_at = match turn_ends {
         None => now,
@@ -55,7 +55,7 @@ pub fn keep_current(
     };
     let actor = Actor::system();
     // Where another node was faster, its key is the one.
-    succeed(connection, sealer, newest, activates_at, &actor, now)?;
+    succeed(connection, sealer, &known, activates_at, &actor, now)?;
     Ok(())
 }
 
@@ -72,8 +72,8 @@ pub fn rotate(
     actor: &Actor,
     now: Timestamp,
 ) -> Result<SigningKey, CredentialError> {
-    let published = table::published_at(connection, now)?;
-    let newest = published.last();
+    let known = table::list(connection)?;
+    let newest = newest(&known, now);
     if let Some(pending) = newest.filter(|key| key.activates_at > now && !compromised) {
         return Err(CredentialError::Conflict(format!(
             "a successor is published already and signs from {}",
@@ -84,11 +84,11 @@ pub fn rotate(
         (Some(_), false) => now.plus_seconds(ROTATION_LEAD_SECONDS),
         _ => now,
     };
-    let made = succeed(connection, sealer, newest, activates_at, actor, now)?.ok_or_else(|| {
+    let made = succeed(connection, sealer, &known, activates_at, actor, now)?.ok_or_else(|| {
         CredentialError::Conflict("somebody else has just rotated the signing keys".to_owned())
     })?;
     if compromised {
-        for key in &published {
+        for key in known.iter().filter(|key| !has_ended(key, now)) {
             table::retire(connection, &key.id, now, now)?;
             let ended = event(Action::SigningKeyEnded, key).with("reason", "compromised");
             audit::record(connection, actor, now, ended)?;
@@ -165,7 +165,7 @@ pub fn verifying_key(
     let Some(key) = table::find(connection, id)? else {
         return Ok(None);
     };
-    if key.ends_at.is_some_and(|ends_at| ends_at <= now) {
+    if has_ended(&key, now) {
         return Ok(None);
     }
     let jwk: Jwk = serde_json::from_str(&key.public_jwk).map_err(|_| CredentialError::Signing)?;
@@ -188,28 +188,31 @@ pub fn status(key: &SigningKey, now: Timestamp) -> &'static str {
     }
 }
 
-/// Adds the next generation, and lets the one before retire when it signs; `None` where another node was
-/// faster.
+fn has_ended(key: &SigningKey, now: Timestamp) -> bool {
+    key.ends_at.is_some_and(|ends_at| ends_at <= now)
+}
+
+/// The key that signs, or will.
+fn newest(known: &[SigningKey], now: Timestamp) -> Option<&SigningKey> {
+    known.last().filter(|key| !has_ended(key, now))
+}
+
+/// Adds the generation after those that are known, and lets the last of them retire when it signs; `None` where
+/// another node has added one since they were read.
 fn succeed(
     connection: &mut DatabaseConnection,
     sealer: &Sealer,
-    predecessor: Option<&SigningKey>,
+    known: &[SigningKey],
     activates_at: Timestamp,
     actor: &Actor,
     now: Timestamp,
 ) -> Result<Option<SigningKey>, CredentialError> {
-    // Keys that have ended have had their generations too.
-    let newest = table::list(connection)?.last().map(|key| key.generation);
-    let key = generate(
-        sealer,
-        newest.map_or(1, |newest| newest + 1),
-        activates_at,
-        now,
-    )?;
+    let generation = known.last().map_or(1, |key| key.generation + 1);
+    let key = generate(sealer, generation, activates_at, now)?;
     if !table::insert(connection, &key)? {
         return Ok(None);
     }
-    if let Some(predecessor) = predecessor {
+    if let Some(predecessor) = newest(known, now) {
         let ends_at = activates_at.plus_seconds(LAST_TOKEN_SECONDS);
         table::retire(connection, &predecessor.id, activates_at, ends_at)?;
     }

@@ -8,6 +8,7 @@ use crate::secret::PlainSecret;
 use crate::store::credentials::{self as table, Account, Found};
 use crate::store::{DatabaseConnection, StoreError};
 
+use super::access_tokens::AccessToken;
 use super::{Credential, CredentialError, Owner, event};
 
 /// A credential that authenticates, and the person or service account it is the credential of.
@@ -19,6 +20,19 @@ pub struct Verified {
     pub owner: Option<Owner>,
     /// The service account, for kinds that have one.
     pub service_account: Option<Account>,
+    /// The access token that was presented instead of the credential itself.
+    pub access_token: Option<AccessToken>,
+}
+
+impl From<Found> for Verified {
+    fn from(found: Found) -> Self {
+        Self {
+            credential: found.credential,
+            owner: found.owner,
+            service_account: found.service_account,
+            access_token: None,
+        }
+    }
 }
 
 impl Verified {
@@ -103,11 +117,7 @@ pub fn verify(
     if !is_allowed_from(&found.credential, source_ip) {
         return Err(Refusal::Network);
     }
-    Ok(Verified {
-        credential: found.credential,
-        owner: found.owner,
-        service_account: found.service_account,
-    })
+    Ok(found.into())
 }
 
 /// Whether a credential works at an instant, wherever it is used from.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::store::{StoreError, credentials, directories, scim_requests};
+use crate::store::{StoreError, credentials, directories, scim_requests, used_assertions};
 
 use super::State;
 use super::problem::Chain;
@@ -78,16 +78,18 @@ async fn keep_signing_keys(state: &State) {
 }
 
 async fn prune(state: &State) {
+    let now = state.clock.now();
     let pruned = state
         .database
-        .write(|connection| {
+        .write(move |connection| {
             for directory in directories::list(connection)? {
                 scim_requests::prune(connection, &directory.id)?;
             }
+            used_assertions::prune(connection, now)?;
             Ok::<(), StoreError>(())
         })
         .await;
     if let Err(error) = pruned {
-        tracing::warn!(cause = %Chain(&error), "the log of SCIM requests could not be pruned");
+        tracing::warn!(cause = %Chain(&error), "what is too old could not be removed");
     }
 }

@@ -14,7 +14,7 @@ use crate::audit::Actor;
 use crate::clock::Timestamp;
 use crate::credentials::sessions::{needs_touch, touch};
 use crate::credentials::verify::record_first_use;
-use crate::credentials::{CredentialError, Refusal, Verified, verify};
+use crate::credentials::{CredentialError, Refusal, Verified, access_tokens, tokens, verify};
 use crate::policies::rate_limits::Exceeded;
 use crate::secret::{PlainSecret, SecretKind};
 use crate::store::StoreError;
@@ -229,6 +229,10 @@ fn verified(
     state: &State,
 ) -> Result<Verified, Refusal> {
     match PlainSecret::recognise(text) {
+        None if tokens::is_token(text) => state.database.read_now(|connection| {
+            let issuer = &state.base_url;
+            access_tokens::verify(connection, text, issuer, issuer, source_ip, now)
+        }),
         // A link to set a password opens nothing else.
         Some(secret) if secret.kind() != SecretKind::PasswordLink => state
             .database

@@ -19,6 +19,7 @@ pub mod problem;
 pub mod scim;
 mod state;
 mod throttle;
+mod token;
 mod well_known;
 
 use std::any::Any;
@@ -116,7 +117,8 @@ fn configure(config: &mut web::ServiceConfig, state: &State) {
         .service(
             web::scope("/oauth2")
                 .wrap(from_fn(problem::refuse_nul))
-                .configure(oauth::configure),
+                .configure(oauth::configure)
+                .configure(token::configure),
         )
         .service(
             web::scope("/console")

@@ -181,7 +181,7 @@ fn invalid_client(failure: &AuthenticationFailure) -> HttpResponse {
     answer
 }
 
-fn too_many(exceeded: &Exceeded) -> HttpResponse {
+pub(super) fn too_many(exceeded: &Exceeded) -> HttpResponse {
     let mut answer = error(
         StatusCode::TOO_MANY_REQUESTS,
         "temporarily_unavailable",
@@ -193,7 +193,7 @@ fn too_many(exceeded: &Exceeded) -> HttpResponse {
     answer
 }
 
-fn unavailable(cause: &StoreError) -> HttpResponse {
+pub(super) fn unavailable(cause: &StoreError) -> HttpResponse {
     tracing::warn!(cause = %Chain(cause), "a token could not be looked up");
     error(
         StatusCode::SERVICE_UNAVAILABLE,
@@ -202,11 +202,11 @@ fn unavailable(cause: &StoreError) -> HttpResponse {
     )
 }
 
-fn error(status: StatusCode, code: &str, description: &str) -> HttpResponse {
+pub(super) fn error(status: StatusCode, code: &str, description: &str) -> HttpResponse {
     respond(status).json(json!({"error": code, "error_description": description}))
 }
 
-fn respond(status: StatusCode) -> HttpResponseBuilder {
+pub(super) fn respond(status: StatusCode) -> HttpResponseBuilder {
     let mut builder = HttpResponse::build(status);
     builder.insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")));
     builder

@@ -1,5 +1,5 @@
 //! What anybody may read: the keys that access tokens are signed with, so that a product can verify one by
-//! itself.
+//! itself, and what the authorization server offers.
 
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpResponse, web};
@@ -8,13 +8,15 @@ use serde_json::json;
 use crate::credentials::{CredentialError, signing_keys};
 
 use super::problem::Problem;
-use super::{Endpoint, State};
+use super::{Endpoint, State, token};
 
 /// How long the keys may be kept: shorter than a key is published before it signs.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("public, max-age=300");
 
 pub(super) fn configure(config: &mut web::ServiceConfig) {
-    config.service(Endpoint::at("/.well-known/jwks.json").get(key_set));
+    config
+        .service(Endpoint::at("/.well-known/jwks.json").get(key_set))
+        .service(Endpoint::at("/.well-known/oauth-authorization-server").get(token::metadata));
 }
 
 /// RFC 7517 section 5.

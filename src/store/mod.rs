@@ -27,6 +27,7 @@ pub mod products;
 pub mod query;
 pub mod receipts;
 pub mod recipients;
+pub mod registered_keys;
 pub mod resource_counts;
 pub mod resources;
 pub mod roles;
@@ -39,6 +40,7 @@ pub mod side_values;
 pub mod signing_keys;
 mod sql;
 pub mod webhooks;
+pub mod used_assertions;
 mod writer;
 
 pub use connection::{DatabaseConnection, DatabaseUrl, SqlDialect, stop_connecting};

@@ -369,6 +369,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     passwords,
     product_instances,
     products,
+    registered_keys,
     resources,
     role_assignments,
     role_mappings,

@@ -6,7 +6,7 @@ use diesel::sql_types::Text;
 use crate::clock::Timestamp;
 
 use super::DatabaseConnection;
-use super::credentials::Creator;
+use super::credentials::{Account, Creator};
 use super::error::StoreError;
 use super::id::{ResourceId, ServiceAccountId};
 use super::schema::service_accounts;
@@ -37,6 +37,17 @@ pub struct ServiceAccount {
     pub orphaned_at: Option<Timestamp>,
     /// Why.
     pub orphaned_reason: Option<String>,
+}
+
+impl From<&ServiceAccount> for Account {
+    fn from(account: &ServiceAccount) -> Self {
+        Self {
+            id: account.id.clone(),
+            name: account.name.clone(),
+            address: account.address.clone(),
+            active: account.active,
+        }
+    }
 }
 
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]

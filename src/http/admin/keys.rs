@@ -267,12 +267,15 @@ async fn show(
 
 /// Whoever has a key has its rights, so they must be among the caller's. A SCIM key decides who is in a group
 /// that is mapped to a role.
-fn check_rights(
+pub(super) fn check_rights(
     connection: &mut DatabaseConnection,
     credential: &Credential,
     rights: &Rights,
 ) -> Result<(), CredentialError> {
-    rights.check_key(&credential.scopes)?;
+    // What opens a directory or a product gives no right here.
+    if credential.directory_id.is_none() && credential.product_id.is_none() {
+        rights.check_key(&credential.scopes)?;
+    }
     if let Some(directory) = &credential.directory_id {
         for mapping in roles::list_mappings(connection, Some(directory))? {
             rights.check_roles(&[Role::from_name(&mapping.role)?])?;

@@ -13,6 +13,7 @@ pub mod page;
 mod products;
 mod records;
 mod roles;
+mod service_account_keys;
 mod signing_keys;
 mod users;
 pub mod view;
@@ -51,6 +52,7 @@ fn endpoints() -> Vec<AdminEndpoint> {
         roles::endpoints,
         products::endpoints,
         records::endpoints,
+        service_account_keys::endpoints,
         signing_keys::endpoints,
         notices::endpoints,
         webhooks::endpoints,
@@ -164,6 +166,9 @@ fn rights(verified: &Verified, state: &State) -> Result<Rights, CredentialError>
     let credential = &verified.credential;
     match (credential.kind, &verified.owner) {
         (SecretKind::AdminKey, _) => Ok(Rights::of_key(&credential.scopes)),
+        (SecretKind::ServiceAccountKey, _) if credential.product_id.is_none() => {
+            Ok(Rights::of_key(&credential.scopes))
+        }
         (SecretKind::Session, Some(person)) => state
             .database
             .read_now(|connection| usable_roles(connection, &person.id))

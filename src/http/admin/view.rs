@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::clock::Timestamp;
+use crate::credentials::registered_keys::Registered;
 use crate::credentials::view::{CredentialView, view};
 use crate::credentials::{Credential, Issued, signing_keys};
 use crate::notices::webhooks::WithSecret;
@@ -27,6 +28,17 @@ pub struct IssuedView {
     #[serde(flatten)]
     credential: CredentialView,
     secret: String,
+}
+
+/// A credential and the public key that it is.
+#[derive(Debug, Clone, Serialize)]
+pub struct RegisteredKeyView {
+    #[serde(flatten)]
+    credential: CredentialView,
+    key_id: String,
+    algorithm: String,
+    thumbprint: String,
+    jwk: Value,
 }
 
 /// What was just issued.
@@ -139,6 +151,19 @@ pub fn product(product: &Product) -> Value {
         "created_at": product.created_at,
         "modified_at": product.modified_at,
     })
+}
+
+/// A public key of a service account.
+#[must_use]
+pub fn registered_key(registered: &Registered, now: Timestamp) -> RegisteredKeyView {
+    let key = &registered.key;
+    RegisteredKeyView {
+        credential: credential(&registered.credential, now),
+        key_id: key.key_id.clone(),
+        algorithm: key.algorithm.clone(),
+        thumbprint: key.thumbprint.clone(),
+        jwk: serde_json::from_str(&key.public_jwk).unwrap_or_default(),
+    }
 }
 
 /// A key that access tokens are signed with: its public half.

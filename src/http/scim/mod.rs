@@ -19,6 +19,8 @@ use std::time::Instant;
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use crate::credentials::Credential;
+use crate::credentials::registered_keys::SCIM_SCOPE;
 use crate::provisioning::Context;
 use crate::scim::leniency::Leniency;
 use crate::scim::{ErrorKind, ScimError};
@@ -83,11 +85,14 @@ async fn serve(request: HttpRequest, body: web::Payload, state: web::Data<State>
     response
 }
 
-/// Lets in SCIM keys to their directory, and signed-in people to themselves.
+/// Lets in SCIM keys, and access tokens with the scope `scim`, to their directory, and signed-in people to themselves.
 fn admit(request: HttpRequest, state: State, caller: &Caller) -> Result<Exchange, Failure> {
     let credential = &caller.verified.credential;
     let (directory, person) = match (credential.kind, &caller.verified.owner) {
         (SecretKind::ScimKey, _) => (credential.directory_id.clone(), None),
+        (SecretKind::ServiceAccountKey, _) if has_scim_scope(credential) => {
+            (credential.directory_id.clone(), None)
+        }
         (SecretKind::Session, Some(owner)) => {
             (Some(owner.directory_id.clone()), Some(owner.id.clone()))
         }
@@ -103,6 +108,10 @@ fn admit(request: HttpRequest, state: State, caller: &Caller) -> Result<Exchange
         person,
         done: Done::default(),
     })
+}
+
+fn has_scim_scope(credential: &Credential) -> bool {
+    credential.scopes.iter().any(|scope| scope == SCIM_SCOPE)
 }
 
 fn find_directory(state: &State, id: &DirectoryId) -> Result<directories::Directory, Failure> {

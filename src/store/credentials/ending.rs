@@ -181,10 +181,11 @@ pub fn revoke_of_account(
 }
 
 /// The kinds that work for somebody else than their maker, and so outlive their maker's leaving.
-const LEFT_BEHIND: [SecretKind; 4] = [
+const LEFT_BEHIND: [SecretKind; 5] = [
     SecretKind::ScimKey,
     SecretKind::AdminKey,
     SecretKind::ServiceAccountToken,
+    SecretKind::ServiceAccountKey,
     SecretKind::ProductCredential,
 ];
 

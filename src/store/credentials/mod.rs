@@ -100,10 +100,24 @@ impl Credential {
         created_at: Timestamp,
         expires_at: Timestamp,
     ) -> Self {
+        let (kind, prefix) = (secret.kind(), secret.public_prefix());
+        Self::of_kind(kind, prefix, name, created_by, created_at, expires_at)
+    }
+
+    /// The same, of a kind and with the part that may be shown.
+    #[must_use]
+    pub fn of_kind(
+        kind: SecretKind,
+        prefix: String,
+        name: String,
+        created_by: Option<Creator>,
+        created_at: Timestamp,
+        expires_at: Timestamp,
+    ) -> Self {
         Self {
             id: CredentialId::generate(),
-            kind: secret.kind(),
-            prefix: secret.public_prefix(),
+            kind,
+            prefix,
             name,
             directory_id: None,
             owner_id: None,
@@ -363,6 +377,38 @@ type OwnerColumns = (String, String, Option<String>, Option<String>, bool);
 /// An account's columns beside a credential's.
 type AccountColumns = (String, String, String, bool);
 
+/// Selects one credential together with whom it authenticates.
+macro_rules! with_owner {
+    ($condition:expr) => {
+        credentials::table
+            .left_join(resources::table.on(resources::id.nullable().eq(credentials::owner_id)))
+            .left_join(
+                service_accounts::table.on(service_accounts::id
+                    .nullable()
+                    .eq(credentials::service_account_id)),
+            )
+            .filter($condition)
+            .select((
+                Row::as_select(),
+                (
+                    resources::id,
+                    resources::directory_id,
+                    resources::user_name,
+                    resources::display_name,
+                    resources::active,
+                )
+                    .nullable(),
+                (
+                    service_accounts::id,
+                    service_accounts::name,
+                    service_accounts::address,
+                    service_accounts::active,
+                )
+                    .nullable(),
+            ))
+    };
+}
+
 /// The credential with this secret, and the person or service account that it authenticates: the one look-up
 /// of every request.
 ///
@@ -372,37 +418,31 @@ pub fn find_with_owner(
     connection: &mut DatabaseConnection,
     secret: &HashedSecret,
 ) -> Result<Option<Found>, StoreError> {
-    let found: Option<(Row, Option<OwnerColumns>, Option<AccountColumns>)> = credentials::table
-        .left_join(resources::table.on(resources::id.nullable().eq(credentials::owner_id)))
-        .left_join(
-            service_accounts::table.on(service_accounts::id
-                .nullable()
-                .eq(credentials::service_account_id)),
-        )
-        .filter(credentials::hash.eq(secret.as_bytes()))
-        .select((
-            Row::as_select(),
-            (
-                resources::id,
-                resources::directory_id,
-                resources::user_name,
-                resources::display_name,
-                resources::active,
-            )
-                .nullable(),
-            (
-                service_accounts::id,
-                service_accounts::name,
-                service_accounts::address,
-                service_accounts::active,
-            )
-                .nullable(),
-        ))
+    with_owner!(credentials::hash.eq(secret.as_bytes()))
         .first(connection)
-        .optional()?;
-    let Some((row, owner, account)) = found else {
-        return Ok(None);
-    };
+        .optional()?
+        .map(read_found)
+        .transpose()
+}
+
+/// The same of a credential that something names which was issued from it.
+///
+/// # Errors
+/// When the database fails.
+pub fn find_by_id_with_owner(
+    connection: &mut DatabaseConnection,
+    id: &CredentialId,
+) -> Result<Option<Found>, StoreError> {
+    with_owner!(credentials::id.eq(id.as_str()))
+        .first(connection)
+        .optional()?
+        .map(read_found)
+        .transpose()
+}
+
+fn read_found(
+    (row, owner, account): (Row, Option<OwnerColumns>, Option<AccountColumns>),
+) -> Result<Found, StoreError> {
     let owner = owner.map(
         |(id, directory_id, user_name, display_name, active)| Owner {
             id: ResourceId::new(id),
@@ -418,11 +458,11 @@ pub fn find_with_owner(
         address,
         active,
     });
-    Ok(Some(Found {
+    Ok(Found {
         credential: row.read()?,
         owner,
         service_account,
-    }))
+    })
 }
 
 /// A page of credentials after an id, in the order of their making.

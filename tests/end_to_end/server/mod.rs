@@ -94,8 +94,8 @@ pub struct TestServer {
     pub state: State,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
-    /// Dropped last.
-    _test_database: TestDatabase,
+    /// Dropped last; a further node has none of its own.
+    test_database: Option<TestDatabase>,
 }
 
 impl TestServer {
@@ -145,16 +145,7 @@ impl TestServer {
             &base_url,
         );
         let first = set_up(&state);
-        let (stop, stopped) = oneshot::channel();
-        let served = state.clone();
-        let thread = std::thread::spawn(move || {
-            actix_web::rt::System::new()
-                .block_on(http::serve(served, listener, async move {
-                    // A sender that is gone means the same.
-                    let _ = stopped.await;
-                }))
-                .expect("the server serves");
-        });
+        let (stop, thread) = serve(state.clone(), listener);
         Self {
             kind,
             scim_base: format!("{base_url}/scim/v2"),
@@ -168,7 +159,43 @@ impl TestServer {
             state,
             stop: Some(stop),
             thread: Some(thread),
-            _test_database: test_database,
+            test_database: Some(test_database),
+        }
+    }
+
+    /// Starts a further node on the database of another, which must outlive it.
+    pub fn start_beside(first: &Self) -> Self {
+        let test_database = first.test_database.as_ref();
+        let url = test_database.expect("it is the first").url.clone();
+        let database =
+            Database::migrate_and_open(url, CONNECTIONS).expect("the database can be opened");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port can be listened on");
+        let address = listener.local_addr().expect("it has an address");
+        // Clients know all nodes by one URL.
+        let state = State::new(
+            database.clone(),
+            first.state.registry.clone(),
+            first.state.settings.clone(),
+            first.clock.clone(),
+            &MasterKey::parse(MASTER_KEY).expect("64 digits"),
+            &first.base_url,
+        );
+        let (stop, thread) = serve(state.clone(), listener);
+        let base_url = format!("http://{address}");
+        Self {
+            kind: first.kind,
+            scim_base: format!("{base_url}/scim/v2"),
+            base_url,
+            scim_key: first.scim_key.clone(),
+            admin_key: first.admin_key.clone(),
+            directory_id: first.directory_id.clone(),
+            admin_id: first.admin_id.clone(),
+            clock: first.clock.clone(),
+            database,
+            state,
+            stop: Some(stop),
+            thread: Some(thread),
+            test_database: None,
         }
     }
 
@@ -217,6 +244,19 @@ impl TestServer {
             })
             .expect("the database works")
     }
+}
+
+fn serve(state: State, listener: TcpListener) -> (oneshot::Sender<()>, JoinHandle<()>) {
+    let (stop, stopped) = oneshot::channel();
+    let thread = std::thread::spawn(move || {
+        actix_web::rt::System::new()
+            .block_on(http::serve(state, listener, async move {
+                // A sender that is gone means the same.
+                let _ = stopped.await;
+            }))
+            .expect("the server serves");
+    });
+    (stop, thread)
 }
 
 impl Drop for TestServer {

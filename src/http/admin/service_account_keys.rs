@@ -1,0 +1,214 @@
+//! The public keys of service accounts: register, list, show, revoke.
+
+use actix_web::{HttpResponse, web};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::credentials::public_keys::PublicKey;
+use crate::credentials::registered_keys::{self, Registered};
+use crate::credentials::{
+    Credential, CredentialError, NewCredential, keys as credential_keys, service_accounts,
+};
+use crate::policies::{PolicyError, Rights, Scope, networks};
+use crate::secret::SecretKind;
+use crate::store::DatabaseConnection;
+use crate::store::credentials::{self as table, Selection};
+use crate::store::id::{CredentialId, DirectoryId, InstanceId, ProductId, ServiceAccountId};
+
+use super::super::State;
+use super::super::problem::Problem;
+use super::keys::check_rights;
+use super::page::PageQuery;
+use super::{Admin, AdminEndpoint, created, view};
+
+pub(super) fn endpoints() -> Vec<AdminEndpoint> {
+    vec![
+        AdminEndpoint::at("/service-accounts/{id}/keys")
+            .get(Scope::ServiceAccountsRead, list)
+            .post(Scope::ServiceAccountsWrite, register),
+        AdminEndpoint::at("/service-accounts/{id}/keys/{key_id}")
+            .get(Scope::ServiceAccountsRead, show)
+            .delete(Scope::ServiceAccountsWrite, revoke),
+    ]
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewKey {
+    name: String,
+    jwk: Option<Value>,
+    jwks: Option<Value>,
+    pem: Option<String>,
+    #[serde(default)]
+    scopes: Vec<String>,
+    directory_id: Option<DirectoryId>,
+    product_id: Option<ProductId>,
+    #[serde(default)]
+    instance_ids: Vec<InstanceId>,
+    #[serde(default)]
+    allowed_networks: Vec<String>,
+    expires_in_days: Option<i64>,
+}
+
+impl NewKey {
+    fn public_keys(&self) -> Result<Vec<PublicKey>, CredentialError> {
+        match (&self.jwk, &self.jwks, &self.pem) {
+            (Some(jwk), None, None) => Ok(vec![PublicKey::from_jwk(jwk)?]),
+            (None, Some(set), None) => PublicKey::from_key_set(set),
+            (None, None, Some(pem)) => Ok(vec![PublicKey::from_pem(pem)?]),
+            _ => Err(CredentialError::Invalid(
+                "give the public key as exactly one of jwk, jwks and pem".to_owned(),
+            )),
+        }
+    }
+
+    fn credential(self, account: ServiceAccountId) -> Result<NewCredential, Problem> {
+        Ok(NewCredential {
+            service_account_id: Some(account),
+            scopes: self.scopes,
+            directory_id: self.directory_id,
+            product_id: self.product_id,
+            instance_ids: self.instance_ids,
+            allowed_networks: networks::parse(&self.allowed_networks)?,
+            expires_in_days: self.expires_in_days,
+            ..NewCredential::new(SecretKind::ServiceAccountKey, &self.name)
+        })
+    }
+}
+
+/// A set is registered whole or not at all, and answered as a list.
+async fn register(
+    admin: Admin,
+    state: web::Data<State>,
+    account: web::Path<String>,
+    body: web::Json<NewKey>,
+) -> Result<HttpResponse, Problem> {
+    let account = account.into_inner();
+    let body = body.into_inner();
+    let is_set = body.jwks.is_some();
+    let keys = body.public_keys()?;
+    let new = body.credential(ServiceAccountId::new(account.clone()))?;
+    let now = admin.now;
+    let made = state
+        .database
+        .write(move |connection| {
+            let mut made = Vec::new();
+            for key in &keys {
+                let registered =
+                    registered_keys::register(connection, &new, key, &admin.actor, admin.now)?;
+                check_reach(connection, &registered.credential, &admin.rights)?;
+                made.push(registered);
+            }
+            Ok::<_, CredentialError>(made)
+        })
+        .await?;
+    let shown = |one: &Registered| view::registered_key(one, now);
+    match made.as_slice() {
+        [one] if !is_set => Ok(created(
+            &format!("service-accounts/{account}/keys"),
+            one.credential.id.as_str(),
+            shown(one),
+        )),
+        several => {
+            let items: Vec<_> = several.iter().map(shown).collect();
+            Ok(HttpResponse::Created().json(json!({"items": items, "next_cursor": null})))
+        }
+    }
+}
+
+/// Whoever holds the key speaks SCIM to its directory, so it is given only by who may give SCIM keys.
+fn check_reach(
+    connection: &mut DatabaseConnection,
+    credential: &Credential,
+    rights: &Rights,
+) -> Result<(), CredentialError> {
+    if credential.directory_id.is_some() && !rights.include(Scope::ScimKeysWrite) {
+        return Err(PolicyError::Forbidden(format!(
+            "a key for a directory is a SCIM key: this needs {} too",
+            Scope::ScimKeysWrite.name()
+        ))
+        .into());
+    }
+    check_rights(connection, credential, rights)
+}
+
+async fn list(
+    admin: Admin,
+    state: web::Data<State>,
+    account: web::Path<String>,
+    query: web::Query<PageQuery>,
+) -> Result<HttpResponse, Problem> {
+    let account = ServiceAccountId::new(account.into_inner());
+    let window = query.window(&state.settings.limits)?;
+    let place = window.clone();
+    let found = state
+        .database
+        .read(move |connection| {
+            service_accounts::find(connection, &account)?;
+            let selection = Selection {
+                kinds: vec![SecretKind::ServiceAccountKey],
+                service_account: Some(account.clone()),
+                ..Selection::default()
+            };
+            let found = table::list(connection, &selection, place.cursor(), place.fetch())?;
+            registered_keys::with_keys(connection, found)
+        })
+        .await?;
+    Ok(HttpResponse::Ok().json(window.page(
+        found,
+        |one| one.credential.id.to_string(),
+        |one| view::registered_key(one, admin.now),
+    )))
+}
+
+async fn show(
+    admin: Admin,
+    state: web::Data<State>,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, Problem> {
+    let found = state.database.read_now(|connection| {
+        let key = find(connection, &path)?;
+        registered_keys::with_keys(connection, vec![key])
+    })?;
+    let found = found
+        .first()
+        .ok_or(CredentialError::NotFound("credential"))?;
+    Ok(HttpResponse::Ok().json(view::registered_key(found, admin.now)))
+}
+
+async fn revoke(
+    admin: Admin,
+    state: web::Data<State>,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, Problem> {
+    let path = path.into_inner();
+    state
+        .database
+        .write(move |connection| {
+            let key = find(connection, &path)?;
+            credential_keys::revoke(
+                connection,
+                key.kind,
+                &key.id,
+                "revoked_by_admin",
+                &admin.actor,
+                admin.now,
+            )
+        })
+        .await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// The key of that account.
+fn find(
+    connection: &mut DatabaseConnection,
+    (account, id): &(String, String),
+) -> Result<Credential, CredentialError> {
+    let id = CredentialId::new(id.as_str());
+    let key = credential_keys::find(connection, SecretKind::ServiceAccountKey, &id)?;
+    let owner = key.service_account_id.as_ref();
+    if owner.is_some_and(|owner| owner.as_str() == account) {
+        return Ok(key);
+    }
+    Err(CredentialError::NotFound("credential"))
+}
