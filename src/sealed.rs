@@ -8,6 +8,7 @@
 //! the master key can be rotated while servers run.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use base64::Engine;
@@ -88,10 +89,14 @@ impl fmt::Debug for Opened {
     }
 }
 
-/// Seals under the master key, and opens what was sealed under it or the one before it.
+/// Seals under the master key that holds, and opens what was sealed under it or the other one.
+///
+/// While the master key is being replaced a process has two, and which of them holds is said in the database: so
+/// that no server seals what another cannot open yet, all of them change over at one moment.
 pub struct Sealer {
     current: VersionedKey,
     previous: Option<VersionedKey>,
+    previous_holds: AtomicBool,
 }
 
 impl Sealer {
@@ -101,7 +106,34 @@ impl Sealer {
         Self {
             current: VersionedKey::derive(current),
             previous: previous.map(VersionedKey::derive),
+            previous_holds: AtomicBool::new(false),
         }
+    }
+
+    /// Whether there are two keys: the master key is being replaced.
+    #[must_use]
+    pub fn has_two_keys(&self) -> bool {
+        self.previous.is_some()
+    }
+
+    /// Seals from now on under that one of the keys which has this fingerprint.
+    pub fn follow(&self, fingerprint: &str) {
+        let holds = |key: &VersionedKey| fingerprint.starts_with(&key.version);
+        let previous_holds = self.previous.as_ref().is_some_and(holds);
+        self.previous_holds.store(previous_holds, Ordering::Relaxed);
+    }
+
+    /// How all begins that is sealed under the key that holds.
+    #[must_use]
+    pub fn beginning(&self) -> String {
+        format!("{FORM}.{}.", self.sealing().version)
+    }
+
+    fn sealing(&self) -> &VersionedKey {
+        self.previous
+            .as_ref()
+            .filter(|_| self.previous_holds.load(Ordering::Relaxed))
+            .unwrap_or(&self.current)
     }
 
     /// Seals for one purpose (the name of the column) and one row.
@@ -110,14 +142,14 @@ impl Sealer {
     /// [`SealError::Failed`] when the cryptographic library refuses.
     pub fn seal(&self, purpose: &str, id: &str, plaintext: &[u8]) -> Result<Sealed, SealError> {
         let mut ciphertext = plaintext.to_vec();
-        let nonce = self
-            .current
+        let key = self.sealing();
+        let nonce = key
             .cipher()?
             .seal_in_place_append_tag(bound_to(purpose, id), &mut ciphertext)
             .map_err(|_| SealError::Failed)?;
         let mut body = nonce.as_ref().to_vec();
         body.append(&mut ciphertext);
-        let (version, body) = (&self.current.version, URL_SAFE_NO_PAD.encode(body));
+        let (version, body) = (&key.version, URL_SAFE_NO_PAD.encode(body));
         Ok(Sealed(format!("{FORM}.{version}.{body}")))
     }
 
@@ -147,14 +179,6 @@ impl Sealer {
             .len();
         opened.truncate(length);
         Ok(Opened(opened))
-    }
-
-    /// Whether it was sealed under the current master key, and needs no sealing again.
-    #[must_use]
-    pub fn is_current(&self, sealed: &Sealed) -> bool {
-        sealed
-            .parts()
-            .is_some_and(|(version, _)| version == self.current.version)
     }
 }
 
@@ -254,14 +278,25 @@ mod tests {
         let old = sealer("0a").seal("x", "1", PLAINTEXT).unwrap();
         let rotated = Sealer::new(&master_key("0b"), Some(&master_key("0a")));
         assert_eq!(rotated.open("x", "1", &old).unwrap().expose(), PLAINTEXT);
-        assert!(!rotated.is_current(&old));
+        assert!(!old.as_str().starts_with(&rotated.beginning()));
 
         let again = rotated.seal("x", "1", PLAINTEXT).unwrap();
-        assert!(rotated.is_current(&again));
+        assert!(again.as_str().starts_with(&rotated.beginning()));
         let opened = sealer("0b").open("x", "1", &again).unwrap();
         assert_eq!(opened.expose(), PLAINTEXT);
         let refused = sealer("0b").open("x", "1", &old).unwrap_err();
         assert!(matches!(refused, SealError::OtherMasterKey(_)), "{refused}");
+    }
+
+    #[test]
+    fn the_key_that_holds_seals_whichever_it_is() {
+        let rotating = Sealer::new(&master_key("0b"), Some(&master_key("0a")));
+        for (digits, other) in [("0a", "0b"), ("0b", "0a")] {
+            rotating.follow(&master_key(digits).fingerprint());
+            let sealed = rotating.seal("x", "1", PLAINTEXT).unwrap();
+            assert!(sealer(digits).open("x", "1", &sealed).is_ok());
+            assert!(sealer(other).open("x", "1", &sealed).is_err());
+        }
     }
 
     #[test]

@@ -81,6 +81,8 @@ pub enum Action {
     SigningKeyEnded,
     /// An access token was issued for an assertion.
     AccessTokenIssued,
+    /// The master key was replaced by another.
+    MasterKeyRotated,
     /// A service account was made.
     ServiceAccountCreated,
     /// A service account was changed.
@@ -145,6 +147,7 @@ impl Action {
             Self::SigningKeyCreated => "signing_key.created",
             Self::SigningKeyEnded => "signing_key.ended",
             Self::AccessTokenIssued => "access_token.issued",
+            Self::MasterKeyRotated => "master_key.rotated",
             Self::ServiceAccountCreated => "service_account.created",
             Self::ServiceAccountUpdated => "service_account.updated",
             Self::ServiceAccountAdopted => "service_account.adopted",

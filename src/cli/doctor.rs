@@ -71,7 +71,10 @@ pub(super) fn run(settings: &Settings, output: Output) -> Result<(), CommandErro
             None
         }
     };
-    let master_key = examine_master_key(settings, &mut findings);
+    let mut master_keys: Vec<MasterKey> = examine_master_key(settings, &mut findings)
+        .into_iter()
+        .collect();
+    master_keys.extend(previous_master_key(settings, &mut findings));
     match connect(settings) {
         Err(error) => findings.add("database", Verdict::Problem, startup::chain(&error)),
         Ok(mut connection) => {
@@ -79,7 +82,7 @@ pub(super) fn run(settings: &Settings, output: Output) -> Result<(), CommandErro
             let examined = examine_database(
                 &mut connection,
                 registry.as_ref(),
-                master_key.as_ref(),
+                &master_keys,
                 &mut findings,
             );
             if let Err(error) = examined {
@@ -135,6 +138,21 @@ fn examine_master_key(settings: &Settings, findings: &mut Findings) -> Option<Ma
     }
 }
 
+/// The one before it, while that is being replaced.
+fn previous_master_key(settings: &Settings, findings: &mut Findings) -> Option<MasterKey> {
+    const CHECK: &str = "previous master key";
+    if let Some(key) = &settings.previous_master_key {
+        return Some(key.clone());
+    }
+    match MasterKey::load_previous(&settings.data_dir) {
+        Ok(key) => key,
+        Err(error) => {
+            findings.add(CHECK, Verdict::Problem, startup::chain(&error));
+            None
+        }
+    }
+}
+
 fn is_private(settings: &Settings) -> bool {
     use std::os::unix::fs::PermissionsExt;
     std::fs::metadata(settings.data_dir.join("master.key"))
@@ -144,7 +162,7 @@ fn is_private(settings: &Settings) -> bool {
 fn examine_database(
     connection: &mut DatabaseConnection,
     registry: Option<&Registry>,
-    master_key: Option<&MasterKey>,
+    master_keys: &[MasterKey],
     findings: &mut Findings,
 ) -> Result<(), StoreError> {
     if !migrate::is_current(connection)? {
@@ -156,9 +174,7 @@ fn examine_database(
         return Ok(());
     }
     findings.add("migrations", Verdict::Good, "none is pending");
-    if let Some(key) = master_key
-        && !startup::is_key_of(connection, key)?
-    {
+    if !master_keys.is_empty() && !startup::is_key_of(connection, master_keys)? {
         findings.add(
             "master key",
             Verdict::Problem,

@@ -7,6 +7,7 @@ mod directory;
 mod doctor;
 mod key;
 mod logging;
+mod master_key;
 mod notice;
 mod output;
 mod product;
@@ -38,6 +39,7 @@ use audit::AuditCommand;
 use context::CommandContext;
 use directory::DirectoryCommand;
 use key::{ApiKeyCommand, OrphanedKeyCommand, ScimKeyCommand};
+use master_key::MasterKeyCommand;
 use notice::NoticeCommand;
 use output::Output;
 use product::ProductCommand;
@@ -100,6 +102,9 @@ enum Command {
     /// The keys that access tokens are signed with
     #[command(subcommand)]
     SigningKey(SigningKeyCommand),
+    /// The master key, which what must be read back is encrypted under
+    #[command(subcommand)]
+    MasterKey(MasterKeyCommand),
     /// Audit events, receipts and notices
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -232,6 +237,7 @@ fn execute(arguments: Arguments) -> Result<(), CommandError> {
         Command::Product(command) => product::run(command, &open(settings)?),
         Command::Token(command) => user::run_token(command, &open(settings)?),
         Command::SigningKey(command) => signing_key::run(&command, &open(settings)?),
+        Command::MasterKey(command) => master_key::run(&command, &open(settings)?),
         Command::Audit(command) => audit::run(command, &open(settings)?),
         Command::Notice(command) => notice::run(command, &open(settings)?),
         Command::Webhook(command) => webhook::run(command, &open(settings)?),

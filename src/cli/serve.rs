@@ -44,6 +44,7 @@ pub(super) fn serve(deployment: Deployment, listener: TcpListener) -> Result<(),
         &deployment.master_key,
         &base_url,
     );
+    state.sealer.follow(&deployment.holding_master_key);
     actix_web::rt::System::new().block_on(async {
         // Before the first connection is taken, so that no signal is missed.
         let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;

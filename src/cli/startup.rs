@@ -5,14 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::{MasterKey, MasterKeyError, Settings};
+use crate::credentials::resealing::MASTER_KEY_CHECK;
 use crate::scim::path::AttributePath;
 use crate::scim::schema::Registry;
 use crate::scim::schema::SchemaError;
 use crate::sealed::Sealer;
 use crate::store::{Database, DatabaseConnection, DatabaseUrl, SqlDialect, StoreError, settings};
-
-/// The setting of the database that tells which master key it belongs to.
-const MASTER_KEY_CHECK: &str = "master_key_check";
 
 /// Connections that read from SQLite: more than cores, since an answer that a slow client takes in pieces
 /// keeps one for itself.
@@ -67,11 +65,13 @@ pub(super) struct Deployment {
     pub(super) database: Database,
     pub(super) registry: Arc<Registry>,
     pub(super) master_key: MasterKey,
+    /// The fingerprint of the master key that holds: this one, or the previous one until it is rotated.
+    pub(super) holding_master_key: String,
 }
 
 impl Deployment {
     /// Migrates and opens the database.
-    pub(super) fn open(settings: Settings) -> Result<Self, StartupError> {
+    pub(super) fn open(mut settings: Settings) -> Result<Self, StartupError> {
         let registry = load_registry(settings.schemas.as_deref())?;
         check_indexed_attributes(&registry, &settings.indexed_attributes)?;
         let url = database_url(&settings)?;
@@ -79,23 +79,34 @@ impl Deployment {
             Some(key) => key.clone(),
             None => MasterKey::load_or_create(&settings.data_dir)?,
         };
+        if settings.previous_master_key.is_none() {
+            settings.previous_master_key = MasterKey::load_previous(&settings.data_dir)?;
+        }
         let connections = match url.dialect() {
             SqlDialect::Sqlite => SQLITE_READERS,
             SqlDialect::Postgres => settings.limits.postgres_connections,
         };
         let database = Database::migrate_and_open(url, connections)?;
-        check_master_key(&database, &master_key)?;
+        let known = check_master_key(
+            &database,
+            &master_key,
+            settings.previous_master_key.as_ref(),
+        )?;
         Ok(Self {
             settings: Arc::new(settings),
             database,
             registry: Arc::new(registry),
             master_key,
+            holding_master_key: known,
         })
     }
 
     /// Encrypts what is stored and has to be read back.
     pub(super) fn sealer(&self) -> Sealer {
-        Sealer::new(&self.master_key, None)
+        let previous = self.settings.previous_master_key.as_ref();
+        let sealer = Sealer::new(&self.master_key, previous);
+        sealer.follow(&self.holding_master_key);
+        sealer
     }
 }
 
@@ -183,7 +194,12 @@ pub(super) fn check_indexed_attributes(
     }
 }
 
-fn check_master_key(database: &Database, key: &MasterKey) -> Result<(), StartupError> {
+/// The fingerprint of the master key that holds, which must be one of these. An empty database takes the first.
+fn check_master_key(
+    database: &Database,
+    key: &MasterKey,
+    previous: Option<&MasterKey>,
+) -> Result<String, StartupError> {
     let fingerprint = key.fingerprint();
     let find = |connection: &mut DatabaseConnection| settings::find(connection, MASTER_KEY_CHECK);
     let mut known = database.read_now(find)?;
@@ -195,20 +211,21 @@ fn check_master_key(database: &Database, key: &MasterKey) -> Result<(), StartupE
         // Another node may have been faster.
         known = database.read_now(find)?;
     }
-    if known.as_deref() == Some(fingerprint.as_str()) {
-        Ok(())
-    } else {
-        Err(StartupError::OtherMasterKey)
-    }
+    known
+        .filter(|known| {
+            let is_previous = previous.is_some_and(|key| key.fingerprint() == *known);
+            *known == fingerprint || is_previous
+        })
+        .ok_or(StartupError::OtherMasterKey)
 }
 
-/// Whether a database that has been migrated was set up with this master key, or with none yet.
+/// Whether a database that has been migrated was set up with one of these master keys, or with none yet.
 pub(super) fn is_key_of(
     connection: &mut DatabaseConnection,
-    key: &MasterKey,
+    keys: &[MasterKey],
 ) -> Result<bool, StoreError> {
     let known = settings::find(connection, MASTER_KEY_CHECK)?;
-    Ok(known.is_none_or(|known| known == key.fingerprint()))
+    Ok(known.is_none_or(|known| keys.iter().any(|key| key.fingerprint() == known)))
 }
 
 /// An error with its causes in one line.

@@ -8,7 +8,6 @@ use crate::clock::Clock;
 use crate::http::admin::view;
 use crate::notices::delivery::Channels;
 use crate::notices::webhooks::{self, Change};
-use crate::sealed::Sealer;
 use crate::store::id::{DeliveryId, WebhookId};
 use crate::store::{deliveries, webhooks as table};
 
@@ -171,6 +170,6 @@ pub(super) fn run(command: WebhookCommand, context: &CommandContext) -> Result<(
 
 fn channels(context: &CommandContext) -> Channels {
     let deployment = &context.deployment;
-    let sealer = Arc::new(Sealer::new(&deployment.master_key, None));
+    let sealer = Arc::new(deployment.sealer());
     Channels::new(&deployment.settings, sealer, &context.base_url())
 }

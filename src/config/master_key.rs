@@ -12,6 +12,7 @@ const LENGTH: usize = 32;
 /// The block of SHA-256.
 const BLOCK: usize = 64;
 const FILE: &str = "master.key";
+const PREVIOUS_FILE: &str = "master.key.previous";
 
 /// Why there is no master key.
 #[derive(Debug, thiserror::Error)]
@@ -60,7 +61,18 @@ impl MasterKey {
     /// # Errors
     /// When the file cannot be read, or holds something else.
     pub fn load(data_dir: &Path) -> Result<Option<Self>, MasterKeyError> {
-        let path = data_dir.join(FILE);
+        Self::read(data_dir.join(FILE))
+    }
+
+    /// The key before it, while that is being replaced.
+    ///
+    /// # Errors
+    /// As [`MasterKey::load`].
+    pub fn load_previous(data_dir: &Path) -> Result<Option<Self>, MasterKeyError> {
+        Self::read(data_dir.join(PREVIOUS_FILE))
+    }
+
+    fn read(path: PathBuf) -> Result<Option<Self>, MasterKeyError> {
         match fs::read_to_string(&path) {
             Ok(text) => Self::parse(&text)
                 .map(Some)

@@ -62,6 +62,8 @@ pub struct Settings {
     pub master_key: Option<MasterKey>,
     /// How notices leave.
     pub notifications: Notifications,
+    /// The master key before it, while that is being replaced.
+    pub previous_master_key: Option<MasterKey>,
     /// The bounds.
     pub limits: Limits,
 }

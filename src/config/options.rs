@@ -103,6 +103,8 @@ pub struct Options {
 
 /// The environment variable that holds the master key, 64 hexadecimal digits.
 const MASTER_KEY_VARIABLE: &str = "PORTCULLIS_MASTER_KEY";
+/// The same for the one before it.
+const PREVIOUS_MASTER_KEY_VARIABLE: &str = "PORTCULLIS_PREVIOUS_MASTER_KEY";
 
 impl Options {
     /// What holds, with the file read and defaults filled in.
@@ -139,18 +141,10 @@ impl Options {
                 .unwrap_or_else(|| vec![DEFAULT_INDEXED.to_owned()]),
             master_key: match options.master_key {
                 Some(key) => Some(key),
-                None => std::env::var(MASTER_KEY_VARIABLE)
-                    .ok()
-                    .map(|text| {
-                        MasterKey::parse(&text).ok_or_else(|| {
-                            ConfigError::new(format_args!(
-                                "{MASTER_KEY_VARIABLE} must be 64 hexadecimal digits"
-                            ))
-                        })
-                    })
-                    .transpose()?,
+                None => master_key(MASTER_KEY_VARIABLE)?,
             },
             notifications,
+            previous_master_key: master_key(PREVIOUS_MASTER_KEY_VARIABLE)?,
             limits,
         })
     }
@@ -183,6 +177,14 @@ impl Options {
         }
         Command::parse_from(arguments).options
     }
+}
+
+fn master_key(variable: &str) -> Result<Option<MasterKey>, ConfigError> {
+    let Ok(text) = std::env::var(variable) else {
+        return Ok(None);
+    };
+    let malformed = || ConfigError::new(format_args!("{variable} must be 64 hexadecimal digits"));
+    MasterKey::parse(&text).map(Some).ok_or_else(malformed)
 }
 
 fn read_file(path: &Path) -> Result<Options, ConfigError> {

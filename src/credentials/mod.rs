@@ -13,6 +13,7 @@ pub mod passwords;
 pub mod products;
 pub mod public_keys;
 pub mod registered_keys;
+pub mod resealing;
 pub mod service_accounts;
 pub mod sessions;
 pub mod signing_keys;

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::credentials::resealing;
 use crate::store::{StoreError, credentials, directories, scim_requests, used_assertions};
 
 use super::State;
@@ -24,6 +25,9 @@ pub(super) async fn run(state: State) {
         ticks.tick().await;
         flush(&state).await;
         flush_request_log(&state).await;
+        if state.sealer.has_two_keys() {
+            follow_master_key(&state).await;
+        }
         if count.is_multiple_of(PRUNE_EVERY) {
             prune(&state).await;
             keep_signing_keys(&state).await;
@@ -68,6 +72,18 @@ pub(in crate::http) async fn flush_request_log(state: &State) {
         .await;
     if let Err(error) = written {
         tracing::warn!(cause = %Chain(&error), "the log of SCIM requests could not be written");
+    }
+}
+
+/// While the master key is being replaced: seals under the one that holds, and seals again what is not yet.
+pub(in crate::http) async fn follow_master_key(state: &State) {
+    let sealer = state.sealer.clone();
+    let followed = state
+        .database
+        .write(move |connection| resealing::follow(connection, &sealer))
+        .await;
+    if let Err(error) = followed {
+        tracing::warn!(cause = %Chain(&error), "what is sealed could not be sealed again");
     }
 }
 

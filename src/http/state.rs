@@ -90,7 +90,8 @@ impl State {
         master_key: &MasterKey,
         base_url: &str,
     ) -> Self {
-        let sealer = Arc::new(Sealer::new(master_key, None));
+        let previous = settings.previous_master_key.as_ref();
+        let sealer = Arc::new(Sealer::new(master_key, previous));
         let streams = usize::try_from(database.connections() / 2).unwrap_or_default();
         Self {
             database,

@@ -33,14 +33,15 @@ pub mod resources;
 pub mod roles;
 mod schema;
 pub mod scim_requests;
+pub mod sealed_values;
 pub mod sent_notices;
 pub mod service_accounts;
 pub mod settings;
 pub mod side_values;
 pub mod signing_keys;
 mod sql;
-pub mod webhooks;
 pub mod used_assertions;
+pub mod webhooks;
 mod writer;
 
 pub use connection::{DatabaseConnection, DatabaseUrl, SqlDialect, stop_connecting};

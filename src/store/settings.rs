@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 
 use super::DatabaseConnection;
+use super::connection::on_either;
 use super::error::StoreError;
 use super::schema::settings;
 
@@ -16,6 +17,21 @@ pub fn find(connection: &mut DatabaseConnection, name: &str) -> Result<Option<St
         .select(settings::value)
         .first(connection)
         .optional()?)
+}
+
+/// Sets a setting, whatever it was.
+///
+/// # Errors
+/// When the database fails.
+pub fn set(connection: &mut DatabaseConnection, name: &str, value: &str) -> Result<(), StoreError> {
+    let row = (settings::name.eq(name), settings::value.eq(value));
+    on_either!(connection, connection => diesel::insert_into(settings::table)
+        .values(row)
+        .on_conflict(settings::name)
+        .do_update()
+        .set(settings::value.eq(value))
+        .execute(connection))?;
+    Ok(())
 }
 
 /// Sets a setting that has no value yet; one that has keeps it (two nodes may start at once).

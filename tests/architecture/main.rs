@@ -83,6 +83,28 @@ fn both_databases_have_the_same_migrations_and_each_can_be_undone() {
     assert_eq!(sqlite, postgres);
 }
 
+/// A table that is forgotten there would be lost with the master key that it is sealed under.
+#[test]
+fn what_is_stored_sealed_is_sealed_again_when_the_master_key_changes() {
+    let known = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store/sealed_values.rs");
+    let known = fs::read_to_string(known).expect("the list of columns can be read");
+    assert_none(&violations_in_sources(|source| {
+        let table = source
+            .path
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy();
+        let is_sealed = source.room() == "store"
+            && table != "sealed_values"
+            && source.tokens.iter().any(|token| token == "from_stored");
+        let is_known = known.contains(&format!("table: \"{table}\""));
+        (is_sealed && !is_known)
+            .then(|| format!("store/sealed_values.rs does not name the table {table}"))
+            .into_iter()
+            .collect()
+    }));
+}
+
 #[test]
 fn a_wrong_direction_is_caught() {
     assert_catches(

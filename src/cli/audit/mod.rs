@@ -87,7 +87,7 @@ pub(super) fn run(command: AuditCommand, context: &CommandContext) -> Result<(),
 
 /// Opens what is stored encrypted.
 fn sealer(context: &CommandContext) -> Sealer {
-    Sealer::new(&context.deployment.master_key, None)
+    context.deployment.sealer()
 }
 
 fn list(filter: EventFilter, limit: i64, context: &CommandContext) -> Result<(), CommandError> {

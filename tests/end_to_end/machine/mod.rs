@@ -3,6 +3,7 @@
 
 mod access_tokens;
 mod assertions;
+mod master_key;
 mod program;
 mod registered_keys;
 mod signing_keys;

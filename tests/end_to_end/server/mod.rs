@@ -37,7 +37,8 @@ pub const DIRECTORY: &str = "Identity provider";
 const CONNECTIONS: u32 = 8;
 /// How long a request may take before the test fails instead of hanging.
 const TIMEOUT: Duration = Duration::from_secs(60);
-const MASTER_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+/// The master key of every test server.
+pub const MASTER_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
 /// Makes two tests of one body: `name::sqlite` and `name::postgres`.
 ///
@@ -119,6 +120,7 @@ impl TestServer {
             trusted_proxies: Vec::new(),
             indexed_attributes: vec!["emails.value".to_owned()],
             master_key: MasterKey::parse(MASTER_KEY),
+            previous_master_key: None,
             // Tests of other things are not slowed down; those of the rates set their own.
             notifications: Notifications::default(),
             limits: Limits {
