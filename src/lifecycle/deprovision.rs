@@ -3,12 +3,16 @@
 use serde_json::{Map, Value, json};
 
 use crate::audit::{self, Action, Event};
+use crate::notices::outbox::TOLD;
 use crate::notices::{self, NoticeKind, expiry};
 use crate::store::credentials::{self, Counts};
-use crate::store::id::ReceiptId;
+use crate::store::directories::{self, DirectoryKind};
+use crate::store::id::{DirectoryId, ReceiptId};
 use crate::store::receipts::{self, ReceiptRow};
 use crate::store::resources::Resource;
-use crate::store::{DatabaseConnection, StoreError, orphans, passwords, roles, service_accounts};
+use crate::store::{
+    DatabaseConnection, StoreError, orphans, passwords, recipients, roles, service_accounts,
+};
 
 use super::Cause;
 
@@ -92,6 +96,7 @@ pub(super) fn deprovision(
             json!({"roles": had_roles}),
             cause,
         )?;
+        tell_of_the_last(connection, person, reason, &had_roles, cause)?;
     }
     Ok(())
 }
@@ -132,7 +137,46 @@ pub(super) fn lose_role(
         roles: lost.to_vec(),
         password: false,
     };
-    record(connection, person, reason, &ended, cause)
+    record(connection, person, reason, &ended, cause)?;
+    tell_of_the_last(connection, person, reason, lost, cause)
+}
+
+/// Where the identity providers have taken away the last owner or admin whom they had given, only who is local
+/// is left, the break-glass admin, and is told.
+fn tell_of_the_last(
+    connection: &mut DatabaseConnection,
+    person: &Resource,
+    reason: Reason,
+    lost: &[String],
+    cause: &Cause,
+) -> Result<(), StoreError> {
+    if !lost.iter().any(|role| TOLD.contains(&role.as_str())) {
+        return Ok(());
+    }
+    let local: Vec<DirectoryId> = directories::list(connection)?
+        .into_iter()
+        .filter(|directory| directory.kind == DirectoryKind::Local)
+        .map(|directory| directory.id)
+        .collect();
+    let is_local = |id: &str| local.iter().any(|local| local.as_str() == id);
+    let others = recipients::with_either_role(connection, TOLD)?;
+    let is_last = others
+        .iter()
+        .filter(|other| other.id != person.id.as_str())
+        .all(|other| is_local(&other.directory_id));
+    if !is_last || is_local(person.directory_id.as_str()) {
+        return Ok(());
+    }
+    let kind = NoticeKind::LastAdminDeprovisioned;
+    let detail = json!({
+        "roles": lost,
+        "local_admins": others.iter().filter(|other| is_local(&other.directory_id)).count(),
+        "what_to_do": [
+            "If this is what was meant, nothing: whoever is local has their rights.",
+            "If not: sign in as the break-glass admin, give somebody the role, and look in the identity provider for what has gone wrong.",
+        ],
+    });
+    tell(connection, kind, person, reason, detail, cause)
 }
 
 /// Flags what somebody leaves behind: the service accounts that they answer for with all that authenticates
@@ -248,6 +292,11 @@ fn tell(
     let subject = match kind {
         NoticeKind::KeysOrphaned => {
             format!("Keys of {name} are orphaned: adopt, rotate or revoke them")
+        }
+        NoticeKind::LastAdminDeprovisioned => {
+            format!(
+                "{name} was the last owner or admin whom an identity provider had given; only local ones are left"
+            )
         }
         _ => format!("{name}, who had an admin role, was deprovisioned"),
     };

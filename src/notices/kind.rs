@@ -52,7 +52,7 @@ kinds! {
     KeysOrphaned = "keys_orphaned", "Keys were orphaned", Admins;
     /// An admin was deprovisioned.
     AdminDeprovisioned = "admin_deprovisioned", "Admins were deprovisioned", Admins;
-    /// The last person with an admin role who was not local was deprovisioned.
+    /// The last owner or admin who was not local was deprovisioned or lost their role.
     LastAdminDeprovisioned = "last_admin_deprovisioned", "The last admin was deprovisioned", Admins;
     /// A directory was removed.
     DirectoryRemoved = "directory_removed", "Directories were removed", Admins;

@@ -19,7 +19,7 @@ const BATCH: i64 = 100;
 /// How long a delivery is tried.
 pub(super) const GIVE_UP_DAYS: i64 = 3;
 /// The roles whose holders are told what is for admins.
-const TOLD: [&str; 2] = ["owner", "admin"];
+pub const TOLD: [&str; 2] = ["owner", "admin"];
 /// After a mail, so many times the wait for others of its kind passes before the next of that kind.
 const QUIET: i64 = 10;
 
@@ -212,7 +212,7 @@ mod tests {
         ] {
             let person = Recipient {
                 id: "1".to_owned(),
-                display_name: None,
+                directory_id: "d".to_owned(),
                 document: format!(r#"{{"emails":{emails}}}"#),
             };
             assert_eq!(address_of(&person).as_deref(), expected, "{emails}");

@@ -1,7 +1,7 @@
 //! Who is told by mail: people as they are now.
 
 use diesel::prelude::*;
-use diesel::sql_types::{Nullable, Text};
+use diesel::sql_types::Text;
 
 use super::DatabaseConnection;
 use super::error::StoreError;
@@ -14,9 +14,9 @@ pub struct Recipient {
     /// The person.
     #[diesel(sql_type = Text)]
     pub id: String,
-    /// Their `displayName`.
-    #[diesel(sql_type = Nullable<Text>)]
-    pub display_name: Option<String>,
+    /// Their directory.
+    #[diesel(sql_type = Text)]
+    pub directory_id: String,
     /// Their document.
     #[diesel(sql_type = Text)]
     pub document: String,
@@ -26,7 +26,7 @@ pub struct Recipient {
 const HOLDERS: &str = "WITH RECURSIVE holders (id) AS (
     SELECT m.member_id FROM memberships m JOIN role_mappings p ON p.group_id = m.group_id WHERE p.role IN (?, ?)
     UNION SELECT m.member_id FROM memberships m JOIN holders h ON m.group_id = h.id)
-SELECT id, display_name, document FROM resources
+SELECT id, directory_id, document FROM resources
 WHERE resource_type = 'User' AND active AND (id IN (SELECT id FROM holders)
     OR id IN (SELECT person_id FROM role_assignments WHERE role IN (?, ?)))
 ORDER BY id";
@@ -51,7 +51,7 @@ pub fn person(
     id: &ResourceId,
 ) -> Result<Option<Recipient>, StoreError> {
     let found: Vec<Recipient> = Statement::fixed(
-        "SELECT id, display_name, document FROM resources WHERE id = ? AND active",
+        "SELECT id, directory_id, document FROM resources WHERE id = ? AND active",
         &[id.as_str()],
     )
     .load(connection)?;

@@ -75,15 +75,20 @@ on_both_databases!(
 
         last.assert_nothing_authenticates();
         let notices = server.admin().get("/notices").expect(200);
-        let told = notices.body["items"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .any(|notice| {
-                notice["kind"] == "admin_deprovisioned"
-                    && notice["detail"]["user_id"] == last.person.id
-            });
-        assert!(told, "{}", notices.text);
+        let items = notices.body["items"].as_array().into_iter().flatten();
+        let mut told: Vec<_> = items
+            .filter(|notice| notice["detail"]["user_id"] == last.person.id)
+            .map(|notice| notice["kind"].as_str().unwrap_or_default())
+            .collect();
+        told.sort_unstable();
+        assert_eq!(
+            told,
+            [
+                "admin_deprovisioned",
+                "keys_orphaned",
+                "last_admin_deprovisioned"
+            ]
+        );
         assert_eq!(roles_of(server, &server.admin_id), json!(["owner"]));
         // No SCIM key reaches the local directory, where the break-glass admin is.
         let listed = server.admin().get("/directories").expect(200);
