@@ -6,6 +6,7 @@
 
 pub mod access_tokens;
 pub mod assertions;
+pub mod expiry;
 pub mod issue;
 pub mod keys;
 pub mod last_use;

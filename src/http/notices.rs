@@ -8,7 +8,8 @@ use tokio::sync::Semaphore;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::MissedTickBehavior;
 
-use crate::notices::{NoticeError, delivery, expiry, observed};
+use crate::credentials::expiry;
+use crate::notices::{NoticeError, delivery, observed};
 use crate::store::{StoreError, notices};
 
 use super::State;
@@ -65,7 +66,7 @@ async fn tell_what_expires(state: &State) {
     loop {
         let told = state
             .database
-            .write(move |connection| expiry::tell(connection, &expiry::DEFAULT_DAYS, now))
+            .write(move |connection| expiry::tell(connection, now))
             .await;
         match told {
             Ok(0) => return,

@@ -7,6 +7,7 @@ use crate::clock::Timestamp;
 use crate::secret::SecretKind;
 use crate::store::credentials::{self, Credential};
 use crate::store::expiring::{self, Stretch};
+use crate::store::id::CredentialId;
 use crate::store::{DatabaseConnection, StoreError, directories, sent_notices};
 
 use super::{Notice, NoticeKind, put};
@@ -22,32 +23,77 @@ const DAY_MILLIS: i64 = 86_400_000;
 const EXPIRING: &str = "credential_expiring";
 const EXPIRED: &str = "credential_expired";
 
-/// Tells of credentials that have come near to their end or to it, up to a number, and says of how many.
+/// Says on which days before its end a credential is told of.
+pub type DaysOf<'a> =
+    dyn Fn(&mut DatabaseConnection, &Credential) -> Result<Vec<i64>, StoreError> + 'a;
+
+/// On which days before their end credentials are told of; the room above knows whose policy says what.
+pub struct Days<'a> {
+    /// Every day that any policy names.
+    pub any: &'a [i64],
+    /// The days of one credential.
+    pub of: &'a DaysOf<'a>,
+}
+
+/// Looks at credentials that have come near to their end or to it, up to a number, and tells of those whose day
+/// it is. Says how many were looked at: none, once all have been.
 ///
 /// # Errors
 /// When the database fails.
 pub fn tell(
     connection: &mut DatabaseConnection,
-    days: &[i64],
+    days: &Days<'_>,
     now: Timestamp,
 ) -> Result<usize, StoreError> {
-    let mut told = 0;
-    for stretch in stretches(days, now) {
+    let mut seen = 0;
+    for stretch in stretches(days.any, now) {
         for id in expiring::untold(connection, stretch, BATCH)? {
-            let threshold = stretch.threshold.to_string();
-            let subject = id.as_str();
-            // Another node may have been faster between the look and this.
-            if !sent_notices::claim(connection, subject, stretch.kind, &threshold, None, now)? {
-                continue;
-            }
-            if let Some(credential) = credentials::find(connection, &id)? {
+            seen += 1;
+            // Whether it is told or not, it is not looked at again for this day; and another node may have been
+            // faster between the look and this.
+            if claim(connection, &id, stretch.kind, stretch.threshold, now)?
+                && let Some(credential) = credentials::find(connection, &id)?
+                && (stretch.threshold == 0
+                    || is_its_day(connection, &credential, stretch.threshold, days, now)?)
+            {
                 let notice = notice(connection, &credential, now)?;
                 put(connection, now, notice)?;
-                told += 1;
             }
         }
     }
-    Ok(told)
+    Ok(seen)
+}
+
+/// Whether one of a credential's own days has come that it was not told of. `looked_at` is the day of any
+/// policy on which it is looked at, which may be another's.
+fn is_its_day(
+    connection: &mut DatabaseConnection,
+    credential: &Credential,
+    looked_at: i64,
+    days: &Days<'_>,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let left = days_left(credential, now);
+    let of = (days.of)(connection, credential)?;
+    let Some(day) = of.into_iter().filter(|day| *day >= left).min() else {
+        return Ok(false);
+    };
+    let lived_longer = credential.created_at < credential.expires_at.plus_days(-day);
+    Ok(
+        lived_longer
+            && (day == looked_at || claim(connection, &credential.id, EXPIRING, day, now)?),
+    )
+}
+
+fn claim(
+    connection: &mut DatabaseConnection,
+    id: &CredentialId,
+    kind: &str,
+    threshold: i64,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let threshold = threshold.to_string();
+    sent_notices::claim(connection, id.as_str(), kind, &threshold, None, now)
 }
 
 /// From each day before the end to the next, so that each credential is in one of them: a server that was down

@@ -1,6 +1,8 @@
 //! What expires is told some days before, once for each of those days, also after a restart.
 
-use portcullis::notices::expiry;
+use portcullis::credentials::expiry;
+use portcullis::notices::expiry as notice;
+use portcullis::store::credentials::Credential;
 use portcullis::store::id::ResourceId;
 use serde_json::{Value, json};
 
@@ -12,7 +14,7 @@ fn look(server: &TestServer) -> usize {
     let now = server.clock.now();
     server
         .database
-        .write_blocking(move |connection| expiry::tell(connection, &expiry::DEFAULT_DAYS, now))
+        .write_blocking(move |connection| expiry::tell(connection, now))
         .expect("the database works")
 }
 
@@ -141,3 +143,44 @@ on_both_databases!(the_end_of_a_persons_token_is_for_that_person, |server| {
     assert_eq!(told[0]["user_id"], person);
     assert!(notices(server, "credential_expiring").is_empty());
 });
+
+on_both_databases!(
+    each_credential_has_days_of_its_own_whatever_those_of_others,
+    |server| {
+        let (early, late) = (key(server, 60), key(server, 60));
+        let look = |days: i64| {
+            server.clock.advance_millis(days * DAY);
+            for _ in 0..3 {
+                let (now, early) = (server.clock.now(), early.clone());
+                server
+                    .database
+                    .write_blocking(move |connection| {
+                        let of = |credential: &Credential| {
+                            if credential.id.as_str() == early {
+                                vec![40, 20]
+                            } else {
+                                vec![10]
+                            }
+                        };
+                        let days = notice::Days {
+                            any: &[40, 20, 15, 10],
+                            of: &|_, credential| Ok(of(credential)),
+                        };
+                        notice::tell(connection, &days, now)
+                    })
+                    .expect("the database works");
+            }
+            [&early, &late].map(|id| told_of(server, "credential_expiring", id).len())
+        };
+        assert_eq!(look(20), [1, 0]);
+        assert_eq!(look(19), [1, 0]);
+        // Nobody looked when 20 days were left.
+        assert_eq!(look(9), [2, 0]);
+        assert_eq!(look(3), [2, 1]);
+        assert_eq!(look(8), [2, 1]);
+        look(1);
+        for id in [&early, &late] {
+            assert_eq!(told_of(server, "credential_expired", id).len(), 1);
+        }
+    }
+);
