@@ -21,7 +21,7 @@ use super::mail::Mailer;
 use super::message::{json_of, mail_of};
 use super::outbox::{self, MailPlan};
 use super::webhook_sender::{Message, WebhookSender};
-use super::webhooks::signing_secrets;
+use super::webhooks::{GONE, host, retire, signing_secrets};
 use super::{Notice, NoticeError, NoticeKind, put};
 
 /// How long a claim lasts: longer than sending can take.
@@ -216,12 +216,20 @@ pub(super) fn send_to_webhook(
             status: None,
         }),
     };
-    finish(
+    let failed = finish(
         database,
         std::slice::from_ref(delivery),
         outcome,
         clock.now(),
-    )
+    )?;
+    let is_gone = failed
+        .as_ref()
+        .is_some_and(|attempt| attempt.status == Some(GONE));
+    if is_gone && delivery.kind != NoticeKind::WebhookTest.name() {
+        let now = clock.now();
+        database.write_blocking(move |connection| retire(connection, &id, now))?;
+    }
+    Ok(failed)
 }
 
 fn deliver_mail(
@@ -320,7 +328,7 @@ fn tell_of_failure(
         return Ok(());
     }
     let to = match webhooks::find(connection, &WebhookId::new(target.clone()))? {
-        Some(webhook) => format!("the webhook at {}", host_of(&webhook.url)),
+        Some(webhook) => format!("the webhook at {}", host(&webhook).unwrap_or_default()),
         None => target.clone(),
     };
     let subject = format!("Notices to {to} do not arrive: {}", attempt.error);
@@ -337,14 +345,6 @@ fn tell_of_failure(
         .with("given_up", is_last)
         .with("what_to_do", steps);
     put(connection, now, notice)
-}
-
-/// The path of a webhook may be as good as a password.
-fn host_of(url: &str) -> String {
-    url::Url::parse(url)
-        .ok()
-        .and_then(|url| url.host_str().map(str::to_owned))
-        .unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -7,12 +7,12 @@ use crate::store::deliveries::{self, DeliveryRow, PENDING};
 use crate::store::id::{DeliveryId, WebhookId};
 use crate::store::notices;
 use crate::store::webhooks::{self, Webhook};
-use crate::store::{Database, DatabaseConnection};
+use crate::store::{Database, DatabaseConnection, StoreError};
 
 use super::delivery::{Channels, send_to_webhook};
 use super::outbox::{GIVE_UP_DAYS, delivery};
 use super::signature::SigningSecret;
-use super::{Notice, NoticeError, NoticeKind};
+use super::{Notice, NoticeError, NoticeKind, put};
 
 /// What the sealed secrets are sealed for.
 const PURPOSE: &str = "webhooks.secret";
@@ -24,6 +24,8 @@ const LONGEST_OVERLAP_HOURS: i64 = 24 * 7;
 const MOST: usize = 50;
 /// How long the node that tries a webhook has for it.
 const CLAIM_SECONDS: i64 = 90;
+/// The status of a receiver that wants nothing any more.
+pub(super) const GONE: i32 = 410;
 
 /// A webhook and, in the answer that makes it, what it is signed with.
 #[derive(Debug, Clone)]
@@ -125,6 +127,39 @@ pub fn update(
         event(Action::WebhookUpdated, &webhook),
     )?;
     Ok(webhook)
+}
+
+/// Switches a webhook off whose receiver has answered that it is gone, as the specification asks, and tells so.
+///
+/// # Errors
+/// When the database fails.
+pub(super) fn retire(
+    connection: &mut DatabaseConnection,
+    id: &WebhookId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let Some(mut webhook) = webhooks::find(connection, id)?.filter(|webhook| webhook.active) else {
+        return Ok(());
+    };
+    webhook.active = false;
+    webhook.modified_at = now;
+    webhooks::update(connection, &webhook)?;
+    let why = "the receiver has answered that it is gone";
+    deliveries::fail_pending_of(connection, id.as_str(), why)?;
+    let event = event(Action::WebhookUpdated, &webhook).with("reason", why);
+    audit::record(connection, &Actor::system(), now, event)?;
+    let host = host(&webhook).unwrap_or_default();
+    let subject = format!("The webhook at {host} was switched off: {why} (410)");
+    let notice = Notice::new(NoticeKind::DeliveriesFailing, subject)
+        .with("channel", "webhook")
+        .with("target", id.as_str())
+        .with("last_status", GONE)
+        .with("given_up", true)
+        .with(
+            "what_to_do",
+            vec!["Delete the webhook, or give it the receiver's new URL and set active to true."],
+        );
+    put(connection, now, notice)
 }
 
 /// Deletes a webhook and the log of what was sent there.
@@ -304,12 +339,14 @@ fn checked_kinds(kinds: &[String]) -> Result<Vec<String>, NoticeError> {
 }
 
 fn event(action: Action, webhook: &Webhook) -> Event {
-    // The path of a webhook may be as good as a password, and events are kept for ever.
-    let host = url::Url::parse(&webhook.url)
-        .ok()
-        .and_then(|url| url.host_str().map(str::to_owned));
     Event::new(action)
-        .to("webhook", webhook.id.as_str(), host.as_deref())
+        .to("webhook", webhook.id.as_str(), host(webhook).as_deref())
         .with("kinds", webhook.kinds.clone())
         .with("active", webhook.active)
+}
+
+/// What is told of a webhook's address: its path may be as good as a password.
+pub(super) fn host(webhook: &Webhook) -> Option<String> {
+    let url = url::Url::parse(&webhook.url).ok()?;
+    url.host_str().map(str::to_owned)
 }

@@ -194,6 +194,29 @@ on_both_databases!(
 );
 
 on_both_databases!(
+    a_receiver_that_is_gone_is_sent_nothing_more_and_that_is_told,
+    |server| {
+        let (gone, witness) = (Receiver::start(), Receiver::start());
+        let (id, _) = webhook(server, &gone, &json!(["directory_removed"]));
+        webhook(server, &witness, &json!(["deliveries_failing"]));
+        gone.answer_with(410);
+        happen(server);
+        let told = witness.wait_for(1);
+        assert_eq!(told[0].body["data"]["detail"]["target"], id);
+        let path = format!("/webhooks/{id}");
+        let shown = server.admin().get(&path).expect(200);
+        assert_eq!(shown.body["active"], false);
+        assert_eq!(delivery_in(server, &id, "failed")["last_status"], 410);
+        assert_eq!(audited(server, &id), ["webhook.created", "webhook.updated"]);
+        happen(server);
+        server.clock.advance_millis(HOUR);
+        deliver(server);
+        assert_eq!(gone.requests().len(), 1);
+    },
+    allow_private
+);
+
+on_both_databases!(
     that_nothing_can_be_told_is_not_told_without_end,
     |server| {
         let dead = Receiver::start();
