@@ -101,11 +101,17 @@ impl Deployment {
 
     /// The same with further options.
     pub fn serve_with(&self, options: &[&str]) -> Process {
+        self.serve_in(options, &[])
+    }
+
+    /// The same with further variables in its environment.
+    pub fn serve_in(&self, options: &[&str], environment: &[(&str, &str)]) -> Process {
         let mut child = self
             .command(&["serve"])
             .args(options)
             .args(["--listen", "127.0.0.1:0", "--log-format", "json"])
             .env("PORTCULLIS_LOG", "debug")
+            .envs(environment.iter().copied())
             .stdout(File::create("/dev/null").expect("it is always there"))
             .stderr(Stdio::piped())
             .spawn()

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::receivers::{Receiver, eventually};
+use super::receivers::{MailServer, Receiver, eventually};
 use crate::process::{Deployment, Process};
 use crate::server::{Client, DatabaseKind, databases};
 
@@ -91,4 +91,57 @@ fn two_processes_over_one_database_deliver_each_notice_once() {
     once.dedup();
     assert_eq!(once.len(), COUNT);
     assert_eq!(told, once, "none twice");
+}
+
+const PASSWORD: &str = "open sesame";
+
+/// What became of the mail about what happens now.
+fn delivery_of_mail(client: &Client, name: &str) -> Value {
+    happen(client, name);
+    eventually("the mail was sent or not", || {
+        let found = client.get("/notices?kind=directory_removed").expect(200);
+        let id = found.body["items"][0]["id"].as_str()?.to_owned();
+        let shown = client.get(&format!("/notices/{id}")).expect(200);
+        let delivery = shown.body["deliveries"][0].clone();
+        let is_over = delivery["state"] == "delivered" || delivery["last_error"].is_string();
+        is_over.then_some(delivery)
+    })
+}
+
+/// P8: the password goes to the mail server alone, and only once that has shown who it is.
+#[test]
+fn mail_goes_over_starttls_with_a_password_to_a_server_whose_certificate_is_trusted() {
+    let deployment = Deployment::create(DatabaseKind::Sqlite);
+    let certificate = deployment.directory().join("mail.pem");
+    let mail = MailServer::start_guarded(&certificate);
+    let url = format!("smtp://portcullis%40example.org@localhost:{}", mail.port);
+    let options = [
+        "--smtp-url",
+        &url,
+        "--mail-from",
+        "portcullis@example.org",
+        "--mail-to",
+        "security@example.org",
+        "--mail-digest-seconds",
+        "0",
+    ];
+    let password = ("PORTCULLIS_SMTP_PASSWORD", PASSWORD);
+    let path = certificate.to_str().expect("a name of text");
+
+    let process = deployment.serve_in(&options, &[password, ("SSL_CERT_FILE", path)]);
+    let delivery = delivery_of_mail(&admin(&deployment, &process), "First");
+    assert_eq!(delivery["state"], "delivered", "{delivery}");
+    let taken = mail.wait_for("security@example.org", 1).remove(0);
+    assert_eq!(taken["encrypted"], true);
+    assert_eq!(taken["login"], json!(["portcullis@example.org", PASSWORD]));
+    let log = process.kill();
+    assert!(!log.contains(PASSWORD), "{log}");
+
+    let process = deployment.serve_in(&options, &[password]);
+    let delivery = delivery_of_mail(&admin(&deployment, &process), "Second");
+    assert_eq!(delivery["state"], "pending", "{delivery}");
+    let error = delivery["last_error"].as_str().expect("an error");
+    assert!(error.to_lowercase().contains("certificate"), "{error}");
+    assert_eq!(mail.mails().len(), 1);
+    assert!(!process.kill().contains(PASSWORD));
 }

@@ -1,8 +1,10 @@
 //! Those who are told: an HTTP server that keeps what it gets, and a real mail server. No test lives here.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
@@ -165,8 +167,18 @@ pub struct MailServer {
 
 impl MailServer {
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// One that asks for STARTTLS and the password `open sesame`, and writes the certificate to trust there.
+    pub fn start_guarded(certificate: &Path) -> Self {
+        Self::start_with(&[certificate.as_os_str()])
+    }
+
+    fn start_with(arguments: &[&OsStr]) -> Self {
         let mut process = python()
             .arg(script("smtp_receiver.py"))
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

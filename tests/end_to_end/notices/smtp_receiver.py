@@ -1,16 +1,18 @@
 """A mail server that keeps nothing: prints its port, then each mail that it takes as one line of JSON.
 
-A line on standard input, `refuse` or `take`, says what it does with the mails that follow.
+A line on standard input, `refuse` or `take`, says what it does with the mails that follow. With the name of a
+file as its argument it asks for STARTTLS and a password, and writes the certificate to trust to that file.
 """
 
 import asyncio
 import email
 import email.policy
 import json
+import ssl
 import sys
 import threading
 
-from aiosmtpd.smtp import SMTP
+from aiosmtpd.smtp import SMTP, AuthResult
 
 
 class Receiver:
@@ -24,6 +26,8 @@ class Receiver:
         print(
             json.dumps(
                 {
+                    "login": getattr(session, "presented", None),
+                    "encrypted": session.ssl is not None,
                     "from": envelope.mail_from,
                     "to": envelope.rcpt_tos,
                     "subject": message["subject"],
@@ -38,10 +42,31 @@ class Receiver:
         return "250 2.0.0 Taken"
 
 
+def guarded(certificate_file):
+    import trustme
+
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(certificate_file)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)
+
+    def authenticate(server, session, envelope, mechanism, data):
+        session.presented = [data.login.decode(), data.password.decode()]
+        return AuthResult(success=data.password == b"open sesame")
+
+    return {
+        "tls_context": context,
+        "require_starttls": True,
+        "auth_required": True,
+        "authenticator": authenticate,
+    }
+
+
 async def main():
     receiver = Receiver()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: SMTP(receiver, loop=loop), "127.0.0.1", 0)
+    demands = guarded(sys.argv[1]) if len(sys.argv) > 1 else {}
+    server = await loop.create_server(lambda: SMTP(receiver, loop=loop, **demands), "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     ended = asyncio.Event()
 
