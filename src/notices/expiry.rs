@@ -164,6 +164,8 @@ pub fn shown(credential: &Credential) -> Value {
         "expires_at": credential.expires_at,
         "last_used_at": credential.last_used_at,
         "last_used_ip": credential.last_used_ip,
+        "service_account_id": credential.service_account_id,
+        "product_id": credential.product_id,
         "created_by": credential.created_by.as_ref().and_then(|creator| creator.user_name.as_deref()),
     })
 }
@@ -175,6 +177,7 @@ pub(super) fn called(kind: SecretKind) -> &'static str {
         SecretKind::AdminKey => "admin API key",
         SecretKind::UserToken => "API token",
         SecretKind::ServiceAccountToken => "service account token",
+        SecretKind::ServiceAccountKey => "public key of a service account",
         SecretKind::ProductCredential => "product credential",
         _ => "credential",
     }
@@ -228,6 +231,11 @@ fn steps(credential: &Credential) -> Vec<String> {
         ],
         SecretKind::UserToken => vec![
             "Make a new API token, put it where the old one is, and revoke the old one.".to_owned(),
+        ],
+        SecretKind::ServiceAccountKey => vec![
+            "Let the service make a new pair of keys, register the new public key, let the service sign with \
+             the new one, and then remove the old one."
+                .to_owned(),
         ],
         _ => vec![
             "Make a new one, put it where the old one is, and revoke the old one.".to_owned(),
