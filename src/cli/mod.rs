@@ -13,6 +13,7 @@ mod output;
 mod product;
 mod role;
 mod serve;
+mod service_account_key;
 mod setup;
 mod signing_key;
 mod startup;
@@ -44,6 +45,7 @@ use notice::NoticeCommand;
 use output::Output;
 use product::ProductCommand;
 use role::RoleCommand;
+use service_account_key::ServiceAccountKeyCommand;
 use signing_key::SigningKeyCommand;
 use user::{TokenCommand, UserCommand};
 use webhook::WebhookCommand;
@@ -99,6 +101,9 @@ enum Command {
     /// People's API tokens
     #[command(subcommand)]
     Token(TokenCommand),
+    /// The public keys of service accounts
+    #[command(subcommand)]
+    ServiceAccountKey(ServiceAccountKeyCommand),
     /// The keys that access tokens are signed with
     #[command(subcommand)]
     SigningKey(SigningKeyCommand),
@@ -236,6 +241,7 @@ fn execute(arguments: Arguments) -> Result<(), CommandError> {
         Command::Role(command) => role::run(command, &open(settings)?),
         Command::Product(command) => product::run(command, &open(settings)?),
         Command::Token(command) => user::run_token(command, &open(settings)?),
+        Command::ServiceAccountKey(command) => service_account_key::run(command, &open(settings)?),
         Command::SigningKey(command) => signing_key::run(&command, &open(settings)?),
         Command::MasterKey(command) => master_key::run(&command, &open(settings)?),
         Command::Audit(command) => audit::run(command, &open(settings)?),
