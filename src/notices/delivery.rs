@@ -92,7 +92,8 @@ pub fn prepare(
     now: Timestamp,
 ) -> Result<Vec<Group>, NoticeError> {
     let plan = channels.mail_plan();
-    loop {
+    // Asked first, so that an idle server never holds SQLite's one writer.
+    while database.read_now(notices::is_any_to_distribute)? {
         let plan = plan.clone();
         let distributed = database
             .write_blocking(move |connection| outbox::distribute(connection, plan.as_ref(), now))?;

@@ -152,6 +152,15 @@ pub fn mark_all_read(
     })
 }
 
+/// Whether there is a notice whose deliveries have not been made.
+///
+/// # Errors
+/// When the database fails.
+pub fn is_any_to_distribute(connection: &mut DatabaseConnection) -> Result<bool, StoreError> {
+    let waiting = notices::table.filter(notices::distributed_at.is_null());
+    Ok(diesel::select(diesel::dsl::exists(waiting)).get_result(connection)?)
+}
+
 /// Notices whose deliveries have not been made, oldest first; on PostgreSQL those that no other node is at.
 ///
 /// # Errors
