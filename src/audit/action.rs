@@ -73,6 +73,22 @@ pub enum Action {
     WebhookTested,
     /// A notice was sent to a webhook again by hand.
     WebhookRedelivered,
+    /// An authentication policy was made.
+    PolicyCreated,
+    /// An authentication policy was changed.
+    PolicyUpdated,
+    /// A change of an authentication policy was given a date from which it holds.
+    PolicyChangeScheduled,
+    /// A change of an authentication policy was withdrawn before its date.
+    PolicyChangeWithdrawn,
+    /// An authentication policy was deleted.
+    PolicyDeleted,
+    /// The order of precedence of the authentication policies was changed.
+    PoliciesReordered,
+    /// An authentication policy names a person or group.
+    PolicyMemberAdded,
+    /// An authentication policy names a person or group no more.
+    PolicyMemberRemoved,
     /// The deployment was set up.
     DeploymentInitialised,
     /// A key that access tokens are signed with was made.
@@ -143,6 +159,14 @@ impl Action {
             Self::WebhookSecretRotated => "webhook.secret_rotated",
             Self::WebhookTested => "webhook.tested",
             Self::WebhookRedelivered => "webhook.redelivered",
+            Self::PolicyCreated => "policy.created",
+            Self::PolicyUpdated => "policy.updated",
+            Self::PolicyChangeScheduled => "policy.change_scheduled",
+            Self::PolicyChangeWithdrawn => "policy.change_withdrawn",
+            Self::PolicyDeleted => "policy.deleted",
+            Self::PoliciesReordered => "policies.reordered",
+            Self::PolicyMemberAdded => "policy.member_added",
+            Self::PolicyMemberRemoved => "policy.member_removed",
             Self::DeploymentInitialised => "deployment.initialised",
             Self::SigningKeyCreated => "signing_key.created",
             Self::SigningKeyEnded => "signing_key.ended",

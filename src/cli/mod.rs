@@ -10,6 +10,7 @@ mod logging;
 mod master_key;
 mod notice;
 mod output;
+mod policy;
 mod product;
 mod role;
 mod serve;
@@ -43,6 +44,7 @@ use key::{ApiKeyCommand, OrphanedKeyCommand, ScimKeyCommand};
 use master_key::MasterKeyCommand;
 use notice::NoticeCommand;
 use output::Output;
+use policy::PolicyCommand;
 use product::ProductCommand;
 use role::RoleCommand;
 use service_account_key::ServiceAccountKeyCommand;
@@ -95,6 +97,9 @@ enum Command {
     /// Roles, and the groups that give them
     #[command(subcommand)]
     Role(RoleCommand),
+    /// Authentication policies: API tokens, sessions, second factor
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// Products and their credentials
     #[command(subcommand)]
     Product(ProductCommand),
@@ -239,6 +244,7 @@ fn execute(arguments: Arguments) -> Result<(), CommandError> {
         Command::OrphanedKey(command) => key::run_orphaned(&command, &open(settings)?),
         Command::User(command) => user::run(command, &open(settings)?),
         Command::Role(command) => role::run(command, &open(settings)?),
+        Command::Policy(command) => policy::run(command, &open(settings)?),
         Command::Product(command) => product::run(command, &open(settings)?),
         Command::Token(command) => user::run_token(command, &open(settings)?),
         Command::ServiceAccountKey(command) => service_account_key::run(command, &open(settings)?),

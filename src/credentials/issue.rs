@@ -4,6 +4,7 @@ use ipnet::IpNet;
 
 use crate::audit::{self, Action, Actor};
 use crate::clock::Timestamp;
+use crate::policies::authentication;
 use crate::policies::networks::are_within;
 use crate::policies::products::{self, checked_name};
 use crate::policies::{Role, Scope, instances, lifetime, rate_limits, roles};
@@ -110,11 +111,14 @@ pub(super) fn admit(
     now: Timestamp,
 ) -> Result<Credential, CredentialError> {
     let name = checked_name(&new.name)?;
-    let expires_at = lifetime::expiry(now, new.expires_in_days)?;
+    let mut expires_at = lifetime::expiry(now, new.expires_in_days)?;
     let instance_ids = check_binding(connection, new)?;
     check_scopes(connection, new)?;
     if let Some(owner) = &new.owner_id {
         active_person(connection, owner)?;
+        if new.kind == SecretKind::UserToken {
+            expires_at = token_expiry(connection, owner, new.expires_in_days, now)?;
+        }
     }
     let created_by = creator(connection, actor)?;
     if new.kind != SecretKind::UserToken {
@@ -158,6 +162,29 @@ pub(super) fn refuse_wider_networks(
         "your own credential works from some networks alone, and this one would work from others"
             .to_owned(),
     ))
+}
+
+/// When a token of a person expires that is issued now, where their policy lets them have it. A policy that
+/// changes meanwhile is asked again whenever the token is used.
+///
+/// # Errors
+/// [`CredentialError::Forbidden`] where API tokens are blocked; [`CredentialError::Invalid`] for more days than
+/// the policy allows; when the database fails.
+pub(super) fn token_expiry(
+    connection: &mut DatabaseConnection,
+    owner: &ResourceId,
+    days: Option<i64>,
+    now: Timestamp,
+) -> Result<Timestamp, CredentialError> {
+    let policy = authentication::effective(connection, owner, now)?;
+    if policy.blocks_tokens() {
+        return Err(CredentialError::Forbidden(format!(
+            "API tokens are blocked by the policy {:?}",
+            policy.name
+        )));
+    }
+    let most = policy.settings.max_token_days;
+    Ok(lifetime::expiry_within(now, days, most)?)
 }
 
 /// A signed-in person may have lost their role since the request was let in.

@@ -12,7 +12,7 @@ use crate::store::DatabaseConnection;
 use crate::store::credentials::{self as table, Counts};
 use crate::store::id::{CredentialId, ResourceId};
 
-use super::issue::{creator, refuse_wider_networks, refuse_without_role};
+use super::issue::{creator, refuse_wider_networks, refuse_without_role, token_expiry};
 use super::service_accounts::active_account;
 use super::verify::has_not_ended;
 use super::{Credential, CredentialError, Issued, event};
@@ -70,7 +70,7 @@ pub fn rotate(
             "overlap_hours is {overlap_hours}; it must be 0 to {MAX_OVERLAP_HOURS}"
         )));
     }
-    let expires_at = lifetime::expiry(now, expires_in_days)?;
+    let mut expires_at = lifetime::expiry(now, expires_in_days)?;
     let created_by = creator(connection, actor)?;
     refuse_without_role(connection, actor)?;
     // The account before what it has, as those do who disable it.
@@ -85,6 +85,9 @@ pub fn rotate(
         ));
     }
     refuse_wider_networks(connection, &predecessor.allowed_networks, actor)?;
+    if let (SecretKind::UserToken, Some(owner)) = (kind, &predecessor.owner_id) {
+        expires_at = token_expiry(connection, owner, expires_in_days, now)?;
+    }
     let secret = PlainSecret::generate(kind)?;
     let successor = Credential {
         directory_id: predecessor.directory_id.clone(),

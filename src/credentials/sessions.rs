@@ -1,8 +1,11 @@
 //! Sessions: opened with a password, ended by signing out, by time, or by leaving.
 
+use std::net::IpAddr;
+
 use crate::audit::{self, Action, Actor, Event};
 use crate::clock::Timestamp;
 use crate::policies::Role;
+use crate::policies::authentication::{Policy, effective};
 use crate::secret::{PlainSecret, SecretKind};
 use crate::store::credentials as table;
 use crate::store::directories::{self, DirectoryKind};
@@ -14,10 +17,8 @@ use crate::store::{DatabaseConnection, roles};
 use super::issue::active_person;
 use super::{Creator, Credential, CredentialError, Issued};
 
-/// How long a session lives at most.
-pub const SESSION_HOURS: i64 = 12;
-/// How long it lives without being used.
-pub const IDLE_MINUTES: i64 = 60;
+/// How far the end of a session's idle time is off before it is written down again.
+const TOUCH_MILLIS: i64 = 60_000;
 
 /// A person who wants to sign in, and what their password is compared with outside of any transaction.
 #[derive(Debug, Clone)]
@@ -87,10 +88,12 @@ pub fn open(
         user_name: person.user_name.clone(),
         display_name: person.display_name.clone(),
     };
-    let expires_at = now.plus_seconds(SESSION_HOURS * 3600);
+    let policy = effective(connection, &person.id, now)?;
+    let hours = policy.settings.session_hours;
+    let expires_at = now.plus_seconds(hours.saturating_mul(3600));
     let credential = Credential {
         owner_id: Some(person.id.clone()),
-        idle_expires_at: Some(now.plus_seconds(IDLE_MINUTES * 60)),
+        idle_expires_at: Some(idle_end(&policy, now)),
         last_used_at: Some(now),
         last_used_ip: actor.source_ip.map(|address| address.to_string()),
         ..Credential::new(
@@ -156,28 +159,37 @@ pub fn record_refusal(
     Ok(audit::record(connection, actor, now, event)?)
 }
 
-/// Whether using a session now moves the end of its idle time far enough to be written down.
-#[must_use]
-pub fn needs_touch(session: &Credential, now: Timestamp) -> bool {
-    let moved = now.plus_seconds(IDLE_MINUTES * 60);
-    session
-        .idle_expires_at
-        .is_some_and(|at| moved.as_millis() - at.as_millis() >= 60_000)
+fn idle_end(policy: &Policy, now: Timestamp) -> Timestamp {
+    now.plus_seconds(policy.settings.idle_minutes.saturating_mul(60))
 }
 
-/// Moves the end of a session's idle time.
+/// Whether using a session now moves the end of its idle time far enough to be written down: ahead, or back
+/// where its policy allows less than before.
+#[must_use]
+pub fn needs_touch(session: &Credential, policy: &Policy, now: Timestamp) -> bool {
+    let moved = idle_end(policy, now).as_millis();
+    session
+        .idle_expires_at
+        .is_some_and(|at| (moved - at.as_millis()).abs() >= TOUCH_MILLIS)
+}
+
+/// Moves the end of a session's idle time, and writes down that it was used: what a policy allows is counted
+/// from there.
 ///
 /// # Errors
 /// When the database fails.
 pub fn touch(
     connection: &mut DatabaseConnection,
     session: &CredentialId,
+    policy: &Policy,
+    source_ip: Option<IpAddr>,
     now: Timestamp,
 ) -> Result<(), CredentialError> {
+    table::record_uses(connection, &[(session.clone(), now, source_ip)])?;
     Ok(table::set_idle_expiry(
         connection,
         session,
-        now.plus_seconds(IDLE_MINUTES * 60),
+        idle_end(policy, now),
     )?)
 }
 

@@ -1,10 +1,12 @@
-//! Verification: one look-up, nothing cached, so that what was revoked is refused in the very next request.
+//! Verification: one look-up, and for tokens and sessions one more for the policy of their owner. Nothing is
+//! cached, so that what was revoked or blocked is refused in the very next request.
 
 use std::net::IpAddr;
 
 use crate::audit::{self, Action, Actor};
 use crate::clock::Timestamp;
-use crate::secret::PlainSecret;
+use crate::policies::authentication::{self, Policy};
+use crate::secret::{PlainSecret, SecretKind};
 use crate::store::credentials::{self as table, Account, Found};
 use crate::store::{DatabaseConnection, StoreError};
 
@@ -22,6 +24,8 @@ pub struct Verified {
     pub service_account: Option<Account>,
     /// The access token that was presented instead of the credential itself.
     pub access_token: Option<AccessToken>,
+    /// The policy that holds for that person, for tokens and sessions.
+    pub policy: Option<Policy>,
 }
 
 impl From<Found> for Verified {
@@ -31,6 +35,7 @@ impl From<Found> for Verified {
             owner: found.owner,
             service_account: found.service_account,
             access_token: None,
+            policy: None,
         }
     }
 }
@@ -79,6 +84,9 @@ pub enum Refusal {
     /// The person or service account it belongs to is gone or not active.
     #[error("the credential's owner is not active")]
     OwnerInactive,
+    /// The policy of the person it belongs to allows no such credential.
+    #[error("API tokens are blocked by policy")]
+    Blocked,
     /// It may not be used from there.
     #[error("the credential may not be used from this address")]
     Network,
@@ -96,6 +104,7 @@ impl Refusal {
             Self::Expired => "expired",
             Self::Revoked => "revoked",
             Self::OwnerInactive => "owner_inactive",
+            Self::Blocked => "blocked",
             Self::Network => "network",
             Self::Store(_) => "error",
         }
@@ -114,10 +123,49 @@ pub fn verify(
 ) -> Result<Verified, Refusal> {
     let found = table::find_with_owner(connection, &secret.hash())?.ok_or(Refusal::Unknown)?;
     stands(&found, now)?;
+    let policy = governing(connection, &found.credential, now)?;
+    if let Some(policy) = &policy {
+        allows(policy, &found.credential, now)?;
+    }
     if !is_allowed_from(&found.credential, source_ip) {
         return Err(Refusal::Network);
     }
-    Ok(found.into())
+    Ok(Verified {
+        policy,
+        ..found.into()
+    })
+}
+
+/// The policy that a credential is under: keys are under none, and cost no look-up.
+fn governing(
+    connection: &mut DatabaseConnection,
+    credential: &Credential,
+    now: Timestamp,
+) -> Result<Option<Policy>, StoreError> {
+    match (credential.kind, &credential.owner_id) {
+        (SecretKind::UserToken | SecretKind::Session, Some(owner)) => {
+            authentication::effective(connection, owner, now).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Whether a policy lets a credential work that stands by itself.
+///
+/// # Errors
+/// The [`Refusal`].
+pub fn allows(policy: &Policy, credential: &Credential, now: Timestamp) -> Result<(), Refusal> {
+    let made = credential.created_at;
+    let end = match credential.kind {
+        SecretKind::UserToken if policy.blocks_tokens() => return Err(Refusal::Blocked),
+        SecretKind::UserToken => policy.token_end(made, credential.expires_at),
+        SecretKind::Session => policy.session_end(made, credential.last_used_at.unwrap_or(made)),
+        _ => return Ok(()),
+    };
+    if end <= now {
+        return Err(Refusal::Expired);
+    }
+    Ok(())
 }
 
 /// Whether a credential works at an instant, wherever it is used from.

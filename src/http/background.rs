@@ -4,7 +4,10 @@
 use std::time::Duration;
 
 use crate::credentials::resealing;
-use crate::store::{StoreError, credentials, directories, scim_requests, used_assertions};
+use crate::policies::authentication;
+use crate::store::{
+    StoreError, credentials, directories, policies, scim_requests, used_assertions,
+};
 
 use super::State;
 use super::problem::Chain;
@@ -28,6 +31,7 @@ pub(super) async fn run(state: State) {
         if state.sealer.has_two_keys() {
             follow_master_key(&state).await;
         }
+        settle_policies(&state).await;
         if count.is_multiple_of(PRUNE_EVERY) {
             prune(&state).await;
             keep_signing_keys(&state).await;
@@ -90,6 +94,28 @@ pub(in crate::http) async fn follow_master_key(state: &State) {
 async fn keep_signing_keys(state: &State) {
     if let Err(error) = well_known::keep_signing_keys(state).await {
         tracing::warn!(cause = %Chain(&error), "the signing keys could not be kept current");
+    }
+}
+
+/// Writes the dated changes of policies down whose instant has come; they hold without it.
+async fn settle_policies(state: &State) {
+    let now = state.clock.now();
+    let due = state
+        .database
+        .read(move |connection| policies::due(connection, now))
+        .await;
+    let settled = match due {
+        Ok(due) if due.is_empty() => return,
+        Ok(_) => {
+            state
+                .database
+                .write(move |connection| authentication::settle_due(connection, now))
+                .await
+        }
+        Err(error) => Err(error),
+    };
+    if let Err(error) = settled {
+        tracing::warn!(cause = %Chain(&error), "dated changes of policies could not be written down");
     }
 }
 

@@ -51,6 +51,9 @@ pub enum AuthenticationFailure {
     /// Its credential was revoked.
     #[error("the credential has been revoked")]
     Revoked,
+    /// The policy of its owner allows no API tokens.
+    #[error("API tokens are blocked by policy")]
+    Blocked,
     /// It makes, or its address has made, too many requests.
     #[error("too many requests; try again in {} seconds", .0.retry_after_seconds)]
     TooMany(Exceeded),
@@ -72,6 +75,9 @@ impl AuthenticationFailure {
             }
             Self::Revoked => {
                 "Bearer realm=\"portcullis\", error=\"invalid_token\", error_description=\"the credential has been revoked\""
+            }
+            Self::Blocked => {
+                "Bearer realm=\"portcullis\", error=\"invalid_token\", error_description=\"API tokens are blocked by policy\""
             }
         })
     }
@@ -103,6 +109,7 @@ impl From<Refusal> for AuthenticationFailure {
             Refusal::Unknown | Refusal::Network => Self::Invalid,
             Refusal::Expired => Self::Expired,
             Refusal::Revoked | Refusal::OwnerInactive => Self::Revoked,
+            Refusal::Blocked => Self::Blocked,
             Refusal::Store(error) => Self::Store(error),
         }
     }
@@ -268,11 +275,14 @@ async fn write_use(caller: &Caller, state: &State) -> Result<(), AuthenticationF
             .database
             .write(move |connection| record_first_use(connection, &credential, &actor, now))
             .await
-    } else if needs_touch(credential, now) {
-        let id = credential.id.clone();
+    } else if let Some(policy) = &caller.verified.policy
+        && needs_touch(credential, policy, now)
+    {
+        let (id, policy) = (credential.id.clone(), policy.clone());
+        let address = caller.actor.source_ip;
         state
             .database
-            .write(move |connection| touch(connection, &id, now))
+            .write(move |connection| touch(connection, &id, &policy, address, now))
             .await
     } else {
         Ok(())

@@ -110,6 +110,9 @@ fn is_for(token: &Verified, product: &ProductId) -> bool {
 fn active(verified: &Verified, product: &ProductId, issuer: &str) -> Value {
     let token = &verified.credential;
     let owner = verified.owner.as_ref();
+    let expires_at = verified.policy.as_ref().map_or(token.expires_at, |policy| {
+        policy.token_end(token.created_at, token.expires_at)
+    });
     json!({
         "active": true,
         "sub": token.owner_id,
@@ -117,7 +120,7 @@ fn active(verified: &Verified, product: &ProductId, issuer: &str) -> Value {
         "scope": token.scopes.join(" "),
         "client_id": product,
         "token_type": "Bearer",
-        "exp": token.expires_at.as_millis() / 1_000,
+        "exp": expires_at.as_millis() / 1_000,
         "iat": token.created_at.as_millis() / 1_000,
         "iss": issuer,
         "aud": product,

@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use crate::audit::{self, Action, Event};
 use crate::notices::{self, NoticeKind};
-use crate::policies::PolicyError;
 use crate::policies::products::checked_name;
+use crate::policies::{PolicyError, authentication};
 use crate::scim::leniency::Dialect;
 use crate::store::directories::{self, Directory, DirectoryKind};
 use crate::store::id::DirectoryId;
@@ -95,6 +95,7 @@ pub fn remove_directory(
         roles::delete_mapping(connection, &mapping.id)?;
     }
     scim_requests::delete_of_directory(connection, id)?;
+    authentication::forget_directory(connection, id)?;
     memberships::delete_of_directory(connection, id)?;
     resources::delete_of_directory(connection, id)?;
     directories::delete(connection, id)?;

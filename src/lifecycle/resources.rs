@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::audit::{self, Action, Event};
+use crate::policies::authentication;
 use crate::store::resources::{self, Resource};
 use crate::store::side_values::SideValues;
 use crate::store::{DatabaseConnection, StoreError, memberships, roles};
@@ -134,6 +135,7 @@ pub fn delete(
     };
     let groups = memberships::direct_groups_of(connection, &resource.id)?;
     memberships::forget(connection, &resource.id)?;
+    authentication::forget_member(connection, &resource.id, &cause.actor, cause.now)?;
     roles::delete_mappings_of_group(connection, &resource.id)?;
     resources::delete(connection, resource)?;
     before.settle(connection, cause)?;

@@ -1,7 +1,8 @@
-//! What may be done by whom and for how long: roles, scopes, lifetimes, products.
+//! What may be done by whom and for how long: authentication policies, roles, scopes, lifetimes, products.
 //!
 //! Nothing here authenticates anybody; `credentials` does, and asks here.
 
+pub mod authentication;
 pub mod instances;
 pub mod lifetime;
 pub mod networks;

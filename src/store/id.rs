@@ -56,6 +56,8 @@ identifiers! {
     RoleMappingId;
     /// A key that access tokens are signed with.
     SigningKeyId;
+    /// An authentication policy.
+    PolicyId;
     /// An audit event.
     AuditEventId;
     /// A receipt of a deprovisioning.

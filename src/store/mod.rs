@@ -22,6 +22,7 @@ pub mod migrate;
 pub mod notices;
 pub mod orphans;
 pub mod passwords;
+pub mod policies;
 pub mod product_instances;
 pub mod products;
 pub mod query;

@@ -108,6 +108,7 @@ diesel::table! {
         service_account_id -> Nullable<Text>,
         instance_ids -> Text,
         requests_per_second -> Nullable<Integer>,
+        orphan_policy_id -> Nullable<Text>,
     }
 }
 
@@ -180,6 +181,38 @@ diesel::table! {
         created_at -> BigInt,
         modified_at -> BigInt,
         access_groups -> Text,
+    }
+}
+
+diesel::table! {
+    authentication_policies (id) {
+        id -> Text,
+        name -> Text,
+        name_folded -> Text,
+        rank -> BigInt,
+        is_default -> Bool,
+        settings -> Text,
+        pending -> Nullable<Text>,
+        pending_at -> Nullable<BigInt>,
+        created_at -> BigInt,
+        modified_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    policy_members (policy_id, member_id) {
+        policy_id -> Text,
+        member_id -> Text,
+        member_type -> Text,
+        added_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    inactivity_notices (credential_id) {
+        credential_id -> Text,
+        unused_since -> BigInt,
+        told_at -> BigInt,
     }
 }
 
@@ -362,11 +395,14 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(
+    authentication_policies,
     credentials,
     directories,
     indexed_values,
+    inactivity_notices,
     memberships,
     passwords,
+    policy_members,
     product_instances,
     products,
     registered_keys,

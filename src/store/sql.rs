@@ -136,6 +136,16 @@ impl Statement {
     }
 }
 
+impl Statement {
+    /// Runs it and counts the rows that it changed.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn execute(self, connection: &mut DatabaseConnection) -> Result<usize, StoreError> {
+        Ok(on_either!(connection, connection => connection.execute_returning_count(&self)?))
+    }
+}
+
 impl QueryId for Statement {
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;

@@ -26,6 +26,7 @@ mod machine;
 mod notices;
 mod outages;
 mod people;
+mod policies;
 mod process;
 mod races;
 mod rfc7644;

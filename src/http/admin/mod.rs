@@ -10,6 +10,8 @@ mod endpoint;
 mod keys;
 mod notices;
 pub mod page;
+mod policies;
+pub mod policy_view;
 mod products;
 mod records;
 mod roles;
@@ -51,6 +53,7 @@ fn endpoints() -> Vec<AdminEndpoint> {
         users::endpoints,
         roles::endpoints,
         products::endpoints,
+        policies::endpoints,
         records::endpoints,
         service_account_keys::endpoints,
         signing_keys::endpoints,

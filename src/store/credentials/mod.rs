@@ -7,12 +7,14 @@ use diesel::prelude::*;
 use ipnet::IpNet;
 
 mod ending;
+mod held;
 
 pub use ending::{
     Counts, adopt_of_account, clear_orphan, flag_orphans_of, flag_orphans_of_account, revoke,
     revoke_all_of, revoke_kinds_of, revoke_of_account, revoke_of_directory, revoke_of_instance,
     revoke_of_product, set_creator,
 };
+pub use held::{Orphan, Usage, orphans, shorten_tokens_held, usages};
 
 use crate::clock::Timestamp;
 use crate::secret::{HashedSecret, PlainSecret, SecretKind};
@@ -584,7 +586,11 @@ pub fn record_uses(
     uses: &[(CredentialId, Timestamp, Option<IpAddr>)],
 ) -> Result<(), StoreError> {
     for (id, at, address) in uses {
-        diesel::update(credentials::table.find(id.as_str()))
+        // A node that writes later may know less.
+        let is_newer = credentials::last_used_at
+            .is_null()
+            .or(credentials::last_used_at.lt(at.as_millis()));
+        diesel::update(credentials::table.find(id.as_str()).filter(is_newer))
             .set((
                 credentials::last_used_at.eq(at.as_millis()),
                 credentials::last_used_ip.eq(address.map(|address| address.to_string())),

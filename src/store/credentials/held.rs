@@ -1,0 +1,118 @@
+//! The credentials of those for whom a policy holds, and what may be told of them before it changes.
+
+use diesel::prelude::*;
+
+use crate::clock::Timestamp;
+use crate::secret::SecretKind;
+use crate::store::DatabaseConnection;
+use crate::store::error::StoreError;
+use crate::store::policies::{PolicyRow, holds_for_owner};
+use crate::store::schema::credentials;
+use crate::store::sql::Statement;
+
+/// Moves the expiry of the tokens that were made before an instant to an earlier one, where it is later, and
+/// counts them.
+///
+/// # Errors
+/// When the database fails.
+pub fn shorten_tokens_held(
+    connection: &mut DatabaseConnection,
+    policy: &PolicyRow,
+    person_type: &str,
+    made_before: Timestamp,
+    end: Timestamp,
+) -> Result<usize, StoreError> {
+    Statement::sql("UPDATE credentials SET expires_at = ")
+        .integer(end.as_millis())
+        .push(" WHERE revoked_at IS NULL AND expires_at > ")
+        .integer(end.as_millis())
+        .push(" AND created_at < ")
+        .integer(made_before.as_millis())
+        .push(" AND kind = ")
+        .text(SecretKind::UserToken.name())
+        .push(" AND ")
+        .append(holds_for_owner(policy, person_type))
+        .execute(connection)
+}
+
+/// What a dry run has to know of a token or session.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+pub struct Usage {
+    /// Its identifier.
+    pub id: String,
+    /// `user_token` or `session`.
+    pub kind: String,
+    /// Whose.
+    pub owner_id: Option<String>,
+    /// When it was made.
+    pub created_at: i64,
+    /// When it expires.
+    pub expires_at: i64,
+    /// When it was last used.
+    pub last_used_at: Option<i64>,
+}
+
+/// A page of the tokens and sessions that have not ended, after an id.
+///
+/// # Errors
+/// When the database fails.
+pub fn usages(
+    connection: &mut DatabaseConnection,
+    now: Timestamp,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<Usage>, StoreError> {
+    let kinds = [SecretKind::UserToken.name(), SecretKind::Session.name()];
+    Ok(credentials::table
+        .filter(credentials::kind.eq_any(kinds))
+        .filter(credentials::revoked_at.is_null())
+        .filter(credentials::expires_at.gt(now.as_millis()))
+        .filter(
+            credentials::idle_expires_at
+                .is_null()
+                .or(credentials::idle_expires_at.gt(now.as_millis())),
+        )
+        .filter(credentials::id.gt(after))
+        .order(credentials::id)
+        .limit(limit)
+        .select((
+            credentials::id,
+            credentials::kind,
+            credentials::owner_id,
+            credentials::created_at,
+            credentials::expires_at,
+            credentials::last_used_at,
+        ))
+        .load(connection)?)
+}
+
+/// What a dry run has to know of an orphaned key.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+pub struct Orphan {
+    /// What it is for.
+    pub kind: String,
+    /// When it was left.
+    pub orphaned_at: Option<i64>,
+    /// The policy that held for its maker then.
+    pub policy_id: Option<String>,
+}
+
+/// All orphaned keys that have not ended.
+///
+/// # Errors
+/// When the database fails.
+pub fn orphans(
+    connection: &mut DatabaseConnection,
+    now: Timestamp,
+) -> Result<Vec<Orphan>, StoreError> {
+    Ok(credentials::table
+        .filter(credentials::orphaned_at.is_not_null())
+        .filter(credentials::revoked_at.is_null())
+        .filter(credentials::expires_at.gt(now.as_millis()))
+        .select((
+            credentials::kind,
+            credentials::orphaned_at,
+            credentials::orphan_policy_id,
+        ))
+        .load(connection)?)
+}
