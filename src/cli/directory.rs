@@ -2,13 +2,15 @@
 
 use clap::Subcommand;
 
+use crate::credentials::bulk::TokensOf;
 use crate::http::admin::view;
-use crate::lifecycle::{create_directory, remove_directory, update_directory};
+use crate::lifecycle::{create_directory, impact_of_removing, remove_directory, update_directory};
 use crate::scim::leniency::Dialect;
 use crate::store::directories::{self, DirectoryKind};
 
 use super::CommandError;
 use super::context::CommandContext;
+use super::policy;
 
 const COLUMNS: [&str; 6] = [
     "id",
@@ -54,6 +56,16 @@ pub(super) enum DirectoryCommand {
         /// Whether the identity provider may set passwords
         #[arg(long, value_name = "true|false")]
         allow_passwords: Option<bool>,
+    },
+    /// Revokes all API tokens of the people of a directory
+    RevokeTokens {
+        /// Its id or name
+        directory: String,
+    },
+    /// Tells what removing a directory would end
+    Impact {
+        /// Its id or name
+        directory: String,
     },
     /// Removes a directory and deprovisions everybody in it
     Remove {
@@ -113,6 +125,16 @@ pub(super) fn run(command: DirectoryCommand, context: &CommandContext) -> Result
                 )
             })?;
             output.one(&view::directory(&changed))
+        }
+        DirectoryCommand::RevokeTokens { directory } => {
+            let id = context.directory(&directory)?.id;
+            policy::revoke_tokens(context, TokensOf::Directory(id))
+        }
+        DirectoryCommand::Impact { directory } => {
+            let id = context.directory(&directory)?.id;
+            policy::show_impact(context, |connection, now| {
+                impact_of_removing(connection, &id, now)
+            })
         }
         DirectoryCommand::Remove { directory } => {
             let id = context.directory(&directory)?.id;

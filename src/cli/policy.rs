@@ -4,11 +4,14 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use crate::clock::Timestamp;
+use crate::credentials::bulk::{self, TokensOf};
 use crate::http::admin::policy_view as view;
+use crate::lifecycle::{Impact, LifecycleError};
 use crate::policies::PolicyError;
 use crate::policies::authentication::{
     self as rules, NewPolicy, PolicyChange, Proposal, SettingsChange,
 };
+use crate::store::DatabaseConnection;
 use crate::store::id::{PolicyId, ResourceId};
 use crate::store::policies as table;
 
@@ -110,6 +113,11 @@ pub(super) enum PolicyCommand {
         id: String,
         /// The id of the person or group
         member: String,
+    },
+    /// Revokes all API tokens of those for whom a policy holds
+    RevokeTokens {
+        /// The policy's id
+        id: String,
     },
     /// Tells which policy holds for a person, and why
     Of {
@@ -256,6 +264,9 @@ fn run_members(command: PolicyCommand, context: &CommandContext) -> Result<(), C
             let shown: Vec<_> = found.iter().map(view::member).collect();
             output.list(&shown, &MEMBER_COLUMNS)
         }
+        PolicyCommand::RevokeTokens { id } => {
+            revoke_tokens(context, TokensOf::Policy(PolicyId::new(id)))
+        }
         PolicyCommand::Of { user } => {
             let id = ResourceId::new(user);
             let found = context.read(|connection| rules::explain(connection, &id, now))?;
@@ -263,6 +274,24 @@ fn run_members(command: PolicyCommand, context: &CommandContext) -> Result<(), C
         }
         _ => Ok(()),
     }
+}
+
+/// Revokes many tokens at once and shows how many.
+pub(super) fn revoke_tokens(context: &CommandContext, of: TokensOf) -> Result<(), CommandError> {
+    let (actor, now) = (context.cause().actor, context.now);
+    let revoked =
+        context.write(move |connection| bulk::revoke_tokens(connection, &of, &actor, now))?;
+    context.output.one(&json!({"revoked": revoked}))
+}
+
+/// Shows what an act would end.
+pub(super) fn show_impact(
+    context: &CommandContext,
+    ask: impl FnOnce(&mut DatabaseConnection, Timestamp) -> Result<Impact, LifecycleError>,
+) -> Result<(), CommandError> {
+    let now = context.now;
+    let impact = context.read(|connection| ask(connection, now))?;
+    context.output.one(&view::impact(&impact, now, |_| true))
 }
 
 fn preview(context: &CommandContext, proposal: &Proposal) -> Result<(), CommandError> {

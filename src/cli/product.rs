@@ -2,6 +2,7 @@
 
 use clap::Subcommand;
 
+use crate::credentials::bulk::TokensOf;
 use crate::credentials::{NewCredential, products as ending};
 use crate::http::admin::view;
 use crate::policies::products as policy;
@@ -13,6 +14,7 @@ use crate::store::products;
 use super::CommandError;
 use super::context::CommandContext;
 use super::key;
+use super::policy as policies;
 
 /// What to do with products.
 #[derive(Debug, Subcommand)]
@@ -52,6 +54,11 @@ pub(super) enum ProductCommand {
     },
     /// Deletes a product and revokes its credentials and the tokens that are for it alone
     Delete {
+        /// Its id
+        id: String,
+    },
+    /// Revokes all API tokens that are limited to a product
+    RevokeTokens {
         /// Its id
         id: String,
     },
@@ -123,6 +130,9 @@ pub(super) fn run(command: ProductCommand, context: &CommandContext) -> Result<(
             let id = ProductId::new(id);
             context.write(move |connection| ending::delete(connection, &id, &cause.actor, now))?;
             output.done("deleted")
+        }
+        ProductCommand::RevokeTokens { id } => {
+            policies::revoke_tokens(context, TokensOf::Product(ProductId::new(id)))
         }
         ProductCommand::Credentials { id } => {
             let selection = Selection {

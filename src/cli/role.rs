@@ -3,7 +3,9 @@
 use clap::Subcommand;
 
 use crate::http::admin::view;
-use crate::lifecycle::{GROUP, unassign_role, unmap_group};
+use crate::lifecycle::{
+    GROUP, impact_of_unassigning, impact_of_unmapping, unassign_role, unmap_group,
+};
 use crate::policies::roles::{assign, map_group};
 use crate::policies::{PolicyError, Role};
 use crate::store::id::{ResourceId, RoleMappingId};
@@ -11,6 +13,7 @@ use crate::store::roles;
 
 use super::CommandError;
 use super::context::CommandContext;
+use super::policy;
 
 /// What to do with roles: owner, admin, auditor.
 #[derive(Debug, Subcommand)]
@@ -36,6 +39,19 @@ pub(super) enum RoleCommand {
         /// owner, admin or auditor
         #[arg(value_parser = role)]
         role: Role,
+    },
+    /// Tells what taking a granted role away from a person would end
+    ImpactOfUnassigning {
+        /// Their id
+        user: String,
+        /// owner, admin or auditor
+        #[arg(value_parser = role)]
+        role: Role,
+    },
+    /// Tells what removing the mapping of a group would end
+    ImpactOfUnmapping {
+        /// The mapping's id
+        id: String,
     },
     /// Lists which groups give which role
     Mappings,
@@ -77,6 +93,18 @@ pub(super) fn run(command: RoleCommand, context: &CommandContext) -> Result<(), 
             let user = ResourceId::new(user);
             context.write(move |connection| unassign_role(connection, &user, role, &cause))?;
             output.done("taken away")
+        }
+        RoleCommand::ImpactOfUnassigning { user, role } => {
+            let user = ResourceId::new(user);
+            policy::show_impact(context, |connection, now| {
+                impact_of_unassigning(connection, &user, role, now)
+            })
+        }
+        RoleCommand::ImpactOfUnmapping { id } => {
+            let id = RoleMappingId::new(id);
+            policy::show_impact(context, |connection, now| {
+                impact_of_unmapping(connection, &id, now)
+            })
         }
         RoleCommand::Mappings => {
             let found = context.read(|connection| roles::list_mappings(connection, None))?;

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::credentials::{keys, passwords};
 use crate::http::admin::view;
-use crate::lifecycle::USER;
+use crate::lifecycle::{USER, impact_of_leaving};
 use crate::policies::PolicyError;
 use crate::policies::roles::roles_of;
 use crate::provisioning::ProvisioningError;
@@ -19,6 +19,7 @@ use crate::store::{DatabaseConnection, receipts};
 use super::CommandError;
 use super::context::CommandContext;
 use super::key::{self, LIST_LIMIT};
+use super::policy;
 
 const COLUMNS: [&str; 6] = [
     "id",
@@ -64,6 +65,11 @@ pub(super) enum UserCommand {
     },
     /// Shows one person and their roles
     Show {
+        /// Their id
+        id: String,
+    },
+    /// Tells what deprovisioning a person would end
+    Impact {
         /// Their id
         id: String,
     },
@@ -146,6 +152,12 @@ pub(super) fn run(command: UserCommand, context: &CommandContext) -> Result<(), 
                 Ok::<_, PolicyError>((find(connection, &id)?, roles))
             })?;
             output.one(&view::user_with_roles(&user, &roles))
+        }
+        UserCommand::Impact { id } => {
+            let id = ResourceId::new(id);
+            policy::show_impact(context, |connection, now| {
+                impact_of_leaving(connection, &id, now)
+            })
         }
         UserCommand::Deprovision { id } => {
             let id = ResourceId::new(id);

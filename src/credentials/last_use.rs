@@ -6,7 +6,21 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use crate::clock::Timestamp;
+use crate::secret::SecretKind;
 use crate::store::id::CredentialId;
+
+use super::Credential;
+
+/// How old the last use of a token that is written down may become before the next is written at once.
+const STALE_HOURS: i64 = 12;
+
+/// Whether a use has to be written down before it is answered. Tokens that nobody uses for days are revoked, and
+/// whoever does that looks into the database alone: what is noted in memory, on any node, must be younger.
+#[must_use]
+pub fn is_to_be_written(credential: &Credential, now: Timestamp) -> bool {
+    let known = credential.last_used_at.unwrap_or(credential.created_at);
+    credential.kind == SecretKind::UserToken && known.plus_seconds(STALE_HOURS * 3600) <= now
+}
 
 type Uses = HashMap<CredentialId, (Timestamp, Option<IpAddr>)>;
 

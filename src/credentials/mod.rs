@@ -6,6 +6,7 @@
 
 pub mod access_tokens;
 pub mod assertions;
+pub mod bulk;
 pub mod expiry;
 pub mod issue;
 pub mod keys;
@@ -18,6 +19,7 @@ pub mod resealing;
 pub mod service_accounts;
 pub mod sessions;
 pub mod signing_keys;
+pub mod sweeps;
 pub mod tokens;
 pub mod verify;
 pub mod view;

@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
-use crate::credentials::resealing;
+use crate::clock::Timestamp;
+use crate::credentials::{resealing, sweeps};
 use crate::policies::authentication;
 use crate::store::{
-    StoreError, credentials, directories, policies, scim_requests, used_assertions,
+    DatabaseConnection, StoreError, credentials, directories, policies, scim_requests,
+    used_assertions,
 };
 
 use super::State;
@@ -17,6 +19,8 @@ use super::well_known;
 const FLUSH: Duration = Duration::from_secs(5);
 /// After how many of those the log of SCIM requests is pruned.
 const PRUNE_EVERY: u32 = 60;
+/// After how many of those it is looked for what nobody looks after.
+const SWEEP_EVERY: u32 = 12;
 /// How many uses one transaction writes.
 const BATCH: usize = 500;
 
@@ -32,6 +36,9 @@ pub(super) async fn run(state: State) {
             follow_master_key(&state).await;
         }
         settle_policies(&state).await;
+        if count.is_multiple_of(SWEEP_EVERY) {
+            sweep(&state).await;
+        }
         if count.is_multiple_of(PRUNE_EVERY) {
             prune(&state).await;
             keep_signing_keys(&state).await;
@@ -116,6 +123,33 @@ async fn settle_policies(state: &State) {
     };
     if let Err(error) = settled {
         tracing::warn!(cause = %Chain(&error), "dated changes of policies could not be written down");
+    }
+}
+
+/// Ends what nobody looks after, in one transaction after another while there is more.
+async fn sweep(state: &State) {
+    type Sweep = fn(&mut DatabaseConnection, Timestamp) -> Result<usize, StoreError>;
+    let sweeps: [Sweep; 3] = [
+        sweeps::revoke_unadopted,
+        sweeps::tell_inactive,
+        sweeps::revoke_inactive,
+    ];
+    for sweep in sweeps {
+        loop {
+            let now = state.clock.now();
+            let swept = state
+                .database
+                .write(move |connection| sweep(connection, now))
+                .await;
+            match swept {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(cause = %Chain(&error), "what nobody looks after could not be ended");
+                    break;
+                }
+            }
+        }
     }
 }
 

@@ -12,12 +12,16 @@ use actix_web::http::header::{
 
 use crate::audit::Actor;
 use crate::clock::Timestamp;
+use crate::credentials::last_use::is_to_be_written;
 use crate::credentials::sessions::{needs_touch, touch};
 use crate::credentials::verify::record_first_use;
-use crate::credentials::{CredentialError, Refusal, Verified, access_tokens, tokens, verify};
+use crate::credentials::{
+    Credential, CredentialError, Refusal, Verified, access_tokens, tokens, verify,
+};
 use crate::policies::rate_limits::Exceeded;
 use crate::secret::{PlainSecret, SecretKind};
 use crate::store::StoreError;
+use crate::store::credentials::record_uses;
 
 use super::State;
 use super::problem::{Problem, ProblemKind};
@@ -269,6 +273,11 @@ fn note_dead_key(
 async fn write_use(caller: &Caller, state: &State) -> Result<(), AuthenticationFailure> {
     let credential = &caller.verified.credential;
     let now = caller.requested_at;
+    if is_to_be_written(credential, now) {
+        return note_token_use(state, credential, now, caller.actor.source_ip)
+            .await
+            .map_err(AuthenticationFailure::Store);
+    }
     let written = if caller.verified.is_first_use() {
         let (credential, actor) = (credential.clone(), caller.actor.clone());
         state
@@ -294,6 +303,27 @@ async fn write_use(caller: &Caller, state: &State) -> Result<(), AuthenticationF
         CredentialError::Store(error) => AuthenticationFailure::Store(error),
         _ => AuthenticationFailure::Store(StoreError::Commit),
     })
+}
+
+/// Notes the use of a token: in memory, or at once in the database where what is known there is old.
+///
+/// # Errors
+/// When the database fails.
+pub async fn note_token_use(
+    state: &State,
+    token: &Credential,
+    now: Timestamp,
+    address: Option<IpAddr>,
+) -> Result<(), StoreError> {
+    if !is_to_be_written(token, now) {
+        state.last_use.note(&token.id, now, address);
+        return Ok(());
+    }
+    let id = token.id.clone();
+    state
+        .database
+        .write(move |connection| record_uses(connection, &[(id.clone(), now, address)]))
+        .await
 }
 
 /// The scheme's name has no case (RFC 9110 section 11.1).

@@ -15,7 +15,9 @@ use crate::secret::{PlainSecret, SecretKind};
 use crate::store::id::ProductId;
 use crate::store::{DatabaseConnection, StoreError, products};
 
-use super::caller::{AuthenticationFailure, authenticate, authenticate_secret, rate_limit_headers};
+use super::caller::{
+    AuthenticationFailure, authenticate, authenticate_secret, note_token_use, rate_limit_headers,
+};
 use super::problem::Chain;
 use super::{Endpoint, State};
 
@@ -69,7 +71,9 @@ async fn introspect(
     };
     let answer = match verified {
         Ok(verified) if is_for(&verified, &product) => {
-            state.last_use.note(&verified.credential.id, now, address);
+            if let Err(error) = note_token_use(&state, &verified.credential, now, address).await {
+                return unavailable(&error);
+            }
             active(&verified, &product, &state.base_url)
         }
         // Neither why, nor that another product may use it.

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::audit::{self, Action, Event};
 use crate::notices::outbox::TOLD;
 use crate::notices::{self, NoticeKind, expiry};
+use crate::policies::{Role, authentication};
 use crate::store::credentials::{self, Counts};
 use crate::store::directories::{self, DirectoryKind};
 use crate::store::id::{DirectoryId, ReceiptId};
@@ -14,7 +15,7 @@ use crate::store::{
     DatabaseConnection, StoreError, orphans, passwords, recipients, roles, service_accounts,
 };
 
-use super::Cause;
+use super::{Cause, owners};
 
 /// How many keys a notice names that were left behind.
 const KEYS_NAMED: i64 = 50;
@@ -87,6 +88,9 @@ pub(super) fn deprovision(
         return Ok(());
     }
     record(connection, person, reason, &ended, cause)?;
+    if ended.roles.iter().any(|role| role == Role::Owner.name()) {
+        owners::tell_if_lost(connection, person, cause)?;
+    }
     if !had_roles.is_empty() && !is_repeated {
         tell(
             connection,
@@ -188,15 +192,18 @@ fn leave_behind(
     cause: &Cause,
 ) -> Result<Counts, StoreError> {
     let (reason, now) = (reason.name(), cause.now);
+    // Its grace period counts, whatever becomes of the person's groups.
+    let policy = authentication::effective(connection, &person.id, now)?.id;
     let mut flagged = Counts::new();
     // Accounts first: whoever makes a token holds its account, so that none is made behind this.
     let accounts = service_accounts::flag_orphans_of(connection, &person.id, reason, now)?;
     for account in &accounts {
         *flagged.entry("service_account".to_owned()).or_default() += 1;
-        let theirs = credentials::flag_orphans_of_account(connection, account, reason, now)?;
+        let theirs =
+            credentials::flag_orphans_of_account(connection, account, &policy, reason, now)?;
         add(&mut flagged, theirs);
     }
-    let made = credentials::flag_orphans_of(connection, &person.id, reason, now)?;
+    let made = credentials::flag_orphans_of(connection, &person.id, &policy, reason, now)?;
     add(&mut flagged, made);
     Ok(flagged)
 }

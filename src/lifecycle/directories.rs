@@ -5,15 +5,16 @@ use serde_json::{Map, Value, json};
 use crate::audit::{self, Action, Event};
 use crate::notices::{self, NoticeKind};
 use crate::policies::products::checked_name;
-use crate::policies::{PolicyError, authentication};
+use crate::policies::{PolicyError, Role, authentication};
 use crate::scim::leniency::Dialect;
 use crate::store::directories::{self, Directory, DirectoryKind};
-use crate::store::id::DirectoryId;
+use crate::store::id::{DirectoryId, ResourceId};
 use crate::store::{
     DatabaseConnection, StoreError, credentials, memberships, resources, roles, scim_requests,
 };
 
 use super::deprovision::{Reason, deprovision};
+use super::owners::refuse_last_owner;
 use super::{Cause, LifecycleError, USER};
 
 /// People read at a time.
@@ -88,6 +89,8 @@ pub fn remove_directory(
         )
         .into());
     }
+    let owners = owners_in(connection, id)?;
+    refuse_last_owner(connection, &owners)?;
     let people = deprovision_everybody(connection, id, cause)?;
     let reason = Reason::DirectoryRemoved.name();
     let revoked = credentials::revoke_of_directory(connection, id, reason, cause.now)?;
@@ -115,6 +118,20 @@ pub fn remove_directory(
         detail,
     )?;
     Ok(())
+}
+
+fn owners_in(
+    connection: &mut DatabaseConnection,
+    directory: &DirectoryId,
+) -> Result<Vec<ResourceId>, StoreError> {
+    let mut found = Vec::new();
+    for id in roles::people_with(connection, Role::Owner.name())? {
+        let person = resources::find_any(connection, &id)?;
+        if person.is_some_and(|person| person.directory_id == *directory) {
+            found.push(id);
+        }
+    }
+    Ok(found)
 }
 
 fn deprovision_everybody(

@@ -7,13 +7,20 @@
 
 mod deprovision;
 mod directories;
+mod impact;
 mod membership;
+mod owners;
 mod resources;
 mod rights;
 
 pub use deprovision::{Reason, repeat_deactivation};
 pub use directories::{create_directory, remove_directory, update_directory};
+pub use impact::{
+    Impact, RoleLoss, impact_of_leaving, impact_of_removing, impact_of_unassigning,
+    impact_of_unmapping,
+};
 pub use membership::MemberChange;
+pub use owners::refuse_last_owner;
 pub use resources::{Change, create, delete, update};
 pub use rights::{unassign_role, unmap_group};
 

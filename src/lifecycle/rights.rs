@@ -10,6 +10,7 @@ use crate::store::roles;
 use crate::store::{DatabaseConnection, StoreError, memberships, resources};
 
 use super::deprovision::lose_role;
+use super::owners::refuse_last_owner;
 use super::{Cause, LifecycleError, USER};
 
 /// The roles of people before a change that may take some away.
@@ -70,8 +71,7 @@ impl RolesBefore {
     ) -> Result<(), StoreError> {
         for (person, before) in self.0 {
             let after = roles::roles_of(connection, &person)?;
-            let has_lost = (administers(&before) && !administers(&after)) || after.is_empty();
-            if !has_lost {
+            if !has_lost(&before, &after) {
                 continue;
             }
             let Some(person) = resources::find_any(connection, &person)? else {
@@ -85,6 +85,11 @@ impl RolesBefore {
         }
         Ok(())
     }
+}
+
+/// Whether somebody with the roles before has lost admin rights, or their last role.
+pub(super) fn has_lost(before: &[String], after: &[String]) -> bool {
+    (administers(before) && !administers(after)) || after.is_empty()
 }
 
 fn administers(roles: &[String]) -> bool {
@@ -111,7 +116,8 @@ fn gives_a_role(
 /// Takes a granted role away from a person.
 ///
 /// # Errors
-/// [`PolicyError::NotFound`] where they have it not by assignment; when the database fails.
+/// [`PolicyError::NotFound`] where they have it not by assignment; [`PolicyError::Conflict`] where nobody else is
+/// an owner; when the database fails.
 pub fn unassign_role(
     connection: &mut DatabaseConnection,
     person: &ResourceId,
@@ -124,6 +130,9 @@ pub fn unassign_role(
         &found.directory_id,
         BTreeSet::from([person.clone()]),
     )?;
+    if role == Role::Owner {
+        refuse_last_owner(connection, std::slice::from_ref(person))?;
+    }
     if !roles::unassign(connection, person, role.name())? {
         return Err(PolicyError::NotFound("role assignment").into());
     }

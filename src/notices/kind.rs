@@ -54,6 +54,16 @@ kinds! {
     AdminDeprovisioned = "admin_deprovisioned", "Admins were deprovisioned", Admins;
     /// The last owner or admin who was not local was deprovisioned or lost their role.
     LastAdminDeprovisioned = "last_admin_deprovisioned", "The last admin was deprovisioned", Admins;
+    /// The last owner outside of the local directory was deprovisioned.
+    LastOwnerLost = "last_owner_lost", "The last owner was deprovisioned", Admins;
+    /// Many API tokens were revoked at once.
+    TokensRevoked = "tokens_revoked", "API tokens were revoked at once", Admins;
+    /// Orphaned keys were revoked: nobody adopted them within the grace period.
+    OrphansRevoked = "orphans_revoked", "Orphaned keys were revoked", Admins;
+    /// A person's API tokens will be revoked because nobody uses them.
+    TokensInactive = "tokens_inactive", "API tokens of yours will be revoked unless they are used", Person;
+    /// A person's API tokens were revoked because nobody used them.
+    InactiveTokensRevoked = "inactive_tokens_revoked", "API tokens of yours were revoked", Person;
     /// A directory was removed.
     DirectoryRemoved = "directory_removed", "Directories were removed", Admins;
     /// A key expires soon.
@@ -85,7 +95,10 @@ impl NoticeKind {
     /// Whether its mail waits for no others to go with it.
     #[must_use]
     pub fn is_urgent(self) -> bool {
-        matches!(self, Self::DeadKeyInUse | Self::LastAdminDeprovisioned)
+        matches!(
+            self,
+            Self::DeadKeyInUse | Self::LastAdminDeprovisioned | Self::LastOwnerLost
+        )
     }
 }
 

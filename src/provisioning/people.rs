@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::audit::Actor;
 use crate::clock::{Clock, Timestamp};
-use crate::lifecycle::{Cause, USER};
+use crate::lifecycle::{self, Cause, USER};
 use crate::scim::leniency::{Dialect, Leniencies};
 use crate::scim::schema::{Registry, ResourceType};
 use crate::scim::{ErrorKind, ScimError};
@@ -110,7 +110,7 @@ pub fn create_local(
 /// Deactivates a person, with all that follows, or activates them again, which brings nothing else back.
 ///
 /// # Errors
-/// 404; when the database fails.
+/// 404; 409 where that would leave nobody with the owner role; when the database fails.
 pub fn set_active(
     connection: &mut DatabaseConnection,
     surroundings: &Surroundings,
@@ -124,6 +124,9 @@ pub fn set_active(
     let directory = directories::find(connection, &found.directory_id)?
         .ok_or(StoreError::Corrupt { what: "directory" })?;
     let context = surroundings.context(directory, cause.actor.clone(), cause.requested_at);
+    if !active {
+        lifecycle::refuse_last_owner(connection, std::slice::from_ref(id))?;
+    }
     let people = surroundings.people()?;
     let written = set_active_in(connection, &context, people, id.as_str(), active)?;
     Ok(written.resource)

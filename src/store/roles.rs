@@ -69,6 +69,72 @@ pub fn roles_of(
     Ok(rows.into_iter().map(|row| row.role).collect())
 }
 
+/// What is taken away before the roles of a person are counted.
+#[derive(Debug, Clone, Copy)]
+pub enum Without<'a> {
+    /// A granted role, by its name.
+    Assignment(&'a str),
+    /// A mapping of a group.
+    Mapping(&'a RoleMappingId),
+}
+
+const ROLES_WITHOUT: &str = "WITH RECURSIVE ancestors (id) AS (
+    SELECT group_id FROM memberships WHERE member_id = ?
+    UNION SELECT m.group_id FROM memberships m JOIN ancestors a ON m.member_id = a.id)
+SELECT role FROM role_assignments WHERE person_id = ? AND role <> ?
+UNION SELECT p.role FROM role_mappings p JOIN ancestors a ON a.id = p.group_id WHERE p.id <> ?
+ORDER BY role";
+
+/// The roles that a person would have without one assignment or mapping.
+///
+/// # Errors
+/// When the database fails.
+pub fn roles_without(
+    connection: &mut DatabaseConnection,
+    person: &ResourceId,
+    without: &Without<'_>,
+) -> Result<Vec<String>, StoreError> {
+    let (role, mapping) = match without {
+        Without::Assignment(role) => (*role, ""),
+        Without::Mapping(id) => ("", id.as_str()),
+    };
+    let values = [person.as_str(), person.as_str(), role, mapping];
+    let rows: Vec<RoleRow> = Statement::fixed(ROLES_WITHOUT, &values).load(connection)?;
+    Ok(rows.into_iter().map(|row| row.role).collect())
+}
+
+/// Everybody who was granted a role.
+///
+/// # Errors
+/// When the database fails.
+pub fn people_with(
+    connection: &mut DatabaseConnection,
+    role: &str,
+) -> Result<Vec<ResourceId>, StoreError> {
+    let ids: Vec<String> = role_assignments::table
+        .filter(role_assignments::role.eq(role))
+        .order(role_assignments::person_id)
+        .select(role_assignments::person_id)
+        .load(connection)?;
+    Ok(ids.into_iter().map(ResourceId::new).collect())
+}
+
+/// Holds off every change to who was granted a role until the transaction ends.
+///
+/// # Errors
+/// When the database fails.
+pub fn lock_people_with(connection: &mut DatabaseConnection, role: &str) -> Result<(), StoreError> {
+    if let DatabaseConnection::Postgres(connection) = connection {
+        let _held: Vec<String> = role_assignments::table
+            .filter(role_assignments::role.eq(role))
+            .order(role_assignments::person_id)
+            .select(role_assignments::person_id)
+            .for_update()
+            .load(connection)?;
+    }
+    Ok(())
+}
+
 /// Grants a role; false where the person had it by assignment already.
 ///
 /// # Errors

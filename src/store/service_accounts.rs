@@ -6,7 +6,7 @@ use diesel::sql_types::Text;
 use crate::clock::Timestamp;
 
 use super::DatabaseConnection;
-use super::credentials::{Account, Creator};
+use super::credentials::{Account, Creator, Whose};
 use super::error::StoreError;
 use super::id::{ResourceId, ServiceAccountId};
 use super::schema::service_accounts;
@@ -256,6 +256,21 @@ pub fn list(
 struct IdRow {
     #[diesel(sql_type = Text)]
     id: String,
+}
+
+/// How many accounts would be flagged as orphaned if these people left.
+///
+/// # Errors
+/// When the database fails.
+pub fn count_would_be_orphans(
+    connection: &mut DatabaseConnection,
+    whose: Whose<'_>,
+) -> Result<i64, StoreError> {
+    let rows: Vec<IdRow> =
+        Statement::sql("SELECT id FROM service_accounts WHERE orphaned_at IS NULL AND ")
+            .append(whose.names("owner_id"))
+            .load(connection)?;
+    Ok(i64::try_from(rows.len()).unwrap_or(i64::MAX))
 }
 
 /// Flags the accounts that a person answers for as orphaned, and names those that were not.

@@ -7,6 +7,7 @@
 mod audit;
 mod directories;
 mod endpoint;
+mod impact;
 mod keys;
 mod notices;
 pub mod page;
@@ -14,6 +15,7 @@ mod policies;
 pub mod policy_view;
 mod products;
 mod records;
+mod revocation;
 mod roles;
 mod service_account_keys;
 mod signing_keys;
@@ -54,6 +56,8 @@ fn endpoints() -> Vec<AdminEndpoint> {
         roles::endpoints,
         products::endpoints,
         policies::endpoints,
+        revocation::endpoints,
+        impact::endpoints,
         records::endpoints,
         service_account_keys::endpoints,
         signing_keys::endpoints,

@@ -1,8 +1,12 @@
-//! What is shown of authentication policies; the command line's `--json` is the same.
+//! What is shown of authentication policies and of what a change would end; the command line's `--json` is the same.
 
 use serde_json::{Map, Value, json};
 
+use crate::clock::Timestamp;
+use crate::credentials::view::view;
+use crate::lifecycle::Impact;
 use crate::policies::authentication::{Explanation, PendingChange, Policy};
+use crate::secret::SecretKind;
 use crate::store::policies::PolicyMember;
 
 /// A policy with its settings, in one object.
@@ -54,7 +58,7 @@ pub fn member(member: &PolicyMember) -> Value {
         "directory_id": member.directory_id,
         "user_name": member.user_name,
         "display_name": member.display_name,
-        "added_at": crate::clock::Timestamp::from_millis(member.added_at),
+        "added_at": Timestamp::from_millis(member.added_at),
     })
 }
 
@@ -93,4 +97,37 @@ fn reason(explanation: &Explanation, user_id: &str) -> &'static str {
     } else {
         "it is the first that names a group of the user"
     }
+}
+
+/// What would end; of the keys that would be left behind, those of the kinds that may be seen.
+#[must_use]
+pub fn impact(impact: &Impact, now: Timestamp, may_see: impl Fn(SecretKind) -> bool) -> Value {
+    let keys: Vec<_> = impact
+        .orphaned
+        .iter()
+        .filter(|key| may_see(key.kind))
+        .map(|key| view(key, now))
+        .collect();
+    let roles: Vec<Value> = impact
+        .roles_lost
+        .iter()
+        .map(|loss| {
+            json!({
+                "user": {
+                    "id": loss.person.id,
+                    "user_name": loss.person.user_name,
+                    "display_name": loss.person.display_name,
+                },
+                "roles": loss.roles,
+            })
+        })
+        .collect();
+    json!({
+        "people": impact.people,
+        "revoked": impact.revoked,
+        "orphaned": impact.orphaned_counts(),
+        "orphaned_keys": keys,
+        "roles_lost": roles,
+        "last_owner": impact.last_owner,
+    })
 }

@@ -28,7 +28,7 @@ pub use settings::{
 use settings::StoredChange;
 
 /// The resource type whose resources are people.
-pub(super) const PERSON: &str = "User";
+pub const PERSON: &str = "User";
 /// The resource type whose resources are groups.
 pub(super) const GROUP: &str = "Group";
 

@@ -11,12 +11,13 @@ use crate::secret::SecretKind;
 use crate::store::DatabaseConnection;
 use crate::store::error::StoreError;
 use crate::store::id::{
-    CredentialId, DirectoryId, InstanceId, ProductId, ResourceId, ServiceAccountId,
+    CredentialId, DirectoryId, InstanceId, PolicyId, ProductId, ResourceId, ServiceAccountId,
 };
 use crate::store::schema::credentials;
 use crate::store::sql::Statement;
 
 use super::Creator;
+use super::impact::Whose;
 
 /// Revokes one credential; false where it was revoked before.
 ///
@@ -80,7 +81,7 @@ fn revoke_where(
     count_changed(connection, statement)
 }
 
-fn of_kinds(kinds: &[SecretKind]) -> Statement {
+pub(super) fn of_kinds(kinds: &[SecretKind]) -> Statement {
     let names = kinds
         .iter()
         .map(|kind| Statement::sql("").text(kind.name()))
@@ -189,31 +190,47 @@ const LEFT_BEHIND: [SecretKind; 5] = [
     SecretKind::ProductCredential,
 ];
 
-/// Flags the working keys that a person made as orphaned, and counts those that were not.
+/// Flags the working keys that a person made as orphaned, and counts those that were not. The policy is the one
+/// that holds for the maker: its grace period counts.
 ///
 /// # Errors
 /// When the database fails.
 pub fn flag_orphans_of(
     connection: &mut DatabaseConnection,
     creator: &ResourceId,
+    policy: &PolicyId,
     reason: &str,
     now: Timestamp,
 ) -> Result<Counts, StoreError> {
-    let theirs = |column: &str| Statement::sql(column).push(" = ").text(creator.as_str());
+    let left = left_by(Whose::Person(creator));
+    flag_where(connection, left, policy, reason, now)
+}
+
+/// The keys that somebody made and nobody else looks after.
+pub(super) fn left_by(whose: Whose<'_>) -> Statement {
     // One that somebody else has rotated is looked after by them.
     let looked_after = Statement::sql(
         "EXISTS (SELECT 1 FROM credentials s WHERE s.id = credentials.successor_id \
          AND s.revoked_at IS NULL AND s.orphaned_at IS NULL \
          AND (s.creator_id IS NULL OR NOT ",
     )
-    .append(theirs("s.creator_id"))
+    .append(whose.names("s.creator_id"))
     .push("))");
-    let left = theirs("creator_id")
+    whose
+        .names("creator_id")
         .push(" AND NOT ")
         .append(looked_after)
         .push(" AND ")
-        .append(of_kinds(&LEFT_BEHIND));
-    flag_where(connection, left, reason, now)
+        .append(of_kinds(&LEFT_BEHIND))
+}
+
+/// What works and has no flag yet.
+pub(super) fn works_unflagged(now: Timestamp) -> Statement {
+    Statement::sql("revoked_at IS NULL AND orphaned_at IS NULL AND expires_at > ")
+        .integer(now.as_millis())
+        .push(" AND (retires_at IS NULL OR retires_at > ")
+        .integer(now.as_millis())
+        .push(")")
 }
 
 /// Flags the working credentials of a service account, which its owner has left behind.
@@ -223,17 +240,19 @@ pub fn flag_orphans_of(
 pub fn flag_orphans_of_account(
     connection: &mut DatabaseConnection,
     account: &ServiceAccountId,
+    policy: &PolicyId,
     reason: &str,
     now: Timestamp,
 ) -> Result<Counts, StoreError> {
     let theirs = Statement::sql("service_account_id = ").text(account.as_str());
-    flag_where(connection, theirs, reason, now)
+    flag_where(connection, theirs, policy, reason, now)
 }
 
 /// Flags what works and has no flag yet of those that a condition selects.
 fn flag_where(
     connection: &mut DatabaseConnection,
     condition: Statement,
+    policy: &PolicyId,
     reason: &str,
     now: Timestamp,
 ) -> Result<Counts, StoreError> {
@@ -241,11 +260,11 @@ fn flag_where(
         .integer(now.as_millis())
         .push(", orphaned_reason = ")
         .text(reason)
-        .push(" WHERE revoked_at IS NULL AND orphaned_at IS NULL AND expires_at > ")
-        .integer(now.as_millis())
-        .push(" AND (retires_at IS NULL OR retires_at > ")
-        .integer(now.as_millis())
-        .push(") AND ")
+        .push(", orphan_policy_id = ")
+        .text(policy.as_str())
+        .push(" WHERE ")
+        .append(works_unflagged(now))
+        .push(" AND ")
         .append(condition);
     count_changed(connection, statement)
 }
@@ -283,6 +302,7 @@ pub fn clear_orphan(
         .set((
             credentials::orphaned_at.eq(None::<i64>),
             credentials::orphaned_reason.eq(None::<String>),
+            credentials::orphan_policy_id.eq(None::<String>),
         ))
         .execute(connection)?;
     Ok(())

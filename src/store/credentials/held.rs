@@ -6,9 +6,12 @@ use crate::clock::Timestamp;
 use crate::secret::SecretKind;
 use crate::store::DatabaseConnection;
 use crate::store::error::StoreError;
+use crate::store::id::{DirectoryId, ProductId};
 use crate::store::policies::{PolicyRow, holds_for_owner};
 use crate::store::schema::credentials;
 use crate::store::sql::Statement;
+
+use super::impact::Whose;
 
 /// Moves the expiry of the tokens that were made before an instant to an earlier one, where it is later, and
 /// counts them.
@@ -33,6 +36,67 @@ pub fn shorten_tokens_held(
         .push(" AND ")
         .append(holds_for_owner(policy, person_type))
         .execute(connection)
+}
+
+/// Revokes the tokens that a condition selects, and counts them.
+fn revoke_tokens_where(
+    connection: &mut DatabaseConnection,
+    condition: Statement,
+    reason: &str,
+    now: Timestamp,
+) -> Result<usize, StoreError> {
+    Statement::sql("UPDATE credentials SET revoked_at = ")
+        .integer(now.as_millis())
+        .push(", revoked_reason = ")
+        .text(reason)
+        .push(" WHERE revoked_at IS NULL AND kind = ")
+        .text(SecretKind::UserToken.name())
+        .push(" AND ")
+        .append(condition)
+        .execute(connection)
+}
+
+/// Revokes all tokens of those for whom a policy holds.
+///
+/// # Errors
+/// When the database fails.
+pub fn revoke_tokens_held(
+    connection: &mut DatabaseConnection,
+    policy: &PolicyRow,
+    person_type: &str,
+    reason: &str,
+    now: Timestamp,
+) -> Result<usize, StoreError> {
+    let held = holds_for_owner(policy, person_type);
+    revoke_tokens_where(connection, held, reason, now)
+}
+
+/// Revokes all tokens that are limited to a product.
+///
+/// # Errors
+/// When the database fails.
+pub fn revoke_tokens_of_product(
+    connection: &mut DatabaseConnection,
+    product: &ProductId,
+    reason: &str,
+    now: Timestamp,
+) -> Result<usize, StoreError> {
+    let limited = Statement::sql("product_id = ").text(product.as_str());
+    revoke_tokens_where(connection, limited, reason, now)
+}
+
+/// Revokes all tokens of the people of a directory.
+///
+/// # Errors
+/// When the database fails.
+pub fn revoke_tokens_of_directory(
+    connection: &mut DatabaseConnection,
+    directory: &DirectoryId,
+    reason: &str,
+    now: Timestamp,
+) -> Result<usize, StoreError> {
+    let theirs = Whose::PeopleOf(directory).names("owner_id");
+    revoke_tokens_where(connection, theirs, reason, now)
 }
 
 /// What a dry run has to know of a token or session.

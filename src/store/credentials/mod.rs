@@ -8,13 +8,20 @@ use ipnet::IpNet;
 
 mod ending;
 mod held;
+mod idle;
+mod impact;
 
 pub use ending::{
     Counts, adopt_of_account, clear_orphan, flag_orphans_of, flag_orphans_of_account, revoke,
     revoke_all_of, revoke_kinds_of, revoke_of_account, revoke_of_directory, revoke_of_instance,
     revoke_of_product, set_creator,
 };
-pub use held::{Orphan, Usage, orphans, shorten_tokens_held, usages};
+pub use held::{
+    Orphan, Usage, orphans, revoke_tokens_held, revoke_tokens_of_directory,
+    revoke_tokens_of_product, shorten_tokens_held, usages,
+};
+pub use idle::{Idle, claim_idle, revoke_idle, revoke_orphans};
+pub use impact::{Whose, count_bound, count_owned, would_be_orphans};
 
 use crate::clock::Timestamp;
 use crate::secret::{HashedSecret, PlainSecret, SecretKind};

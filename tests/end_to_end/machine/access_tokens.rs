@@ -125,7 +125,11 @@ on_both_databases!(
         server
             .database
             .write_blocking(move |connection| {
-                portcullis::store::credentials::flag_orphans_of(connection, &admin, reason, now)
+                let policy =
+                    portcullis::policies::authentication::effective(connection, &admin, now)?.id;
+                portcullis::store::credentials::flag_orphans_of(
+                    connection, &admin, &policy, reason, now,
+                )
             })
             .expect("they can be flagged");
         assert_eq!(shown("orphaned_reason"), reason);

@@ -1,8 +1,11 @@
 //! Authentication policies: promise P10 and what follows from policies in P3 and P7.
 
+mod bulk;
 mod enforce;
+mod impact;
 mod manage;
 mod preview;
+mod sweeps;
 
 use serde_json::{Value, json};
 
