@@ -176,3 +176,31 @@ on_both_databases!(a_use_after_the_notice_begins_the_time_anew, |server| {
     run(server, sweeps::revoke_inactive);
     assert!(!is_active(server, &gate, &token));
 });
+
+on_both_databases!(
+    each_is_told_of_an_expiry_on_the_days_of_their_policy,
+    |server| {
+        let (early, other) = (person(server, "early"), person(server, "other"));
+        policy(
+            server,
+            "Early",
+            &[&early.id],
+            &json!({"expiry_notice_days": [60]}),
+        );
+        for one in [&early, &other] {
+            one.set_password(&one.password_link(), PASSWORD).expect(204);
+            one.create_token(&one.sign_in(), &json!({"name": "Token"}));
+        }
+        let told_after = |days: i64| -> Vec<Value> {
+            server.clock.advance_millis(days * DAY);
+            while run(server, portcullis::credentials::expiry::tell) > 0 {}
+            let told = notices(server, "token_expiring");
+            told.iter()
+                .map(|notice| notice["user_id"].clone())
+                .collect()
+        };
+        assert_eq!(told_after(304), Vec::<Value>::new());
+        assert_eq!(told_after(2), [json!(early.id)]);
+        assert_eq!(told_after(30), [json!(other.id), json!(early.id)]);
+    }
+);
