@@ -99,6 +99,8 @@ pub enum Action {
     AccessTokenIssued,
     /// The master key was replaced by another.
     MasterKeyRotated,
+    /// A credential was reported as leaked, and revoked.
+    CredentialLeaked,
     /// A service account was made.
     ServiceAccountCreated,
     /// A service account was changed.
@@ -172,6 +174,7 @@ impl Action {
             Self::SigningKeyEnded => "signing_key.ended",
             Self::AccessTokenIssued => "access_token.issued",
             Self::MasterKeyRotated => "master_key.rotated",
+            Self::CredentialLeaked => "credential.leaked",
             Self::ServiceAccountCreated => "service_account.created",
             Self::ServiceAccountUpdated => "service_account.updated",
             Self::ServiceAccountAdopted => "service_account.adopted",

@@ -14,6 +14,7 @@ mod policy;
 mod product;
 mod role;
 mod serve;
+mod service_account;
 mod service_account_key;
 mod setup;
 mod signing_key;
@@ -47,6 +48,7 @@ use output::Output;
 use policy::PolicyCommand;
 use product::ProductCommand;
 use role::RoleCommand;
+use service_account::ServiceAccountCommand;
 use service_account_key::ServiceAccountKeyCommand;
 use signing_key::SigningKeyCommand;
 use user::{TokenCommand, UserCommand};
@@ -103,6 +105,9 @@ enum Command {
     /// Products and their credentials
     #[command(subcommand)]
     Product(ProductCommand),
+    /// Service accounts: the accounts of programs
+    #[command(subcommand)]
+    ServiceAccount(ServiceAccountCommand),
     /// People's API tokens
     #[command(subcommand)]
     Token(TokenCommand),
@@ -246,6 +251,7 @@ fn execute(arguments: Arguments) -> Result<(), CommandError> {
         Command::Role(command) => role::run(command, &open(settings)?),
         Command::Policy(command) => policy::run(command, &open(settings)?),
         Command::Product(command) => product::run(command, &open(settings)?),
+        Command::ServiceAccount(command) => service_account::run(command, &open(settings)?),
         Command::Token(command) => user::run_token(command, &open(settings)?),
         Command::ServiceAccountKey(command) => service_account_key::run(command, &open(settings)?),
         Command::SigningKey(command) => signing_key::run(&command, &open(settings)?),

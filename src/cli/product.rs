@@ -5,11 +5,11 @@ use clap::Subcommand;
 use crate::credentials::bulk::TokensOf;
 use crate::credentials::{NewCredential, products as ending};
 use crate::http::admin::view;
-use crate::policies::products as policy;
+use crate::policies::{PolicyError, instances, products as policy};
 use crate::secret::SecretKind;
 use crate::store::credentials::Selection;
-use crate::store::id::{ProductId, ResourceId};
-use crate::store::products;
+use crate::store::id::{InstanceId, ProductId, ResourceId};
+use crate::store::{product_instances, products};
 
 use super::CommandError;
 use super::context::CommandContext;
@@ -62,6 +62,29 @@ pub(super) enum ProductCommand {
         /// Its id
         id: String,
     },
+    /// Lists the instances of a product: the sites at which it runs
+    Instances {
+        /// The product's id
+        id: String,
+    },
+    /// Registers an instance of a product
+    CreateInstance {
+        /// The product's id
+        id: String,
+        /// What the instance is called
+        #[arg(long)]
+        name: String,
+        /// Where it is
+        #[arg(long)]
+        url: Option<String>,
+    },
+    /// Deletes an instance and revokes what is limited to it alone
+    DeleteInstance {
+        /// The product's id
+        id: String,
+        /// The instance's id
+        instance: String,
+    },
     /// Lists the credentials of a product
     Credentials {
         /// Its id
@@ -74,6 +97,9 @@ pub(super) enum ProductCommand {
         /// What the credential is called
         #[arg(long)]
         name: String,
+        /// The id of the instance that asks with it [default: any]
+        #[arg(long, value_name = "INSTANCE-ID")]
+        instance: Option<String>,
         /// Days that it works, 1 to 365 [default: 365]
         #[arg(long)]
         expires_in_days: Option<i64>,
@@ -150,14 +176,39 @@ pub(super) fn run(command: ProductCommand, context: &CommandContext) -> Result<(
             ];
             key::list(context, &selection, &columns)
         }
+        ProductCommand::Instances { id } => {
+            let id = ProductId::new(id);
+            let found = context.read(|connection| {
+                policy::find(connection, &id)?;
+                Ok::<_, PolicyError>(product_instances::list(connection, &id)?)
+            })?;
+            let shown: Vec<_> = found.iter().map(view::instance).collect();
+            output.list(&shown, &["id", "name", "url", "created_at"])
+        }
+        ProductCommand::CreateInstance { id, name, url } => {
+            let id = ProductId::new(id);
+            let made = context.write(move |connection| {
+                instances::create(connection, &id, &name, url.as_deref(), &cause.actor, now)
+            })?;
+            output.one(&view::instance(&made))
+        }
+        ProductCommand::DeleteInstance { id, instance } => {
+            let (id, instance) = (ProductId::new(id), InstanceId::new(instance));
+            context.write(move |connection| {
+                ending::delete_instance(connection, &id, &instance, &cause.actor, now)
+            })?;
+            output.done("deleted")
+        }
         ProductCommand::CreateCredential {
             id,
             name,
+            instance,
             expires_in_days,
         } => key::create(
             context,
             NewCredential {
                 product_id: Some(ProductId::new(id)),
+                instance_ids: instance.into_iter().map(InstanceId::new).collect(),
                 expires_in_days,
                 ..NewCredential::new(SecretKind::ProductCredential, &name)
             },

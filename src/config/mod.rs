@@ -25,6 +25,8 @@ pub use options::{LogFormat, Options};
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
 /// Where data lives when nothing else is said.
 const DEFAULT_DATA_DIR: &str = "./portcullis-data";
+/// The domain of the addresses of service accounts when nothing else is said: nobody can own it (RFC 2606).
+const DEFAULT_SERVICE_ACCOUNT_DOMAIN: &str = "service-accounts.invalid";
 /// The attributes inside multi-valued attributes that have an index when nothing else is said.
 const DEFAULT_INDEXED: &str = "emails.value";
 
@@ -58,6 +60,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// The attributes inside multi-valued attributes that have an index.
     pub indexed_attributes: Vec<String>,
+    /// The domain of the addresses that are made up for service accounts.
+    pub service_account_domain: String,
     /// The master key from the environment, instead of the file's.
     pub master_key: Option<MasterKey>,
     /// How notices leave.
@@ -148,6 +152,10 @@ mod tests {
             (&["--public-url", "https://example.org/?x"], "public-url"),
             (&["--database-url", "mysql://x"], "database-url"),
             (&["--trusted-proxies", "10.0.0.0/99"], "trusted-proxies"),
+            (
+                &["--service-account-domain", "@example.org"],
+                "service-account-domain",
+            ),
             (&["--max-page-size", "0"], "max-page-size"),
             (&["--max-page-size", "many"], "max-page-size"),
             (&["--default-page-size", "2000"], "default-page-size"),

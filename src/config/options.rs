@@ -10,7 +10,10 @@ use serde::Deserialize;
 use super::limits::LimitOptions;
 use super::master_key::MasterKey;
 use super::notifications::NotificationOptions;
-use super::{ConfigError, DEFAULT_DATA_DIR, DEFAULT_INDEXED, DEFAULT_LISTEN, Settings};
+use super::{
+    ConfigError, DEFAULT_DATA_DIR, DEFAULT_INDEXED, DEFAULT_LISTEN, DEFAULT_SERVICE_ACCOUNT_DOMAIN,
+    Settings,
+};
 
 /// How the log is written to standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -87,6 +90,17 @@ pub struct Options {
     )]
     pub indexed_attributes: Option<Vec<String>>,
 
+    /// The domain of the addresses that are made up for service accounts; no mail is sent to them
+    /// [default: service-accounts.invalid]
+    #[arg(
+        long,
+        env = "PORTCULLIS_SERVICE_ACCOUNT_DOMAIN",
+        value_name = "DOMAIN",
+        global = true,
+        hide_short_help = true
+    )]
+    pub service_account_domain: Option<String>,
+
     /// Never an argument: other users of the machine can read those.
     #[arg(skip)]
     #[serde(skip)]
@@ -139,6 +153,12 @@ impl Options {
             indexed_attributes: options
                 .indexed_attributes
                 .unwrap_or_else(|| vec![DEFAULT_INDEXED.to_owned()]),
+            service_account_domain: domain(
+                options
+                    .service_account_domain
+                    .as_deref()
+                    .unwrap_or(DEFAULT_SERVICE_ACCOUNT_DOMAIN),
+            )?,
             master_key: match options.master_key {
                 Some(key) => Some(key),
                 None => master_key(MASTER_KEY_VARIABLE)?,
@@ -160,6 +180,7 @@ impl Options {
             log_format: self.log_format.or(file.log_format),
             trusted_proxies: self.trusted_proxies.or(file.trusted_proxies),
             indexed_attributes: self.indexed_attributes.or(file.indexed_attributes),
+            service_account_domain: self.service_account_domain.or(file.service_account_domain),
             master_key: self.master_key,
             notifications: self.notifications.or(file.notifications),
             limits: self.limits.or(file.limits),
@@ -252,6 +273,21 @@ fn log_format(text: &str) -> Result<LogFormat, ConfigError> {
             "log-format is {text:?}, but must be text or json"
         ))
     })
+}
+
+fn domain(text: &str) -> Result<String, ConfigError> {
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    if text.len() <= 253 && text.split('.').all(is_label) {
+        return Ok(text.to_ascii_lowercase());
+    }
+    Err(ConfigError::new(format_args!(
+        "service-account-domain is {text:?}, but must be such as {DEFAULT_SERVICE_ACCOUNT_DOMAIN}"
+    )))
 }
 
 /// A bare address is the network of that address alone.

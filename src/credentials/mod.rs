@@ -4,6 +4,7 @@
 //! Secrets exist as [`crate::secret::PlainSecret`] while they are made or presented and are stored hashed.
 //! That somebody leaves is `lifecycle`'s; nothing here reacts to it.
 
+pub mod access;
 pub mod access_tokens;
 pub mod assertions;
 pub mod bulk;
@@ -16,6 +17,7 @@ pub mod products;
 pub mod public_keys;
 pub mod registered_keys;
 pub mod resealing;
+pub mod revocation;
 pub mod service_accounts;
 pub mod sessions;
 pub mod signing_keys;

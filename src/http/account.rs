@@ -15,7 +15,7 @@ use crate::policies::{Role, Scope, networks};
 use crate::secret::{PlainSecret, SecretKind};
 use crate::store::DatabaseConnection;
 use crate::store::credentials::{self as table, Selection};
-use crate::store::id::{CredentialId, ProductId, ResourceId};
+use crate::store::id::{CredentialId, InstanceId, ProductId, ResourceId};
 
 use super::admin::page::PageQuery;
 use super::admin::view;
@@ -71,7 +71,9 @@ struct SignIn {
 #[serde(deny_unknown_fields)]
 struct NewToken {
     name: String,
-    product_id: Option<String>,
+    product_id: Option<ProductId>,
+    #[serde(default)]
+    instance_ids: Vec<InstanceId>,
     #[serde(default)]
     scopes: Vec<String>,
     #[serde(default)]
@@ -254,7 +256,8 @@ async fn create_token(
     let body = body.into_inner();
     let new = NewCredential {
         owner_id: Some(person.id),
-        product_id: body.product_id.map(ProductId::new),
+        product_id: body.product_id,
+        instance_ids: body.instance_ids,
         scopes: body.scopes,
         allowed_networks: networks::parse(&body.allowed_networks)?,
         expires_in_days: body.expires_in_days,

@@ -187,8 +187,19 @@ pub async fn authenticate_secret(
     request: &HttpRequest,
     state: &State,
 ) -> Result<Caller, AuthenticationFailure> {
+    authenticate_from(text, source_ip(request, state), state).await
+}
+
+/// The caller whose secret this is, where it does not speak for the address that the request came from.
+///
+/// # Errors
+/// The [`AuthenticationFailure`].
+pub async fn authenticate_from(
+    text: &str,
+    source_ip: Option<IpAddr>,
+    state: &State,
+) -> Result<Caller, AuthenticationFailure> {
     let requested_at = state.clock.now();
-    let source_ip = source_ip(request, state);
     let outcome = verified(text, source_ip, requested_at, state).inspect_err(|refusal| {
         state.metrics.count_refusal(refusal.name());
         note_dead_key(text, refusal, state, requested_at, source_ip);
@@ -327,7 +338,7 @@ pub async fn note_token_use(
 }
 
 /// The scheme's name has no case (RFC 9110 section 11.1).
-fn bearer(request: &HttpRequest) -> Option<&str> {
+pub(super) fn bearer(request: &HttpRequest) -> Option<&str> {
     let value = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, text) = value.split_once(' ')?;
     scheme

@@ -10,12 +10,15 @@ pub mod caller;
 mod chaining;
 mod console;
 mod endpoint;
+mod gateway;
+mod leaks;
 mod lines;
 pub mod metrics;
 mod notices;
 mod oauth;
 mod operations;
 pub mod problem;
+mod revocation;
 pub mod scim;
 mod state;
 mod throttle;
@@ -118,7 +121,8 @@ fn configure(config: &mut web::ServiceConfig, state: &State) {
             web::scope("/oauth2")
                 .wrap(from_fn(problem::refuse_nul))
                 .configure(oauth::configure)
-                .configure(token::configure),
+                .configure(token::configure)
+                .configure(revocation::configure),
         )
         .service(
             web::scope("/console")
@@ -126,6 +130,12 @@ fn configure(config: &mut web::ServiceConfig, state: &State) {
                 .configure(console::configure),
         )
         .configure(well_known::configure)
+        .service(
+            web::scope("/gateway")
+                .wrap(from_fn(problem::refuse_nul))
+                .configure(gateway::configure),
+        )
+        .configure(leaks::configure)
         .configure(operations::configure)
         .default_service(web::to(problem::no_such_path));
 }

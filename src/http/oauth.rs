@@ -1,5 +1,7 @@
 //! What products ask: token introspection (RFC 7662).
 
+use std::net::IpAddr;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue, WWW_AUTHENTICATE};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
@@ -9,14 +11,17 @@ use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::clock::Timestamp;
+use crate::credentials::access::{Access, Asker, access_at};
 use crate::credentials::{Refusal, Verified, verify};
 use crate::policies::rate_limits::Exceeded;
 use crate::secret::{PlainSecret, SecretKind};
-use crate::store::id::ProductId;
-use crate::store::{DatabaseConnection, StoreError, products};
+use crate::store::id::{InstanceId, ProductId};
+use crate::store::{DatabaseConnection, StoreError, product_instances};
 
 use super::caller::{
-    AuthenticationFailure, authenticate, authenticate_secret, note_token_use, rate_limit_headers,
+    AuthenticationFailure, Caller, authenticate, authenticate_secret, note_token_use,
+    rate_limit_headers,
 };
 use super::problem::Chain;
 use super::{Endpoint, State};
@@ -32,6 +37,9 @@ struct Introspection {
     /// Ours: the address that the token was presented from. A token that is bound to networks is active
     /// only where this is given and within them.
     client_ip: Option<String>,
+    /// Ours: the instance of the product that asks, where its credential is not bound to one. A token that is
+    /// limited to instances is active only where this is given and among them.
+    instance: Option<String>,
 }
 
 async fn introspect(
@@ -39,8 +47,8 @@ async fn introspect(
     state: web::Data<State>,
     form: Result<web::Form<Introspection>, actix_web::Error>,
 ) -> HttpResponse {
-    let product = match product(&request, &state).await {
-        Ok(product) => product,
+    let client = match client(&request, &state).await {
+        Ok(client) => client,
         Err(answer) => return answer,
     };
     let Ok(form) = form else {
@@ -57,27 +65,31 @@ async fn introspect(
             "the parameter token is missing",
         );
     };
+    let asker = match asker(&client, form.instance.as_deref(), &state) {
+        Ok(Some(asker)) => asker,
+        Ok(None) => {
+            return error(
+                StatusCode::BAD_REQUEST,
+                "invalid_request",
+                "instance names none of this product, or not the one of this credential",
+            );
+        }
+        Err(error) => return unavailable(&error),
+    };
     let address = form.client_ip.as_deref().and_then(|text| text.parse().ok());
     let now = state.clock.now();
-    let verified = match PlainSecret::recognise(token) {
-        Some(secret) if secret.kind() == SecretKind::UserToken => {
-            state.database.read_now(|connection| {
-                let mut verified = verify(connection, &secret, address, now)?;
-                keep_present_scopes(connection, &product, &mut verified.credential.scopes)?;
-                Ok(verified)
-            })
-        }
-        _ => Err(Refusal::Unknown),
-    };
-    let answer = match verified {
-        Ok(verified) if is_for(&verified, &product) => {
+    let judged = state
+        .database
+        .read_now(|connection| judge(connection, token, &asker, address, now));
+    let answer = match judged {
+        Ok(Some((verified, access))) => {
             if let Err(error) = note_token_use(&state, &verified.credential, now, address).await {
                 return unavailable(&error);
             }
-            active(&verified, &product, &state.base_url)
+            active(&verified, &access, &client, &state.base_url)
         }
         // Neither why, nor that another product may use it.
-        Ok(_) => json!({"active": false}),
+        Ok(None) => json!({"active": false}),
         Err(Refusal::Store(error)) => return unavailable(&error),
         Err(refusal) => {
             state.metrics.count_refusal(refusal.name());
@@ -87,41 +99,61 @@ async fn introspect(
     respond(StatusCode::OK).json(answer)
 }
 
-/// What the product's tokens may carry no more, they carry no more.
-fn keep_present_scopes(
+/// A token that was presented to a product: whether it stands, and what it allows there, if anything.
+pub(super) fn judge(
     connection: &mut DatabaseConnection,
-    product: &ProductId,
-    scopes: &mut Vec<String>,
-) -> Result<(), StoreError> {
-    if !scopes.is_empty() {
-        let present = products::find(connection, product)?.map(|product| product.scopes);
-        scopes.retain(|scope| {
-            present
-                .as_ref()
-                .is_some_and(|present| present.contains(scope))
-        });
-    }
-    Ok(())
+    token: &str,
+    asker: &Asker,
+    address: Option<IpAddr>,
+    now: Timestamp,
+) -> Result<Option<(Verified, Access)>, Refusal> {
+    let secret = PlainSecret::recognise(token)
+        .filter(|secret| {
+            matches!(
+                secret.kind(),
+                SecretKind::UserToken | SecretKind::ServiceAccountToken
+            )
+        })
+        .ok_or(Refusal::Unknown)?;
+    let verified = verify(connection, &secret, address, now)?;
+    Ok(access_at(connection, &verified, asker)?.map(|access| (verified, access)))
 }
 
-/// A token that is limited to no product is for each.
-fn is_for(token: &Verified, product: &ProductId) -> bool {
-    let limit = token.credential.product_id.as_ref();
-    limit.is_none_or(|limit| limit == product)
+/// Who asks: as the instance that the client's credential is bound to, or else the one it names. `None` where that
+/// is no instance of its product, or another than it is bound to.
+pub(super) fn asker(
+    client: &Client,
+    named: Option<&str>,
+    state: &State,
+) -> Result<Option<Asker>, StoreError> {
+    let named = named.map(InstanceId::new);
+    let is_known = match (&client.instance, &named) {
+        (_, None) => true,
+        (Some(bound), Some(named)) => bound == named,
+        (None, Some(named)) => state
+            .database
+            .read_now(|connection| product_instances::find(connection, &client.product, named))?
+            .is_some(),
+    };
+    Ok(is_known.then(|| Asker {
+        product: client.product.clone(),
+        instance: client.instance.clone().or(named),
+    }))
 }
 
 /// RFC 7662 section 2.2.
-fn active(verified: &Verified, product: &ProductId, issuer: &str) -> Value {
+fn active(verified: &Verified, access: &Access, client: &Client, issuer: &str) -> Value {
     let token = &verified.credential;
-    let owner = verified.owner.as_ref();
     let expires_at = verified.policy.as_ref().map_or(token.expires_at, |policy| {
         policy.token_end(token.created_at, token.expires_at)
     });
-    json!({
+    let product = &client.product;
+    let (subject, username) = identity(verified);
+    let mut answer = json!({
         "active": true,
-        "sub": token.owner_id,
-        "username": owner.and_then(|owner| owner.user_name.as_deref()),
-        "scope": token.scopes.join(" "),
+        "sub": subject,
+        "username": username,
+        "scope": access.scopes.join(" "),
         "client_id": product,
         "token_type": "Bearer",
         "exp": expires_at.as_millis() / 1_000,
@@ -129,32 +161,77 @@ fn active(verified: &Verified, product: &ProductId, issuer: &str) -> Value {
         "iss": issuer,
         "aud": product,
         "jti": token.id,
-    })
+    });
+    if !token.instance_ids.is_empty() {
+        // An instance is told of itself alone.
+        let shown = match &client.instance {
+            Some(own) => std::slice::from_ref(own),
+            None => token.instance_ids.as_slice(),
+        };
+        if let Some(members) = answer.as_object_mut() {
+            members.insert("instances".to_owned(), json!(shown));
+        }
+    }
+    answer
+}
+
+/// Whom a token stands for: the identifier, and what they are called.
+pub(super) fn identity(verified: &Verified) -> (Option<&str>, Option<&str>) {
+    match (&verified.owner, &verified.service_account) {
+        (Some(person), _) => (Some(person.id.as_str()), person.user_name.as_deref()),
+        (None, Some(account)) => (Some(account.id.as_str()), Some(&account.address)),
+        (None, None) => (None, None),
+    }
+}
+
+/// A product that asks.
+#[derive(Debug, Clone)]
+pub(super) struct Client {
+    /// The product.
+    pub(super) product: ProductId,
+    /// The instance that its credential is bound to.
+    pub(super) instance: Option<InstanceId>,
+}
+
+impl Client {
+    /// The product that a caller is, where it is one.
+    pub(super) fn of(caller: Caller) -> Option<Self> {
+        let credential = caller.verified.credential;
+        if credential.kind != SecretKind::ProductCredential {
+            return None;
+        }
+        Some(Self {
+            product: credential.product_id?,
+            instance: credential.instance_ids.into_iter().next(),
+        })
+    }
 }
 
 /// The product that asks, by bearer credential or by HTTP Basic with its id and credential (RFC 6749 section
 /// 2.3.1).
-async fn product(request: &HttpRequest, state: &State) -> Result<ProductId, HttpResponse> {
+async fn client(request: &HttpRequest, state: &State) -> Result<Client, HttpResponse> {
+    let (caller, named) = client_caller(request, state).await?;
+    match Client::of(caller) {
+        Some(client) if named.is_none_or(|named| named == client.product.as_str()) => Ok(client),
+        _ => Err(invalid_client(&AuthenticationFailure::Invalid)),
+    }
+}
+
+/// Whoever presents a credential as a client does, and the client id that they give with it.
+pub(super) async fn client_caller(
+    request: &HttpRequest,
+    state: &State,
+) -> Result<(Caller, Option<String>), HttpResponse> {
     let basic = basic(request);
     let caller = match &basic {
         Some((_, secret)) => authenticate_secret(secret, request, state).await,
         None => authenticate(request, state).await,
     };
-    let caller = match caller {
-        Ok(caller) => caller,
-        Err(AuthenticationFailure::Store(error)) => return Err(unavailable(&error)),
-        Err(AuthenticationFailure::TooMany(exceeded)) => return Err(too_many(&exceeded)),
-        Err(failure) => return Err(invalid_client(&failure)),
-    };
-    let credential = caller.verified.credential;
-    match credential.product_id {
-        Some(product)
-            if credential.kind == SecretKind::ProductCredential
-                && basic.is_none_or(|(client, _)| client == product.as_str()) =>
-        {
-            Ok(product)
-        }
-        _ => Err(invalid_client(&AuthenticationFailure::Invalid)),
+    match caller {
+        Ok(caller) => Ok((caller, basic.map(|(client, _)| client))),
+        Err(AuthenticationFailure::Store(error)) => Err(unavailable(&error)),
+        Err(AuthenticationFailure::TooMany(exceeded)) => Err(too_many(&exceeded)),
+        Err(failure) => Err(invalid_client(&failure)),
     }
 }
 
@@ -176,7 +253,7 @@ fn basic(request: &HttpRequest) -> Option<(String, String)> {
 }
 
 /// RFC 6749 section 5.2.
-fn invalid_client(failure: &AuthenticationFailure) -> HttpResponse {
+pub(super) fn invalid_client(failure: &AuthenticationFailure) -> HttpResponse {
     let mut answer = error(
         StatusCode::UNAUTHORIZED,
         "invalid_client",

@@ -19,6 +19,7 @@ use crate::sealed::Sealer;
 use crate::store::directories::Directory;
 use crate::store::{Database, StoreError};
 
+use super::leaks::REPORTS;
 use super::metrics::Metrics;
 use super::problem::Problem;
 use super::scim::RequestLog;
@@ -72,6 +73,8 @@ pub struct State {
     pub channels: Channels,
     /// What is seen at the door and has to be told.
     pub observed: Arc<Observed>,
+    /// Counts reports of leaked secrets.
+    pub(super) reports: Arc<Throttle>,
     /// How many passwords may be hashed at once: each takes its share of memory and time.
     hashing: Arc<Semaphore>,
     /// How many answers may be sent piece by piece at once. Each keeps a connection while its client reads, and
@@ -112,6 +115,7 @@ impl State {
             followers: Arc::new(Semaphore::new(FOLLOWERS)),
             verifying: Arc::new(Semaphore::new(1)),
             stopping: Arc::default(),
+            reports: Arc::new(Throttle::of("leaks", "reports of leaked secrets", REPORTS)),
             hashing: Arc::new(Semaphore::new(HASHES_AT_ONCE)),
             streaming: Arc::new(Semaphore::new(streams.max(1))),
             clock,

@@ -66,6 +66,8 @@ impl Count {
 
 /// The counts of one node.
 pub struct Throttle {
+    /// What is counted: the name of the policy, and for people.
+    what: (&'static str, &'static str),
     limit: u32,
     counts: Mutex<HashMap<Key, Count>>,
 }
@@ -74,7 +76,13 @@ impl Throttle {
     /// For so many failures of one user name from one address.
     #[must_use]
     pub fn new(limit: u32) -> Self {
+        Self::of("sign-in", "failed sign-ins", limit)
+    }
+
+    /// For so many of something else: the name of the policy, and what people are told it is.
+    pub(super) fn of(policy: &'static str, counted: &'static str, limit: u32) -> Self {
         Self {
+            what: (policy, counted),
             limit,
             counts: Mutex::default(),
         }
@@ -102,7 +110,7 @@ impl Throttle {
                 && count.times >= limit
                 && remaining(count, now) > 0
             {
-                return Err(too_many(limit, remaining(count, now)));
+                return Err(too_many(self.what, limit, remaining(count, now)));
             }
         }
         for (key, _) in limits {
@@ -150,7 +158,7 @@ fn remaining(count: &Count, now: Timestamp) -> i64 {
     (until.as_millis() - now.as_millis() + 999) / 1_000
 }
 
-fn too_many(limit: u32, seconds: i64) -> Problem {
+fn too_many((policy, counted): (&str, &str), limit: u32, seconds: i64) -> Problem {
     let exceeded = Exceeded {
         quota: limit,
         window_seconds: WINDOW_SECONDS.try_into().unwrap_or(u32::MAX),
@@ -158,9 +166,9 @@ fn too_many(limit: u32, seconds: i64) -> Problem {
     };
     let problem = Problem::new(
         ProblemKind::TooManyRequests,
-        format!("too many failed sign-ins; try again in {seconds} seconds"),
+        format!("too many {counted}; try again in {seconds} seconds"),
     );
-    rate_limit_headers("sign-in", &exceeded)
+    rate_limit_headers(policy, &exceeded)
         .into_iter()
         .fold(problem, |problem, (name, value)| {
             problem.with_header(name, value)

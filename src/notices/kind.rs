@@ -79,6 +79,8 @@ kinds! {
     DeadKeyInUse = "dead_key_in_use", "An identity provider calls with a dead key: leavers keep their access", Admins;
     /// Sign-ins were refused because too many had failed.
     SignInThrottled = "sign_in_throttled", "Sign-ins are throttled", Admins;
+    /// A secret was reported as leaked, and revoked.
+    SecretLeaked = "secret_leaked", "Secrets were leaked and are revoked", PersonAndAdmins;
     /// Notices do not arrive.
     DeliveriesFailing = "deliveries_failing", "Deliveries are failing", Admins;
     /// A webhook is tried.
@@ -97,7 +99,10 @@ impl NoticeKind {
     pub fn is_urgent(self) -> bool {
         matches!(
             self,
-            Self::DeadKeyInUse | Self::LastAdminDeprovisioned | Self::LastOwnerLost
+            Self::DeadKeyInUse
+                | Self::LastAdminDeprovisioned
+                | Self::LastOwnerLost
+                | Self::SecretLeaked
         )
     }
 }

@@ -103,6 +103,25 @@ pub fn is_open_to(
     memberships::is_within_any(connection, person, &product.access_groups)
 }
 
+/// The scopes that a token carries at a product now: those that the product still knows, and with each `x:write`
+/// of them the `x:read` that it includes.
+#[must_use]
+pub fn with_implied(product: &Product, scopes: &[String]) -> Vec<String> {
+    let carries = |scope: &String| scopes.contains(scope) && product.scopes.contains(scope);
+    let allows = |known: &String| {
+        carries(known)
+            || known
+                .strip_suffix(":read")
+                .is_some_and(|area| carries(&format!("{area}:write")))
+    };
+    product
+        .scopes
+        .iter()
+        .filter(|known| allows(known))
+        .cloned()
+        .collect()
+}
+
 pub(crate) fn record(
     connection: &mut DatabaseConnection,
     action: Action,
@@ -178,5 +197,35 @@ fn taken(error: StoreError) -> PolicyError {
     match error.unique_violation() {
         Some(_) => PolicyError::Conflict("another product has that name".to_owned()),
         None => error.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn to_write_includes_to_read_and_nothing_beyond_the_product() {
+        let product = Product {
+            id: ProductId::generate(),
+            name: "Wiki".to_owned(),
+            scopes: ["export", "files:read", "pages:read", "pages:write"]
+                .map(str::to_owned)
+                .to_vec(),
+            access_groups: Vec::new(),
+            created_at: Timestamp::from_millis(0),
+            modified_at: Timestamp::from_millis(0),
+        };
+        for (carried, expected) in [
+            (vec![], vec![]),
+            (vec!["pages:read"], vec!["pages:read"]),
+            (vec!["pages:write"], vec!["pages:read", "pages:write"]),
+            (vec!["export", "gone", "gone:write"], vec!["export"]),
+            // Writing files is no scope of the product any more, and includes nothing.
+            (vec!["files:write"], vec![]),
+        ] {
+            let carried: Vec<String> = carried.into_iter().map(str::to_owned).collect();
+            assert_eq!(with_implied(&product, &carried), expected, "{carried:?}");
+        }
     }
 }

@@ -5,11 +5,16 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+/// A text that no database takes as an identifier.
+#[derive(Debug, thiserror::Error)]
+#[error("an identifier holds no U+0000")]
+pub struct NoIdentifier;
+
 macro_rules! identifiers {
     ($($(#[$documentation:meta])* $name:ident;)*) => {$(
         $(#[$documentation])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(transparent)]
+        #[serde(try_from = "String")]
         pub struct $name(String);
 
         impl $name {
@@ -28,6 +33,17 @@ macro_rules! identifiers {
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = NoIdentifier;
+
+            fn try_from(text: String) -> Result<Self, NoIdentifier> {
+                if text.contains('\0') {
+                    return Err(NoIdentifier);
+                }
+                Ok(Self(text))
             }
         }
 

@@ -118,9 +118,9 @@ impl NewKey {
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
-struct Rotation {
-    overlap_hours: Option<i64>,
-    expires_in_days: Option<i64>,
+pub(super) struct Rotation {
+    pub(super) overlap_hours: Option<i64>,
+    pub(super) expires_in_days: Option<i64>,
 }
 
 async fn create_scim_key(
@@ -213,8 +213,14 @@ async fn list_orphans(
     query: web::Query<PageQuery>,
 ) -> Result<HttpResponse, Problem> {
     let mut kinds = vec![SecretKind::ScimKey];
-    if admin.rights.include(Scope::ApiKeysRead) {
-        kinds.push(SecretKind::AdminKey);
+    for (scope, kind) in [
+        (Scope::ApiKeysRead, SecretKind::AdminKey),
+        (Scope::ServiceAccountsRead, SecretKind::ServiceAccountToken),
+        (Scope::ProductsRead, SecretKind::ProductCredential),
+    ] {
+        if admin.rights.include(scope) {
+            kinds.push(kind);
+        }
     }
     let selection = Selection {
         kinds,

@@ -8,6 +8,7 @@ mod audit;
 mod directories;
 mod endpoint;
 mod impact;
+mod instances;
 mod keys;
 mod notices;
 pub mod page;
@@ -18,6 +19,7 @@ mod records;
 mod revocation;
 mod roles;
 mod service_account_keys;
+mod service_accounts;
 mod signing_keys;
 mod users;
 pub mod view;
@@ -58,6 +60,8 @@ fn endpoints() -> Vec<AdminEndpoint> {
         policies::endpoints,
         revocation::endpoints,
         impact::endpoints,
+        instances::endpoints,
+        service_accounts::endpoints,
         records::endpoints,
         service_account_keys::endpoints,
         signing_keys::endpoints,
@@ -173,7 +177,10 @@ fn rights(verified: &Verified, state: &State) -> Result<Rights, CredentialError>
     let credential = &verified.credential;
     match (credential.kind, &verified.owner) {
         (SecretKind::AdminKey, _) => Ok(Rights::of_key(&credential.scopes)),
-        (SecretKind::ServiceAccountKey, _) if credential.product_id.is_none() => {
+        // The scopes of a token for a product are that product's, whatever they are called.
+        (SecretKind::ServiceAccountToken | SecretKind::ServiceAccountKey, _)
+            if credential.product_id.is_none() =>
+        {
             Ok(Rights::of_key(&credential.scopes))
         }
         (SecretKind::Session, Some(person)) => state

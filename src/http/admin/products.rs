@@ -3,17 +3,21 @@
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 
-use crate::credentials::{NewCredential, issue, keys, products as ending};
+use crate::credentials::{
+    Credential, CredentialError, NewCredential, issue, keys, products as ending,
+};
 use crate::policies::{Scope, networks, products as policy};
 use crate::secret::SecretKind;
+use crate::store::DatabaseConnection;
 use crate::store::credentials::Selection;
-use crate::store::id::{CredentialId, ProductId, ResourceId};
+use crate::store::id::{CredentialId, InstanceId, ProductId, ResourceId};
 use crate::store::products;
 
 use super::super::State;
 use super::super::problem::Problem;
+use super::keys::Rotation;
 use super::page::PageQuery;
-use super::{Admin, AdminEndpoint, created, page, view};
+use super::{Admin, AdminEndpoint, created, optional_body, page, view};
 
 pub(super) fn endpoints() -> Vec<AdminEndpoint> {
     vec![
@@ -28,7 +32,12 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
             .get(Scope::ProductsRead, list_credentials)
             .post(Scope::ProductsWrite, create_credential),
         AdminEndpoint::at("/products/{id}/credentials/{credential}")
+            .get(Scope::ProductsRead, show_credential)
             .delete(Scope::ProductsWrite, revoke_credential),
+        AdminEndpoint::at("/products/{id}/credentials/{credential}/rotate")
+            .post(Scope::ProductsWrite, rotate_credential),
+        AdminEndpoint::at("/products/{id}/credentials/{credential}/adopt")
+            .post(Scope::ProductsWrite, adopt_credential),
     ]
 }
 
@@ -54,6 +63,8 @@ struct ProductChange {
 #[serde(deny_unknown_fields)]
 struct NewProductCredential {
     name: String,
+    /// The instance that asks with it, where it is one's own.
+    instance_id: Option<InstanceId>,
     expires_in_days: Option<i64>,
     #[serde(default)]
     allowed_networks: Vec<String>,
@@ -164,6 +175,7 @@ async fn create_credential(
     let collection = format!("products/{id}/credentials");
     let new = NewCredential {
         product_id: Some(ProductId::new(id.into_inner())),
+        instance_ids: body.instance_id.into_iter().collect(),
         allowed_networks: networks::parse(&body.allowed_networks)?,
         expires_in_days: body.expires_in_days,
         ..NewCredential::new(SecretKind::ProductCredential, &body.name)
@@ -179,25 +191,108 @@ async fn create_credential(
     ))
 }
 
+/// A credential of a product, as a path names it.
+struct Place {
+    product: ProductId,
+    credential: CredentialId,
+}
+
+const KIND: SecretKind = SecretKind::ProductCredential;
+
+impl Place {
+    fn of(path: web::Path<(String, String)>) -> Self {
+        let (product, credential) = path.into_inner();
+        Self {
+            product: ProductId::new(product),
+            credential: CredentialId::new(credential),
+        }
+    }
+
+    /// The credential, where it is that product's.
+    fn find(&self, connection: &mut DatabaseConnection) -> Result<Credential, CredentialError> {
+        let credential = keys::find(connection, KIND, &self.credential)?;
+        if credential.product_id.as_ref() != Some(&self.product) {
+            return Err(CredentialError::NotFound("credential"));
+        }
+        Ok(credential)
+    }
+}
+
+async fn show_credential(
+    admin: Admin,
+    state: web::Data<State>,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, Problem> {
+    let place = Place::of(path);
+    let credential = state
+        .database
+        .read_now(|connection| place.find(connection))?;
+    Ok(HttpResponse::Ok().json(view::credential(&credential, admin.now)))
+}
+
+async fn rotate_credential(
+    admin: Admin,
+    state: web::Data<State>,
+    path: web::Path<(String, String)>,
+    body: Result<web::Bytes, actix_web::Error>,
+) -> Result<HttpResponse, Problem> {
+    let now = admin.now;
+    let place = Place::of(path);
+    let collection = format!("products/{}/credentials", place.product);
+    let rotation: Rotation = optional_body(body)?;
+    let issued = state
+        .database
+        .write(move |connection| {
+            place.find(connection)?;
+            keys::rotate(
+                connection,
+                KIND,
+                &place.credential,
+                rotation.overlap_hours,
+                rotation.expires_in_days,
+                &admin.actor,
+                admin.now,
+            )
+        })
+        .await?;
+    Ok(created(
+        &collection,
+        issued.credential.id.as_str(),
+        view::issued(&issued, now),
+    ))
+}
+
+async fn adopt_credential(
+    admin: Admin,
+    state: web::Data<State>,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, Problem> {
+    let now = admin.now;
+    let place = Place::of(path);
+    let credential = state
+        .database
+        .write(move |connection| {
+            place.find(connection)?;
+            keys::adopt(connection, KIND, &place.credential, &admin.actor, admin.now)
+        })
+        .await?;
+    Ok(HttpResponse::Ok().json(view::credential(&credential, now)))
+}
+
 async fn revoke_credential(
     admin: Admin,
     state: web::Data<State>,
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
-    let (product, id) = path.into_inner();
-    let id = CredentialId::new(id);
-    let kind = SecretKind::ProductCredential;
+    let place = Place::of(path);
     state
         .database
         .write(move |connection| {
-            let credential = keys::find(connection, kind, &id)?;
-            if credential.product_id.as_ref().map(ProductId::as_str) != Some(product.as_str()) {
-                return Err(crate::credentials::CredentialError::NotFound("credential"));
-            }
+            place.find(connection)?;
             keys::revoke(
                 connection,
-                kind,
-                &id,
+                KIND,
+                &place.credential,
                 "revoked_by_admin",
                 &admin.actor,
                 admin.now,

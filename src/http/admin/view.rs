@@ -14,11 +14,13 @@ use crate::store::audit_events::AuditEventRow;
 use crate::store::deliveries::{DeliveryRow, PENDING};
 use crate::store::directories::Directory;
 use crate::store::notices::NoticeRow;
+use crate::store::product_instances::Instance;
 use crate::store::products::Product;
 use crate::store::receipts::ReceiptRow;
 use crate::store::resources::Resource;
 use crate::store::roles::{Assignment, Mapping};
 use crate::store::scim_requests::ScimRequestRow;
+use crate::store::service_accounts::ServiceAccount;
 use crate::store::signing_keys::SigningKey;
 use crate::store::webhooks::Webhook;
 
@@ -177,6 +179,44 @@ pub fn signing_key(key: &SigningKey, now: Timestamp) -> Value {
         "activates_at": key.activates_at,
         "retires_at": key.retires_at,
         "ends_at": key.ends_at,
+    })
+}
+
+/// An instance of a product.
+#[must_use]
+pub fn instance(instance: &Instance) -> Value {
+    json!({
+        "id": instance.id,
+        "product_id": instance.product_id,
+        "name": instance.name,
+        "url": instance.url,
+        "created_at": instance.created_at,
+        "modified_at": instance.modified_at,
+    })
+}
+
+/// A service account.
+#[must_use]
+pub fn service_account(account: &ServiceAccount) -> Value {
+    let owner = account.owner.as_ref().map(|owner| {
+        json!({
+            "id": owner.id,
+            "user_name": owner.user_name,
+            "display_name": owner.display_name,
+        })
+    });
+    json!({
+        "id": account.id,
+        "name": account.name,
+        "purpose": account.purpose,
+        "address": account.address,
+        "owner": owner,
+        "active": account.active,
+        "created_at": account.created_at,
+        "modified_at": account.modified_at,
+        "disabled_at": account.disabled_at,
+        "orphaned_at": account.orphaned_at,
+        "orphaned_reason": account.orphaned_reason,
     })
 }
 

@@ -151,6 +151,8 @@ on_both_databases!(
         let successor = admin.post(&rotate, &json!({})).expect(201);
         assert_eq!(successor.body["created_by"]["id"], server.admin_id.as_str());
         assert_eq!(successor.body["orphaned_at"], Value::Null);
+        let left = product_key_left(server, &leaver.product_key.id);
+        admin.post(&format!("{left}/adopt"), &json!({})).expect(200);
         let orphans = admin.get("/orphaned-keys").expect(200);
         assert_eq!(orphans.body["items"], json!([]));
 
@@ -168,10 +170,21 @@ on_both_databases!(
                 &json!({}),
             )
             .expect(409);
+        let left = product_key_left(server, &other.product_key.id);
+        admin.delete(&left).expect(204);
         let orphans = admin.get("/orphaned-keys").expect(200);
         assert_eq!(orphans.body["items"], json!([]));
     }
 );
+
+/// Where the only orphan that is left is: the credential of a product.
+fn product_key_left(server: &TestServer, id: &str) -> String {
+    let orphans = server.admin().get("/orphaned-keys").expect(200);
+    assert_eq!(orphans.body["items"].as_array().map(Vec::len), Some(1));
+    assert_eq!(orphans.body["items"][0]["id"], id);
+    let product = orphans.text_at("/items/0/product_id");
+    format!("/products/{product}/credentials/{id}")
+}
 
 on_both_databases!(when_a_key_was_last_used_is_kept, |server| {
     let key = Key::of(&scim_key(server, &json!({})).expect(201));

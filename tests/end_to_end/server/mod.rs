@@ -119,6 +119,7 @@ impl TestServer {
             log_format: LogFormat::Text,
             trusted_proxies: Vec::new(),
             indexed_attributes: vec!["emails.value".to_owned()],
+            service_account_domain: "service-accounts.invalid".to_owned(),
             master_key: MasterKey::parse(MASTER_KEY),
             previous_master_key: None,
             // Tests of other things are not slowed down; those of the rates set their own.

@@ -1,0 +1,142 @@
+//! The instances of a product: the sites at which it runs.
+
+use actix_web::{HttpResponse, web};
+use serde::Deserialize;
+
+use crate::credentials::products as ending;
+use crate::policies::{Scope, instances as policy, products};
+use crate::store::id::{InstanceId, ProductId};
+use crate::store::product_instances;
+
+use super::super::State;
+use super::super::problem::Problem;
+use super::{Admin, AdminEndpoint, created, page, view};
+
+pub(super) fn endpoints() -> Vec<AdminEndpoint> {
+    vec![
+        AdminEndpoint::at("/products/{id}/instances")
+            .get(Scope::ProductsRead, list)
+            .post(Scope::ProductsWrite, create),
+        AdminEndpoint::at("/products/{id}/instances/{instance}")
+            .get(Scope::ProductsRead, show)
+            .patch(Scope::ProductsWrite, update)
+            .delete(Scope::ProductsWrite, delete),
+    ]
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewInstance {
+    name: String,
+    url: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InstanceChange {
+    name: Option<String>,
+    url: Option<String>,
+}
+
+fn place(path: web::Path<(String, String)>) -> (ProductId, InstanceId) {
+    let (product, instance) = path.into_inner();
+    (ProductId::new(product), InstanceId::new(instance))
+}
+
+async fn list(
+    _: Admin,
+    state: web::Data<State>,
+    product: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let product = ProductId::new(product.into_inner());
+    let found = state
+        .database
+        .read(move |connection| {
+            products::find(connection, &product)?;
+            let found = product_instances::list(connection, &product)?;
+            Ok::<_, crate::policies::PolicyError>(found)
+        })
+        .await?;
+    Ok(page::whole(found.iter().map(view::instance).collect()))
+}
+
+async fn create(
+    admin: Admin,
+    state: web::Data<State>,
+    product: web::Path<String>,
+    body: web::Json<NewInstance>,
+) -> Result<HttpResponse, Problem> {
+    let body = body.into_inner();
+    let collection = format!("products/{product}/instances");
+    let product = ProductId::new(product.into_inner());
+    let instance = state
+        .database
+        .write(move |connection| {
+            policy::create(
+                connection,
+                &product,
+                &body.name,
+                body.url.as_deref(),
+                &admin.actor,
+                admin.now,
+            )
+        })
+        .await?;
+    Ok(created(
+        &collection,
+        instance.id.as_str(),
+        view::instance(&instance),
+    ))
+}
+
+async fn show(
+    _: Admin,
+    state: web::Data<State>,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, Problem> {
+    let (product, id) = place(path);
+    let instance = state
+        .database
+        .read_now(|connection| policy::find(connection, &product, &id))?;
+    Ok(HttpResponse::Ok().json(view::instance(&instance)))
+}
+
+async fn update(
+    admin: Admin,
+    state: web::Data<State>,
+    path: web::Path<(String, String)>,
+    body: web::Json<InstanceChange>,
+) -> Result<HttpResponse, Problem> {
+    let (product, id) = place(path);
+    let body = body.into_inner();
+    let instance = state
+        .database
+        .write(move |connection| {
+            policy::update(
+                connection,
+                &product,
+                &id,
+                body.name.as_deref(),
+                body.url.as_deref(),
+                &admin.actor,
+                admin.now,
+            )
+        })
+        .await?;
+    Ok(HttpResponse::Ok().json(view::instance(&instance)))
+}
+
+async fn delete(
+    admin: Admin,
+    state: web::Data<State>,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, Problem> {
+    let (product, id) = place(path);
+    state
+        .database
+        .write(move |connection| {
+            ending::delete_instance(connection, &product, &id, &admin.actor, admin.now)
+        })
+        .await?;
+    Ok(HttpResponse::NoContent().finish())
+}

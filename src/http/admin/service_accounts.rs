@@ -1,0 +1,413 @@
+//! Service accounts, and the tokens with which they authenticate.
+
+use actix_web::{HttpResponse, web};
+use serde::Deserialize;
+
+use crate::credentials::service_accounts::{
+    self as rules, NewServiceAccount, ServiceAccountChange, working_credentials,
+};
+use crate::credentials::{Credential, CredentialError, NewCredential, issue, keys};
+use crate::policies::{Rights, Scope, networks};
+use crate::secret::SecretKind;
+use crate::store::credentials::Selection;
+use crate::store::id::{CredentialId, InstanceId, ProductId, ResourceId, ServiceAccountId};
+use crate::store::service_accounts::{self as accounts, ServiceAccount};
+use crate::store::{DatabaseConnection, TransactionError};
+
+use super::super::State;
+use super::super::problem::Problem;
+use super::keys::{Rotation, check_rights};
+use super::page::PageQuery;
+use super::{Admin, AdminEndpoint, created, optional_body, view};
+
+const KIND: SecretKind = SecretKind::ServiceAccountToken;
+const READ: Scope = Scope::ServiceAccountsRead;
+const WRITE: Scope = Scope::ServiceAccountsWrite;
+
+pub(super) fn endpoints() -> Vec<AdminEndpoint> {
+    vec![
+        AdminEndpoint::at("/service-accounts")
+            .get(READ, list)
+            .post(WRITE, create),
+        AdminEndpoint::at("/service-accounts/{id}")
+            .get(READ, show)
+            .patch(WRITE, update)
+            .delete(WRITE, delete),
+        AdminEndpoint::at("/service-accounts/{id}/disable").post(WRITE, disable),
+        AdminEndpoint::at("/service-accounts/{id}/enable").post(WRITE, enable),
+        AdminEndpoint::at("/service-accounts/{id}/adopt").post(WRITE, adopt),
+        AdminEndpoint::at("/service-accounts/{id}/tokens")
+            .get(READ, list_tokens)
+            .post(WRITE, create_token),
+        AdminEndpoint::at("/service-accounts/{id}/tokens/{token}")
+            .get(READ, show_token)
+            .delete(WRITE, revoke_token),
+        AdminEndpoint::at("/service-accounts/{id}/tokens/{token}/rotate").post(WRITE, rotate_token),
+        AdminEndpoint::at("/service-accounts/{id}/tokens/{token}/adopt").post(WRITE, adopt_token),
+    ]
+}
+
+#[derive(Deserialize)]
+struct Accounts {
+    #[serde(default)]
+    orphaned: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewAccount {
+    name: String,
+    purpose: String,
+    owner_id: Option<ResourceId>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AccountChange {
+    name: Option<String>,
+    purpose: Option<String>,
+    owner_id: Option<ResourceId>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct Adoption {
+    owner_id: Option<ResourceId>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewToken {
+    name: String,
+    product_id: Option<ProductId>,
+    #[serde(default)]
+    instance_ids: Vec<InstanceId>,
+    #[serde(default)]
+    scopes: Vec<String>,
+    #[serde(default)]
+    allowed_networks: Vec<String>,
+    expires_in_days: Option<i64>,
+}
+
+async fn list(
+    _: Admin,
+    state: web::Data<State>,
+    query: web::Query<Accounts>,
+    place: web::Query<PageQuery>,
+) -> Result<HttpResponse, Problem> {
+    let window = place.window(&state.settings.limits)?;
+    let place = window.clone();
+    let found = state
+        .database
+        .read(move |connection| {
+            accounts::list(connection, query.orphaned, place.cursor(), place.fetch())
+        })
+        .await?;
+    Ok(HttpResponse::Ok().json(window.page(
+        found,
+        |account| account.id.to_string(),
+        view::service_account,
+    )))
+}
+
+async fn create(
+    admin: Admin,
+    state: web::Data<State>,
+    body: web::Json<NewAccount>,
+) -> Result<HttpResponse, Problem> {
+    let body = body.into_inner();
+    let new = NewServiceAccount {
+        name: body.name,
+        purpose: body.purpose,
+        owner: body.owner_id,
+    };
+    let domain = state.settings.service_account_domain.clone();
+    let account = state
+        .database
+        .write(move |connection| rules::create(connection, &new, &domain, &admin.actor, admin.now))
+        .await?;
+    Ok(created(
+        "service-accounts",
+        account.id.as_str(),
+        view::service_account(&account),
+    ))
+}
+
+async fn show(
+    _: Admin,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let id = ServiceAccountId::new(id.into_inner());
+    let account = state
+        .database
+        .read_now(|connection| rules::find(connection, &id))?;
+    Ok(HttpResponse::Ok().json(view::service_account(&account)))
+}
+
+async fn update(
+    admin: Admin,
+    state: web::Data<State>,
+    id: web::Path<String>,
+    body: web::Json<AccountChange>,
+) -> Result<HttpResponse, Problem> {
+    let body = body.into_inner();
+    let change = ServiceAccountChange {
+        name: body.name,
+        purpose: body.purpose,
+        owner: body.owner_id,
+    };
+    changed(&state, id, move |connection, id| {
+        if change.owner.is_some() {
+            check_reach(connection, id, &admin.rights)?;
+        }
+        rules::update(connection, id, &change, &admin.actor, admin.now)
+    })
+    .await
+}
+
+async fn disable(
+    admin: Admin,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    changed(&state, id, move |connection, id| {
+        rules::disable(connection, id, &admin.actor, admin.now)
+    })
+    .await
+}
+
+async fn enable(
+    admin: Admin,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    changed(&state, id, move |connection, id| {
+        rules::enable(connection, id, &admin.actor, admin.now)
+    })
+    .await
+}
+
+async fn adopt(
+    admin: Admin,
+    state: web::Data<State>,
+    id: web::Path<String>,
+    body: Result<web::Bytes, actix_web::Error>,
+) -> Result<HttpResponse, Problem> {
+    let adoption: Adoption = optional_body(body)?;
+    changed(&state, id, move |connection, id| {
+        check_reach(connection, id, &admin.rights)?;
+        let owner = adoption.owner_id.as_ref();
+        rules::adopt(connection, id, owner, &admin.actor, admin.now)
+    })
+    .await
+}
+
+async fn delete(
+    admin: Admin,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let id = ServiceAccountId::new(id.into_inner());
+    state
+        .database
+        .write(move |connection| rules::delete(connection, &id, &admin.actor, admin.now))
+        .await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Changes an account and shows it.
+async fn changed<E>(
+    state: &State,
+    id: web::Path<String>,
+    change: impl Fn(&mut DatabaseConnection, &ServiceAccountId) -> Result<ServiceAccount, E>
+    + Send
+    + 'static,
+) -> Result<HttpResponse, Problem>
+where
+    E: TransactionError,
+    Problem: From<E>,
+{
+    let id = ServiceAccountId::new(id.into_inner());
+    let account = state
+        .database
+        .write(move |connection| change(connection, &id))
+        .await?;
+    Ok(HttpResponse::Ok().json(view::service_account(&account)))
+}
+
+async fn list_tokens(
+    admin: Admin,
+    state: web::Data<State>,
+    id: web::Path<String>,
+    query: web::Query<PageQuery>,
+) -> Result<HttpResponse, Problem> {
+    let id = ServiceAccountId::new(id.into_inner());
+    state
+        .database
+        .read_now(|connection| rules::find(connection, &id))?;
+    let selection = Selection {
+        kinds: vec![KIND],
+        service_account: Some(id),
+        ..Selection::default()
+    };
+    super::keys::list(&state, &query, selection, &admin).await
+}
+
+async fn create_token(
+    admin: Admin,
+    state: web::Data<State>,
+    id: web::Path<String>,
+    body: web::Json<NewToken>,
+) -> Result<HttpResponse, Problem> {
+    let now = admin.now;
+    let body = body.into_inner();
+    let collection = format!("service-accounts/{id}/tokens");
+    let new = NewCredential {
+        service_account_id: Some(ServiceAccountId::new(id.into_inner())),
+        product_id: body.product_id,
+        instance_ids: body.instance_ids,
+        scopes: body.scopes,
+        allowed_networks: networks::parse(&body.allowed_networks)?,
+        expires_in_days: body.expires_in_days,
+        ..NewCredential::new(KIND, &body.name)
+    };
+    let issued = state
+        .database
+        .write(move |connection| {
+            let issued = issue(connection, &new, &admin.actor, admin.now)?;
+            check_rights(connection, &issued.credential, &admin.rights)?;
+            Ok::<_, CredentialError>(issued)
+        })
+        .await?;
+    Ok(created(
+        &collection,
+        issued.credential.id.as_str(),
+        view::issued(&issued, now),
+    ))
+}
+
+async fn show_token(
+    admin: Admin,
+    state: web::Data<State>,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, Problem> {
+    let place = Place::of(path);
+    let token = state
+        .database
+        .read_now(|connection| place.find(connection))?;
+    Ok(HttpResponse::Ok().json(view::credential(&token, admin.now)))
+}
+
+async fn rotate_token(
+    admin: Admin,
+    state: web::Data<State>,
+    path: web::Path<(String, String)>,
+    body: Result<web::Bytes, actix_web::Error>,
+) -> Result<HttpResponse, Problem> {
+    let now = admin.now;
+    let place = Place::of(path);
+    let collection = format!("service-accounts/{}/tokens", place.account);
+    let rotation: Rotation = optional_body(body)?;
+    let issued = state
+        .database
+        .write(move |connection| {
+            let token = place.find(connection)?;
+            check_rights(connection, &token, &admin.rights)?;
+            keys::rotate(
+                connection,
+                KIND,
+                &place.token,
+                rotation.overlap_hours,
+                rotation.expires_in_days,
+                &admin.actor,
+                admin.now,
+            )
+        })
+        .await?;
+    Ok(created(
+        &collection,
+        issued.credential.id.as_str(),
+        view::issued(&issued, now),
+    ))
+}
+
+async fn adopt_token(
+    admin: Admin,
+    state: web::Data<State>,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, Problem> {
+    let now = admin.now;
+    let place = Place::of(path);
+    let token = state
+        .database
+        .write(move |connection| {
+            let token = place.find(connection)?;
+            check_rights(connection, &token, &admin.rights)?;
+            keys::adopt(connection, KIND, &place.token, &admin.actor, admin.now)
+        })
+        .await?;
+    Ok(HttpResponse::Ok().json(view::credential(&token, now)))
+}
+
+async fn revoke_token(
+    admin: Admin,
+    state: web::Data<State>,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, Problem> {
+    let place = Place::of(path);
+    state
+        .database
+        .write(move |connection| {
+            place.find(connection)?;
+            keys::revoke(
+                connection,
+                KIND,
+                &place.token,
+                "revoked_by_admin",
+                &admin.actor,
+                admin.now,
+            )
+        })
+        .await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// A token of an account, as a path names it.
+struct Place {
+    account: ServiceAccountId,
+    token: CredentialId,
+}
+
+impl Place {
+    fn of(path: web::Path<(String, String)>) -> Self {
+        let (account, token) = path.into_inner();
+        Self {
+            account: ServiceAccountId::new(account),
+            token: CredentialId::new(token),
+        }
+    }
+
+    /// The token, where it is that account's.
+    fn find(&self, connection: &mut DatabaseConnection) -> Result<Credential, CredentialError> {
+        let token = keys::find(connection, KIND, &self.token)?;
+        if token.service_account_id.as_ref() != Some(&self.account) {
+            return Err(CredentialError::NotFound("credential"));
+        }
+        Ok(token)
+    }
+}
+
+/// Whoever takes an account over must be entitled to what it can do.
+fn check_reach(
+    connection: &mut DatabaseConnection,
+    id: &ServiceAccountId,
+    rights: &Rights,
+) -> Result<(), CredentialError> {
+    for credential in working_credentials(connection, id)? {
+        if credential.kind == KIND {
+            check_rights(connection, &credential, rights)?;
+        }
+    }
+    Ok(())
+}
