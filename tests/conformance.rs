@@ -1,5 +1,5 @@
-//! Two independent SCIM testers against the real binary, on both databases: every check passes, and none
-//! is skipped or excluded. `tests/conformance/README.md` says what they are and where they come from.
+//! Two independent SCIM testers and two OAuth clients against the real binary, on both databases: every check
+//! passes, and none is skipped or excluded. `tests/conformance/README.md` says what they are and where they come from.
 
 #![expect(
     clippy::expect_used,
@@ -21,6 +21,8 @@ use support::installation::{DatabaseKind, Installation, from_scripts_test};
 const SCIM2_TESTER_CHECKS: usize = 135;
 /// What scim-sanity 0.7.4 finds to check where users, groups, agents and their applications are served.
 const SCIM_SANITY_CHECKS: usize = 45;
+/// What `PyJWT` and Authlib try with each algorithm and each form of a key.
+const OAUTH_CHECKS: usize = 175;
 
 #[test]
 fn scim2_tester_passes_every_check_on_sqlite() {
@@ -30,6 +32,16 @@ fn scim2_tester_passes_every_check_on_sqlite() {
 #[test]
 fn scim2_tester_passes_every_check_on_postgresql() {
     scim2_tester_passes_every_check(DatabaseKind::Postgres);
+}
+
+#[test]
+fn oauth_clients_pass_every_check_on_sqlite() {
+    oauth_clients_pass_every_check(DatabaseKind::Sqlite);
+}
+
+#[test]
+fn oauth_clients_pass_every_check_on_postgresql() {
+    oauth_clients_pass_every_check(DatabaseKind::Postgres);
 }
 
 #[test]
@@ -46,28 +58,11 @@ fn scim2_tester_passes_every_check(kind: DatabaseKind) {
     let installation = Installation::create(kind);
     let server = installation.serve(&[]);
 
-    let mut tester = Command::new(from_scripts_test("PORTCULLIS_TEST_SCIM2_TESTER"))
-        .arg(in_tests("run_scim2_tester.py"))
-        .arg(installation.credential("scim_base_url"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("scim2-tester can be started");
-    tester
-        .stdin
-        .take()
-        .expect("its standard input is a pipe")
-        .write_all(installation.credential("scim_key").as_bytes())
-        .expect("it reads the key");
-    let output = tester.wait_with_output().expect("scim2-tester ends");
-    assert!(
-        output.status.success(),
-        "scim2-tester ended with {}",
-        output.status
+    let checks = run_python(
+        "run_scim2_tester.py",
+        installation.credential("scim_base_url"),
+        installation.credential("scim_key"),
     );
-
-    let checks: Vec<Value> =
-        serde_json::from_slice(&output.stdout).expect("scim2-tester's runner prints a JSON array");
     assert_none_but(&checks, &["SUCCESS", "COMPLIANT", "ACCEPTABLE"]);
     assert!(
         checks.len() >= SCIM2_TESTER_CHECKS,
@@ -75,6 +70,51 @@ fn scim2_tester_passes_every_check(kind: DatabaseKind) {
         checks.len()
     );
     server.stop();
+}
+
+/// `PyJWT` and Authlib get access tokens, use and verify them, and try what must be refused.
+fn oauth_clients_pass_every_check(kind: DatabaseKind) {
+    let installation = Installation::create(kind);
+    // What must be refused comes from one address, and quickly.
+    let server = installation.serve(&["--unknown-credential-rate", "0"]);
+    let scim_base_url = installation.credential("scim_base_url");
+    let base_url = scim_base_url
+        .strip_suffix("/scim/v2")
+        .expect("it is below the base URL");
+
+    let admin_key = installation.credential("admin_api_key");
+    let checks = run_python("run_oauth_clients.py", base_url, admin_key);
+    assert_none_but(&checks, &["pass"]);
+    assert!(
+        checks.len() >= OAUTH_CHECKS,
+        "only {} checks were made",
+        checks.len()
+    );
+    server.stop();
+}
+
+/// Runs a script that takes a URL, and a secret on its standard input, and prints its checks as a JSON array.
+fn run_python(script: &str, url: &str, secret: &str) -> Vec<Value> {
+    let mut process = Command::new(from_scripts_test("PORTCULLIS_TEST_SCIM2_TESTER"))
+        .arg(in_tests(script))
+        .arg(url)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{script} cannot be started: {error}"));
+    process
+        .stdin
+        .take()
+        .expect("its standard input is a pipe")
+        .write_all(secret.as_bytes())
+        .expect("it reads the key");
+    let output = process.wait_with_output().expect("it ends");
+    assert!(
+        output.status.success(),
+        "{script} ended with {}",
+        output.status
+    );
+    serde_json::from_slice(&output.stdout).expect("it prints a JSON array")
 }
 
 fn scim_sanity_passes_every_check(kind: DatabaseKind) {

@@ -57,6 +57,7 @@ fn is_meant_for(token: &Credential, asker: &Asker) -> bool {
         SecretKind::UserToken => true,
         // One with scopes of the admin interface has no business at a product.
         SecretKind::ServiceAccountToken => token.product_id.is_some() || token.scopes.is_empty(),
+        SecretKind::ServiceAccountKey => token.product_id.is_some(),
         _ => false,
     };
     let is_of_product = (token.product_id.as_ref()).is_none_or(|limit| *limit == asker.product);

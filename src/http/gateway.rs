@@ -108,7 +108,7 @@ async fn decide(
     let now = state.clock.now();
     let judged = state
         .database
-        .read_now(|connection| judge(connection, token, &asker, address, now));
+        .read_now(|connection| judge(connection, token, &asker, &state.base_url, address, now));
     let (verified, access) = match judged {
         Ok(Some(judged)) => judged,
         Ok(None) => return Err(AuthenticationFailure::Invalid.into()),

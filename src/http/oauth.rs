@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::clock::Timestamp;
 use crate::credentials::access::{Access, Asker, access_at};
-use crate::credentials::{Refusal, Verified, verify};
+use crate::credentials::{Refusal, Verified, access_tokens, tokens, verify};
 use crate::policies::rate_limits::Exceeded;
 use crate::secret::{PlainSecret, SecretKind};
 use crate::store::id::{InstanceId, ProductId};
@@ -80,7 +80,7 @@ async fn introspect(
     let now = state.clock.now();
     let judged = state
         .database
-        .read_now(|connection| judge(connection, token, &asker, address, now));
+        .read_now(|connection| judge(connection, token, &asker, &state.base_url, address, now));
     let answer = match judged {
         Ok(Some((verified, access))) => {
             if let Err(error) = note_token_use(&state, &verified.credential, now, address).await {
@@ -104,9 +104,15 @@ pub(super) fn judge(
     connection: &mut DatabaseConnection,
     token: &str,
     asker: &Asker,
+    issuer: &str,
     address: Option<IpAddr>,
     now: Timestamp,
 ) -> Result<Option<(Verified, Access)>, Refusal> {
+    if tokens::is_token(token) {
+        let audience = asker.product.as_str();
+        let verified = access_tokens::verify(connection, token, issuer, audience, address, now)?;
+        return Ok(access_at(connection, &verified, asker)?.map(|access| (verified, access)));
+    }
     let secret = PlainSecret::recognise(token)
         .filter(|secret| {
             matches!(
@@ -149,18 +155,33 @@ fn active(verified: &Verified, access: &Access, client: &Client, issuer: &str) -
     });
     let product = &client.product;
     let (subject, username) = identity(verified);
+    // An access token is one of many that were issued from its key, and says of itself when and to whom.
+    let (client_id, id, issued_at, expires_at) = match &verified.access_token {
+        Some(own) => (
+            json!(subject),
+            json!(own.jti),
+            own.issued_at,
+            own.expires_at,
+        ),
+        None => (
+            json!(product),
+            json!(token.id),
+            token.created_at,
+            expires_at,
+        ),
+    };
     let mut answer = json!({
         "active": true,
         "sub": subject,
         "username": username,
         "scope": access.scopes.join(" "),
-        "client_id": product,
+        "client_id": client_id,
         "token_type": "Bearer",
         "exp": expires_at.as_millis() / 1_000,
-        "iat": token.created_at.as_millis() / 1_000,
+        "iat": issued_at.as_millis() / 1_000,
         "iss": issuer,
         "aud": product,
-        "jti": token.id,
+        "jti": id,
     });
     if !token.instance_ids.is_empty() {
         // An instance is told of itself alone.

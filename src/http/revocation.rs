@@ -4,8 +4,8 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
-use crate::credentials::CredentialError;
 use crate::credentials::revocation::{Outcome, Revoker, revoke_presented};
+use crate::credentials::{CredentialError, tokens};
 use crate::secret::{PlainSecret, SecretKind};
 
 use super::caller::{AuthenticationFailure, Caller};
@@ -41,6 +41,14 @@ async fn revoke(
             "the body must be a form (application/x-www-form-urlencoded) with the parameter token",
         );
     };
+    if tokens::is_token(&token) {
+        return error(
+            StatusCode::BAD_REQUEST,
+            "unsupported_token_type",
+            "an access token ends by itself within minutes, and at once with the key that it was issued from: \
+             revoke that",
+        );
+    }
     // RFC 7009 section 2.2: what is no token is as good as revoked.
     let Some(secret) = PlainSecret::recognise(&token) else {
         return respond(StatusCode::OK).finish();

@@ -247,5 +247,7 @@ pub(super) async fn metadata(state: web::Data<State>) -> HttpResponse {
         "token_endpoint_auth_signing_alg_values_supported": public_keys::ALGORITHMS,
         "introspection_endpoint": format!("{base}/oauth2/introspect"),
         "introspection_endpoint_auth_methods_supported": ["client_secret_basic"],
+        "revocation_endpoint": format!("{base}/oauth2/revoke"),
+        "revocation_endpoint_auth_methods_supported": ["client_secret_basic"],
     }))
 }

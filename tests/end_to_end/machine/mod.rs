@@ -3,6 +3,7 @@
 
 mod access_tokens;
 mod assertions;
+mod introspection;
 mod master_key;
 mod program;
 mod registered_keys;
