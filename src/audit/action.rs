@@ -47,6 +47,20 @@ pub enum Action {
     PasswordLinkCreated,
     /// A password was set.
     PasswordSet,
+    /// A person began to enrol a second factor.
+    SecondFactorBegun,
+    /// A person showed a code of their second factor: from now on it is asked for.
+    SecondFactorEnrolled,
+    /// A session passed the second factor.
+    SecondFactorPassed,
+    /// A code was refused.
+    SecondFactorRefused,
+    /// A person removed their second factor.
+    SecondFactorRemoved,
+    /// An admin removed the second factor of a person who has lost it.
+    SecondFactorReset,
+    /// A person got new recovery codes in place of the earlier ones.
+    RecoveryCodesRenewed,
     /// A directory was made.
     DirectoryCreated,
     /// A directory's settings were changed.
@@ -148,6 +162,13 @@ impl Action {
             Self::SignInRefused => "session.refused",
             Self::PasswordLinkCreated => "password_link.created",
             Self::PasswordSet => "password.set",
+            Self::SecondFactorBegun => "second_factor.begun",
+            Self::SecondFactorEnrolled => "second_factor.enrolled",
+            Self::SecondFactorPassed => "second_factor.passed",
+            Self::SecondFactorRefused => "second_factor.refused",
+            Self::SecondFactorRemoved => "second_factor.removed",
+            Self::SecondFactorReset => "second_factor.reset",
+            Self::RecoveryCodesRenewed => "recovery_codes.renewed",
             Self::DirectoryCreated => "directory.created",
             Self::DirectoryUpdated => "directory.updated",
             Self::DirectoryRemoved => "directory.removed",

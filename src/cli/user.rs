@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use serde_json::json;
 
-use crate::credentials::{keys, passwords};
+use crate::credentials::{keys, passwords, second_factor};
 use crate::http::admin::view;
 use crate::lifecycle::{USER, impact_of_leaving};
 use crate::policies::PolicyError;
@@ -80,6 +80,11 @@ pub(super) enum UserCommand {
     },
     /// Activates a person again; nothing that was revoked comes back
     Reactivate {
+        /// Their id
+        id: String,
+    },
+    /// Removes the second factor of a person who has lost it, and ends their sessions
+    ResetSecondFactor {
         /// Their id
         id: String,
     },
@@ -174,6 +179,14 @@ pub(super) fn run(command: UserCommand, context: &CommandContext) -> Result<(), 
                 set_active(connection, &surroundings, &id, true, &cause)
             })?;
             output.one(&view::user(&user))
+        }
+        UserCommand::ResetSecondFactor { id } => {
+            let id = ResourceId::new(id);
+            context.write(move |connection| {
+                let person = find(connection, &id)?;
+                second_factor::reset(connection, &person, &cause.actor, now)
+            })?;
+            output.done("the second factor is removed, and the sessions have ended")
         }
         UserCommand::PasswordLink { id } => {
             let id = ResourceId::new(id);

@@ -18,11 +18,13 @@ pub mod public_keys;
 pub mod registered_keys;
 pub mod resealing;
 pub mod revocation;
+pub mod second_factor;
 pub mod service_accounts;
 pub mod sessions;
 pub mod signing_keys;
 pub mod sweeps;
 pub mod tokens;
+mod totp;
 pub mod verify;
 pub mod view;
 

@@ -15,8 +15,11 @@ use crate::store::resources::{self, Resource};
 use crate::store::{DatabaseConnection, roles};
 
 use super::issue::active_person;
-use super::{Creator, Credential, CredentialError, Issued};
+use super::second_factor::Outstanding;
+use super::{Creator, Credential, CredentialError, Issued, second_factor};
 
+/// How long a person may take to complete a sign-in with the second factor, or to enrol.
+const UNFINISHED_MINUTES: i64 = 15;
 /// How far the end of a session's idle time is off before it is written down again.
 const TOUCH_MILLIS: i64 = 60_000;
 
@@ -82,6 +85,62 @@ pub fn open(
     if has_role && password.set_by == SetBy::IdentityProvider {
         return Err(refused());
     }
+    let asked = second_factor::asked_of(connection, &person.id, now)?;
+    let issued = start(connection, &person, Stage::SignedIn(asked), actor, now)?;
+    let mut event = Event::new(Action::SessionStarted)
+        .within(&person.directory_id)
+        .to("User", person.id.as_str(), person.label());
+    if let Some(outstanding) = asked {
+        event = event.with("second_factor", outstanding.name());
+    }
+    let actor = Actor {
+        kind: SecretKind::Session.name().to_owned(),
+        credential_id: Some(issued.credential.id.clone()),
+        person_id: Some(person.id.clone()),
+        name: person.label().map(str::to_owned),
+        source_ip: actor.source_ip,
+    };
+    audit::record(connection, &actor, now, event)?;
+    Ok(issued)
+}
+
+/// Puts a session in the place of one that has just passed the second factor. Whoever knew the secret of the old
+/// one knows nothing of the new.
+///
+/// # Errors
+/// [`CredentialError::Conflict`] where the old one has ended meanwhile; when the database fails.
+pub(super) fn renew(
+    connection: &mut DatabaseConnection,
+    old: &Credential,
+    person: &Resource,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<Issued, CredentialError> {
+    if !table::revoke(connection, &old.id, "renewed", now)? {
+        return Err(CredentialError::Conflict(
+            "the session has ended".to_owned(),
+        ));
+    }
+    start(connection, person, Stage::Complete, actor, now)
+}
+
+/// How far a person has come when a session is made.
+#[derive(Clone, Copy)]
+enum Stage {
+    /// They have shown their password; this is what else is asked of them.
+    SignedIn(Option<Outstanding>),
+    /// They have passed the second factor.
+    Complete,
+}
+
+/// Makes a session. One that the person has yet to complete lives only as long as that takes.
+fn start(
+    connection: &mut DatabaseConnection,
+    person: &Resource,
+    stage: Stage,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<Issued, CredentialError> {
     let secret = PlainSecret::generate(SecretKind::Session)?;
     let created_by = Creator {
         id: person.id.clone(),
@@ -89,13 +148,21 @@ pub fn open(
         display_name: person.display_name.clone(),
     };
     let policy = effective(connection, &person.id, now)?;
-    let hours = policy.settings.session_hours;
-    let expires_at = now.plus_seconds(hours.saturating_mul(3600));
+    let whole = now.plus_seconds(policy.settings.session_hours.saturating_mul(3600));
+    let (second_factor_at, expires_at) = match stage {
+        Stage::SignedIn(None) => (None, whole),
+        Stage::SignedIn(Some(_)) => {
+            let unfinished = now.plus_seconds(UNFINISHED_MINUTES * 60);
+            (None, whole.min(unfinished))
+        }
+        Stage::Complete => (Some(now), whole),
+    };
     let credential = Credential {
         owner_id: Some(person.id.clone()),
         idle_expires_at: Some(idle_end(&policy, now)),
         last_used_at: Some(now),
         last_used_ip: actor.source_ip.map(|address| address.to_string()),
+        second_factor_at,
         ..Credential::new(
             &secret,
             "session".to_owned(),
@@ -105,17 +172,6 @@ pub fn open(
         )
     };
     table::insert(connection, &credential, &secret.hash())?;
-    let event = Event::new(Action::SessionStarted)
-        .within(&person.directory_id)
-        .to("User", person.id.as_str(), person.label());
-    let actor = Actor {
-        kind: SecretKind::Session.name().to_owned(),
-        credential_id: Some(credential.id.clone()),
-        person_id: Some(person.id.clone()),
-        name: person.label().map(str::to_owned),
-        source_ip: actor.source_ip,
-    };
-    audit::record(connection, &actor, now, event)?;
     Ok(Issued { credential, secret })
 }
 

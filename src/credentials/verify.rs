@@ -11,6 +11,7 @@ use crate::store::credentials::{self as table, Account, Found};
 use crate::store::{DatabaseConnection, StoreError};
 
 use super::access_tokens::AccessToken;
+use super::second_factor::{self, Outstanding};
 use super::{Credential, CredentialError, Owner, event};
 
 /// A credential that authenticates, and the person or service account it is the credential of.
@@ -26,6 +27,8 @@ pub struct Verified {
     pub access_token: Option<AccessToken>,
     /// The policy that holds for that person, for tokens and sessions.
     pub policy: Option<Policy>,
+    /// What a session lacks before it counts. Whoever lets it in nevertheless has to say so.
+    pub outstanding: Option<Outstanding>,
 }
 
 impl From<Found> for Verified {
@@ -36,6 +39,7 @@ impl From<Found> for Verified {
             service_account: found.service_account,
             access_token: None,
             policy: None,
+            outstanding: None,
         }
     }
 }
@@ -130,8 +134,10 @@ pub fn verify(
     if !is_allowed_from(&found.credential, source_ip) {
         return Err(Refusal::Network);
     }
+    let outstanding = second_factor::outstanding(connection, &found.credential, policy.as_ref())?;
     Ok(Verified {
         policy,
+        outstanding,
         ..found.into()
     })
 }

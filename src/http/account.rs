@@ -1,11 +1,15 @@
 //! One's own: signing in and out, one's API tokens, and the password through a one-time link.
 
+pub(super) mod second_factor;
+
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::audit::Actor;
+use crate::clock::Timestamp;
+use crate::credentials::second_factor::{Outstanding, asked_of};
 use crate::credentials::sessions::{self, Candidate, usable_roles};
 use crate::credentials::{
     CredentialError, Issued, NewCredential, Owner, Verified, issue, keys, passwords, verify,
@@ -19,7 +23,9 @@ use crate::store::id::{CredentialId, InstanceId, ProductId, ResourceId};
 
 use super::admin::page::PageQuery;
 use super::admin::view;
-use super::caller::{AuthenticationFailure, Caller, authenticate, source_ip};
+use super::caller::{
+    AuthenticationFailure, Caller, authenticate, authenticate_half_way, source_ip,
+};
 use super::problem::{Problem, ProblemKind};
 use super::throttle::Attempt;
 use super::{Endpoint, State};
@@ -34,7 +40,8 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
         )
         .service(Endpoint::at("/tokens").get(list_tokens).post(create_token))
         .service(Endpoint::at("/tokens/{id}").delete(revoke_token))
-        .service(Endpoint::at("/password").post(set_password));
+        .service(Endpoint::at("/password").post(set_password))
+        .configure(second_factor::configure);
 }
 
 /// A signed-in person.
@@ -45,7 +52,15 @@ struct Person {
 
 impl Person {
     async fn of(request: &HttpRequest, state: &State) -> Result<Self, Problem> {
-        let caller = authenticate(request, state).await?;
+        Self::from(authenticate(request, state).await?)
+    }
+
+    /// One whose session may have to pass the second factor yet.
+    async fn half_way(request: &HttpRequest, state: &State) -> Result<Self, Problem> {
+        Self::from(authenticate_half_way(request, state).await?)
+    }
+
+    fn from(caller: Caller) -> Result<Self, Problem> {
         match (&caller.verified.credential.kind, &caller.verified.owner) {
             (SecretKind::Session, Some(owner)) => Ok(Self {
                 id: owner.id.clone(),
@@ -123,7 +138,7 @@ async fn sign_in(
             state.throttle.forget(&attempt);
             let shown = state
                 .database
-                .read_now(|connection| started(connection, &candidate, &issued))?;
+                .read_now(|connection| started(connection, &candidate, &issued, now))?;
             Ok(HttpResponse::Created()
                 .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
                 .json(shown))
@@ -154,8 +169,13 @@ fn started(
     connection: &mut DatabaseConnection,
     candidate: &Candidate,
     issued: &Issued,
+    now: Timestamp,
 ) -> Result<Value, CredentialError> {
     let session = &issued.credential;
+    let asked = match &session.owner_id {
+        Some(person) => asked_of(connection, person, now)?,
+        None => None,
+    };
     let roles = match &session.owner_id {
         Some(person) => usable_roles(connection, person)?,
         None => Vec::new(),
@@ -167,6 +187,7 @@ fn started(
         "idle_expires_at": session.idle_expires_at,
         "user": candidate.person.as_ref().map(view::user),
         "roles": role_names(&roles),
+        "second_factor": asked.map_or("not_required", Outstanding::name),
     }))
 }
 
@@ -191,6 +212,7 @@ async fn show_session(
         "created_at": credential.created_at,
         "expires_at": credential.expires_at,
         "idle_expires_at": credential.idle_expires_at,
+        "second_factor_at": credential.second_factor_at,
         "user": owner.as_ref().map(owner_view),
         "roles": role_names(&roles),
         "scopes": scopes,
@@ -207,7 +229,7 @@ fn owner_view(owner: &Owner) -> Value {
 }
 
 async fn sign_out(request: HttpRequest, state: web::Data<State>) -> Result<HttpResponse, Problem> {
-    let caller = Person::of(&request, &state).await?.caller;
+    let caller = Person::half_way(&request, &state).await?.caller;
     state
         .database
         .write(move |connection| {

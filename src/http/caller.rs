@@ -61,6 +61,12 @@ pub enum AuthenticationFailure {
     /// It makes, or its address has made, too many requests.
     #[error("too many requests; try again in {} seconds", .0.retry_after_seconds)]
     TooMany(Exceeded),
+    /// Its session has yet to pass the second factor.
+    #[error(
+        "the sign-in is not complete: show a code at /account/v1/session/second-factor, or enrol at \
+         /account/v1/second-factor"
+    )]
+    SecondFactorRequired,
     /// The database failed.
     #[error(transparent)]
     Store(StoreError),
@@ -72,7 +78,9 @@ impl AuthenticationFailure {
     #[must_use]
     pub fn challenge(&self) -> HeaderValue {
         HeaderValue::from_static(match self {
-            Self::Missing | Self::TooMany(_) | Self::Store(_) => "Bearer realm=\"portcullis\"",
+            Self::Missing | Self::SecondFactorRequired | Self::TooMany(_) | Self::Store(_) => {
+                "Bearer realm=\"portcullis\""
+            }
             Self::Invalid => "Bearer realm=\"portcullis\", error=\"invalid_token\"",
             Self::Expired => {
                 "Bearer realm=\"portcullis\", error=\"invalid_token\", error_description=\"the credential has expired\""
@@ -99,6 +107,9 @@ impl From<AuthenticationFailure> for Problem {
                     .fold(problem, |problem, (name, value)| {
                         problem.with_header(name, value)
                     })
+            }
+            AuthenticationFailure::SecondFactorRequired => {
+                Self::new(ProblemKind::SecondFactorRequired, failure.to_string())
             }
             failure => Self::new(ProblemKind::Unauthorized, failure.to_string())
                 .with_header(WWW_AUTHENTICATE, challenge),
@@ -187,7 +198,8 @@ pub async fn authenticate_secret(
     request: &HttpRequest,
     state: &State,
 ) -> Result<Caller, AuthenticationFailure> {
-    authenticate_from(text, source_ip(request, state), state).await
+    let source_ip = source_ip(request, state);
+    authenticate_with(text, SignIn::Complete, source_ip, state).await
 }
 
 /// The caller whose secret this is, where it does not speak for the address that the request came from.
@@ -196,6 +208,34 @@ pub async fn authenticate_secret(
 /// The [`AuthenticationFailure`].
 pub async fn authenticate_from(
     text: &str,
+    source_ip: Option<IpAddr>,
+    state: &State,
+) -> Result<Caller, AuthenticationFailure> {
+    authenticate_with(text, SignIn::Complete, source_ip, state).await
+}
+
+/// The caller of a request, whose session may have to pass the second factor yet.
+///
+/// # Errors
+/// The [`AuthenticationFailure`].
+pub async fn authenticate_half_way(
+    request: &HttpRequest,
+    state: &State,
+) -> Result<Caller, AuthenticationFailure> {
+    let text = bearer(request).ok_or(AuthenticationFailure::Missing)?;
+    authenticate_with(text, SignIn::HalfWay, source_ip(request, state), state).await
+}
+
+/// How far a sign-in has to have come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum SignIn {
+    HalfWay,
+    Complete,
+}
+
+async fn authenticate_with(
+    text: &str,
+    needed: SignIn,
     source_ip: Option<IpAddr>,
     state: &State,
 ) -> Result<Caller, AuthenticationFailure> {
@@ -217,6 +257,9 @@ pub async fn authenticate_from(
         .rate_limits
         .admit(&verified.credential)
         .map_err(AuthenticationFailure::TooMany)?;
+    if needed == SignIn::Complete {
+        is_complete(&verified)?;
+    }
     let caller = Caller {
         actor: verified.actor(source_ip),
         verified,
@@ -236,12 +279,17 @@ pub fn verify_again(
     state: &State,
 ) -> Result<Verified, AuthenticationFailure> {
     let text = bearer(request).ok_or(AuthenticationFailure::Missing)?;
-    Ok(verified(
-        text,
-        source_ip(request, state),
-        state.clock.now(),
-        state,
-    )?)
+    let verified = verified(text, source_ip(request, state), state.clock.now(), state)?;
+    is_complete(&verified)?;
+    Ok(verified)
+}
+
+/// A session that lacks the second factor counts nowhere but where that is shown.
+fn is_complete(verified: &Verified) -> Result<(), AuthenticationFailure> {
+    match verified.outstanding {
+        None => Ok(()),
+        Some(_) => Err(AuthenticationFailure::SecondFactorRequired),
+    }
 }
 
 fn verified(

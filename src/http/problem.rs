@@ -21,6 +21,8 @@ use crate::policies::PolicyError;
 use crate::provisioning::ProvisioningError;
 use crate::store::StoreError;
 
+use super::caller::AuthenticationFailure;
+
 /// The media type of RFC 9457 section 3.
 const MEDIA_TYPE: &str = "application/problem+json";
 /// Seconds after which a request that the database could not take is worth repeating.
@@ -40,6 +42,8 @@ pub enum ProblemKind {
     SignInFailed,
     /// 403: authenticated, but without the right that this needs.
     InsufficientScope,
+    /// 403: the session has yet to pass the second factor.
+    SecondFactorRequired,
     /// 403: refused whatever the rights.
     Forbidden,
     /// 404: no such path or thing.
@@ -67,7 +71,9 @@ impl ProblemKind {
         match self {
             Self::InvalidRequest => StatusCode::BAD_REQUEST,
             Self::Unauthorized | Self::SignInFailed => StatusCode::UNAUTHORIZED,
-            Self::InsufficientScope | Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::InsufficientScope | Self::SecondFactorRequired | Self::Forbidden => {
+                StatusCode::FORBIDDEN
+            }
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict => StatusCode::CONFLICT,
@@ -86,6 +92,7 @@ impl ProblemKind {
             Self::Unauthorized => "unauthorized",
             Self::SignInFailed => "sign-in-failed",
             Self::InsufficientScope => "insufficient-scope",
+            Self::SecondFactorRequired => "second-factor-required",
             Self::Forbidden => "forbidden",
             Self::NotFound => "not-found",
             Self::MethodNotAllowed => "method-not-allowed",
@@ -105,6 +112,7 @@ impl ProblemKind {
             Self::Unauthorized => "Authentication is needed",
             Self::SignInFailed => "The sign-in failed",
             Self::InsufficientScope => "The credential lacks the right for this",
+            Self::SecondFactorRequired => "The sign-in is not complete",
             Self::Forbidden => "This is not permitted",
             Self::NotFound => "There is no such thing",
             Self::MethodNotAllowed => "The path does not offer this method",
@@ -159,6 +167,12 @@ impl Problem {
                 format!("the body is not JSON: {cause}"),
             )
         }
+    }
+
+    /// 403 for a session that has yet to pass the second factor.
+    #[must_use]
+    pub fn second_factor_required() -> Self {
+        AuthenticationFailure::SecondFactorRequired.into()
     }
 
     /// 401 for a sign-in, whatever was wrong with it.

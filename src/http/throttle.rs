@@ -41,6 +41,15 @@ impl Attempt {
             by_address: (None, address),
         }
     }
+
+    /// A code of a person's second factor: whoever has come so far knows the password, and six digits are few,
+    /// so that it counts from wherever they try.
+    pub(super) fn of_second_factor(person: &str, address: Option<IpAddr>) -> Self {
+        Self {
+            by_name: (Some(format!("second factor\n{person}")), None),
+            by_address: (None, address.map(network)),
+        }
+    }
 }
 
 /// Whoever has one IPv6 address has the others of its /64 too.

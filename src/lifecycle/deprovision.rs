@@ -12,7 +12,8 @@ use crate::store::id::{DirectoryId, ReceiptId};
 use crate::store::receipts::{self, ReceiptRow};
 use crate::store::resources::Resource;
 use crate::store::{
-    DatabaseConnection, StoreError, orphans, passwords, recipients, roles, service_accounts,
+    DatabaseConnection, StoreError, orphans, passwords, recipients, roles, second_factors,
+    service_accounts,
 };
 
 use super::{Cause, owners};
@@ -52,6 +53,7 @@ struct Ended {
     orphaned: Counts,
     roles: Vec<String>,
     password: bool,
+    second_factor: bool,
 }
 
 impl Ended {
@@ -60,6 +62,7 @@ impl Ended {
             && self.orphaned.is_empty()
             && self.roles.is_empty()
             && !self.password
+            && !self.second_factor
     }
 }
 
@@ -83,6 +86,7 @@ pub(super) fn deprovision(
         // A role comes back only from where it came: by hand, or with a mapped group.
         roles: roles::delete_of_person(connection, &person.id)?,
         password: passwords::delete(connection, &person.id)?,
+        second_factor: second_factors::delete(connection, &person.id)?,
     };
     if is_repeated && ended.is_nothing() {
         return Ok(());
@@ -140,6 +144,7 @@ pub(super) fn lose_role(
         orphaned: leave_behind(connection, person, reason, cause)?,
         roles: lost.to_vec(),
         password: false,
+        second_factor: false,
     };
     record(connection, person, reason, &ended, cause)?;
     tell_of_the_last(connection, person, reason, lost, cause)

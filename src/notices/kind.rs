@@ -81,6 +81,8 @@ kinds! {
     SignInThrottled = "sign_in_throttled", "Sign-ins are throttled", Admins;
     /// A secret was reported as leaked, and revoked.
     SecretLeaked = "secret_leaked", "Secrets were leaked and are revoked", PersonAndAdmins;
+    /// An admin reset somebody's second factor.
+    SecondFactorReset = "second_factor_reset", "Second factors were reset", PersonAndAdmins;
     /// Notices do not arrive.
     DeliveriesFailing = "deliveries_failing", "Deliveries are failing", Admins;
     /// A webhook is tried.

@@ -36,6 +36,7 @@ mod schema;
 pub mod scim_requests;
 pub mod sealed_values;
 pub mod sent_notices;
+pub mod second_factors;
 pub mod service_accounts;
 pub mod settings;
 pub mod side_values;

@@ -105,6 +105,7 @@ diesel::table! {
         revoked_reason -> Nullable<Text>,
         orphaned_at -> Nullable<BigInt>,
         orphaned_reason -> Nullable<Text>,
+        second_factor_at -> Nullable<BigInt>,
         service_account_id -> Nullable<Text>,
         instance_ids -> Text,
         requests_per_second -> Nullable<Integer>,
@@ -149,6 +150,24 @@ diesel::table! {
         hash -> Text,
         set_at -> BigInt,
         set_by -> Text,
+    }
+}
+
+diesel::table! {
+    second_factors (person_id) {
+        person_id -> Text,
+        secret -> Text,
+        created_at -> BigInt,
+        confirmed_at -> Nullable<BigInt>,
+        last_step -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    recovery_codes (person_id, hash) {
+        person_id -> Text,
+        hash -> Text,
+        used_at -> Nullable<BigInt>,
     }
 }
 

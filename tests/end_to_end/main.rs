@@ -33,4 +33,5 @@ mod products;
 mod races;
 mod rfc7644;
 mod service_accounts;
+mod second_factor;
 mod two_processes;

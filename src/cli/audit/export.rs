@@ -14,7 +14,6 @@ use crate::store::{audit_chain, receipts as table};
 use super::super::CommandError;
 use super::super::context::CommandContext;
 use super::filter::{EventFilter, ReceiptFilter};
-use super::sealer;
 
 /// Positions of the chain read at a time.
 const WINDOW: i64 = 1_000;
@@ -56,7 +55,7 @@ pub(super) fn events(
 /// What is recorded and not chained yet is exported too.
 fn chain_all(context: &CommandContext) -> Result<(), CommandError> {
     while context.read(audit_chain::has_pending)? {
-        let sealer = sealer(context);
+        let sealer = context.deployment.sealer();
         let chained = context.write(move |connection| chain::append(connection, &sealer))?;
         if chained < chain::BATCH {
             break;

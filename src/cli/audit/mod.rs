@@ -10,7 +10,6 @@ use clap::Subcommand;
 use crate::audit::chain;
 use crate::http::admin::view;
 use crate::policies::PolicyError;
-use crate::sealed::Sealer;
 use crate::store::{audit_events, notices, receipts};
 
 use super::CommandError;
@@ -85,11 +84,6 @@ pub(super) fn run(command: AuditCommand, context: &CommandContext) -> Result<(),
     }
 }
 
-/// Opens what is stored encrypted.
-fn sealer(context: &CommandContext) -> Sealer {
-    context.deployment.sealer()
-}
-
 fn list(filter: EventFilter, limit: i64, context: &CommandContext) -> Result<(), CommandError> {
     let selection = filter.selection(context)?;
     let found =
@@ -110,7 +104,7 @@ fn list(filter: EventFilter, limit: i64, context: &CommandContext) -> Result<(),
 }
 
 fn verify(head: Option<&str>, context: &CommandContext) -> Result<(), CommandError> {
-    let sealer = sealer(context);
+    let sealer = context.deployment.sealer();
     let report = context.read(|connection| chain::verify(connection, &sealer, head))?;
     context.output.one(&report)?;
     if report.verified {

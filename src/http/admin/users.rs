@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::credentials::{keys, passwords};
+use crate::credentials::{keys, passwords, second_factor};
 use crate::lifecycle::{LifecycleError, USER};
 use crate::policies::roles::roles_of;
 use crate::policies::{PolicyError, Role, Scope};
@@ -16,6 +16,7 @@ use crate::store::resources::{self, Resource};
 use crate::store::{DatabaseConnection, receipts};
 
 use super::super::State;
+use super::super::account::second_factor::shown;
 use super::super::problem::Problem;
 use super::page::PageQuery;
 use super::{Admin, AdminEndpoint, created, view};
@@ -31,6 +32,9 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
         AdminEndpoint::at("/users/{id}/tokens").get(Scope::UsersRead, list_tokens),
         AdminEndpoint::at("/users/{id}/tokens/{token}").delete(Scope::TokensRevoke, revoke_token),
         AdminEndpoint::at("/users/{id}/revoke-tokens").post(Scope::TokensRevoke, revoke_tokens),
+        AdminEndpoint::at("/users/{id}/second-factor")
+            .get(Scope::UsersRead, show_second_factor)
+            .delete(Scope::UsersWrite, reset_second_factor),
         AdminEndpoint::at("/users/{id}/password-link")
             .post(Scope::UsersWrite, create_password_link),
     ]
@@ -239,4 +243,38 @@ async fn create_password_link(
         .await?;
     let shown = view::password_link(&issued, &state.base_url, now);
     Ok(created(&collection, issued.credential.id.as_str(), shown))
+}
+
+async fn show_second_factor(
+    admin: Admin,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let id = ResourceId::new(id.into_inner());
+    let standing = state
+        .database
+        .read(move |connection| {
+            find(connection, &id)?;
+            Ok::<_, PolicyError>(second_factor::standing(connection, &id, admin.now)?)
+        })
+        .await?;
+    Ok(HttpResponse::Ok().json(shown(&standing)))
+}
+
+/// Whoever has the password signs in afterwards, so their rights must be the caller's too.
+async fn reset_second_factor(
+    admin: Admin,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let id = ResourceId::new(id.into_inner());
+    state
+        .database
+        .write(move |connection| {
+            let person = find(connection, &id)?;
+            admin.rights.check_roles(&roles_of(connection, &id)?)?;
+            second_factor::reset(connection, &person, &admin.actor, admin.now)
+        })
+        .await?;
+    Ok(HttpResponse::NoContent().finish())
 }

@@ -134,6 +134,9 @@ pub fn unauthorized(failure: AuthenticationFailure) -> HttpResponse {
         }
         _ => {}
     }
+    if matches!(failure, AuthenticationFailure::SecondFactorRequired) {
+        return scim_error(&ScimError::new(ErrorKind::Forbidden, failure.to_string()));
+    }
     let error = ScimError::new(ErrorKind::Unauthorized, failure.to_string());
     let mut response = scim_error(&error);
     response.headers_mut().insert(WWW_AUTHENTICATE, challenge);

@@ -97,6 +97,8 @@ pub struct Credential {
     pub orphaned_reason: Option<String>,
     /// How many requests a second it may make, where that is not the rate of its kind; 0 for no bound.
     pub requests_per_second: Option<u32>,
+    /// When it passed the second factor: of a session.
+    pub second_factor_at: Option<Timestamp>,
 }
 
 impl Credential {
@@ -150,6 +152,7 @@ impl Credential {
             orphaned_at: None,
             orphaned_reason: None,
             requests_per_second: None,
+            second_factor_at: None,
         }
     }
 }
@@ -224,6 +227,7 @@ struct Row {
     service_account_id: Option<String>,
     instance_ids: String,
     requests_per_second: Option<i32>,
+    second_factor_at: Option<i64>,
 }
 
 impl Row {
@@ -256,6 +260,7 @@ impl Row {
             revoked_reason: credential.revoked_reason.clone(),
             orphaned_at: millis(credential.orphaned_at),
             orphaned_reason: credential.orphaned_reason.clone(),
+            second_factor_at: millis(credential.second_factor_at),
             service_account_id: (credential.service_account_id.as_ref()).map(ToString::to_string),
             instance_ids: serde_json::json!(credential.instance_ids).to_string(),
             requests_per_second: stored_rate(credential.requests_per_second),
@@ -298,6 +303,7 @@ impl Row {
             requests_per_second: self
                 .requests_per_second
                 .and_then(|rate| rate.try_into().ok()),
+            second_factor_at: at(self.second_factor_at),
         })
     }
 }

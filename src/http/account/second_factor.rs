@@ -1,0 +1,254 @@
+//! One's second factor: enrolled, passed, removed, and the recovery codes for when it is lost.
+
+use std::future::Future;
+
+use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, web};
+use fast_qr::convert::svg::SvgBuilder;
+use fast_qr::qr::QRBuilder;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::clock::Timestamp;
+use crate::credentials::second_factor::{self, Outstanding, Standing};
+use crate::credentials::{CredentialError, Issued};
+
+use crate::store::id::CredentialId;
+
+use super::super::problem::{Problem, ProblemKind};
+use super::super::throttle::Attempt;
+use super::super::{Endpoint, State};
+use super::Person;
+
+pub(super) fn configure(config: &mut web::ServiceConfig) {
+    config
+        .service(Endpoint::at("/session/second-factor").post(pass))
+        .service(Endpoint::at("/second-factor").get(show).post(begin))
+        .service(Endpoint::at("/second-factor/confirm").post(confirm))
+        .service(Endpoint::at("/second-factor/remove").post(remove))
+        .service(Endpoint::at("/second-factor/recovery-codes").post(renew_recovery_codes));
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Code {
+    code: String,
+}
+
+/// Where a person stands, as it is shown to them and to admins.
+pub(in super::super) fn shown(standing: &Standing) -> Value {
+    json!({
+        "enrolled": standing.enrolled_at.is_some(),
+        "enrolled_at": standing.enrolled_at,
+        "required": standing.is_required,
+        "recovery_codes_left": standing.recovery_codes,
+    })
+}
+
+async fn show(request: HttpRequest, state: web::Data<State>) -> Result<HttpResponse, Problem> {
+    let person = Person::half_way(&request, &state).await?;
+    let now = person.caller.requested_at;
+    let standing = state
+        .database
+        .read_now(|connection| second_factor::standing(connection, &person.id, now))?;
+    Ok(HttpResponse::Ok().json(shown(&standing)))
+}
+
+/// Whoever is asked for a code has an authenticator already.
+async fn begin(request: HttpRequest, state: web::Data<State>) -> Result<HttpResponse, Problem> {
+    let person = Person::half_way(&request, &state).await?;
+    if person.caller.verified.outstanding == Some(Outstanding::Code) {
+        return Err(Problem::second_factor_required());
+    }
+    let (caller, sealer) = (person.caller, state.sealer.clone());
+    let enrolment = state
+        .database
+        .write(move |connection| {
+            second_factor::begin(
+                connection,
+                &sealer,
+                &person.id,
+                &caller.actor,
+                caller.requested_at,
+            )
+        })
+        .await?;
+    let picture = QRBuilder::new(enrolment.uri.as_str())
+        .build()
+        .map(|code| SvgBuilder::default().to_str(&code))
+        .map_err(|error| Problem::internal(&error))?;
+    Ok(secret(
+        HttpResponse::Created(),
+        json!({
+            "secret": enrolment.secret,
+            "otpauth_uri": enrolment.uri,
+            "qr_svg": picture,
+        }),
+    ))
+}
+
+async fn confirm(
+    request: HttpRequest,
+    state: web::Data<State>,
+    body: web::Json<Code>,
+) -> Result<HttpResponse, Problem> {
+    let person = Person::half_way(&request, &state).await?;
+    if person.caller.verified.outstanding == Some(Outstanding::Code) {
+        return Err(Problem::second_factor_required());
+    }
+    let confirmed = with_code(&state, &person, || {
+        let (sealer, code) = (state.sealer.clone(), body.code.clone());
+        let caller = person.caller.clone();
+        state.database.write(move |connection| {
+            second_factor::confirm(
+                connection,
+                &sealer,
+                &caller.verified.credential,
+                &code,
+                &caller.actor,
+                caller.requested_at,
+            )
+        })
+    })
+    .await?;
+    let shown = session(&confirmed.session, Some(confirmed.recovery_codes));
+    Ok(secret(HttpResponse::Ok(), shown))
+}
+
+async fn pass(
+    request: HttpRequest,
+    state: web::Data<State>,
+    body: web::Json<Code>,
+) -> Result<HttpResponse, Problem> {
+    let person = Person::half_way(&request, &state).await?;
+    match person.caller.verified.outstanding {
+        Some(Outstanding::Code) => {}
+        Some(Outstanding::Enrolment) => {
+            return Err(Problem::new(
+                ProblemKind::Conflict,
+                "there is no second factor yet: enrol at /account/v1/second-factor",
+            ));
+        }
+        None => {
+            return Err(Problem::new(
+                ProblemKind::Conflict,
+                "the sign-in is complete",
+            ));
+        }
+    }
+    let issued = with_code(&state, &person, || {
+        let (sealer, code) = (state.sealer.clone(), body.code.clone());
+        let caller = person.caller.clone();
+        state.database.write(move |connection| {
+            second_factor::pass(
+                connection,
+                &sealer,
+                &caller.verified.credential,
+                &code,
+                &caller.actor,
+                caller.requested_at,
+            )
+        })
+    })
+    .await?;
+    Ok(secret(HttpResponse::Ok(), session(&issued, None)))
+}
+
+async fn remove(
+    request: HttpRequest,
+    state: web::Data<State>,
+    body: web::Json<Code>,
+) -> Result<HttpResponse, Problem> {
+    let person = Person::of(&request, &state).await?;
+    with_code(&state, &person, || {
+        let (sealer, code) = (state.sealer.clone(), body.code.clone());
+        let (id, caller) = (person.id.clone(), person.caller.clone());
+        state.database.write(move |connection| {
+            let now = caller.requested_at;
+            second_factor::remove(connection, &sealer, &id, &code, &caller.actor, now)
+        })
+    })
+    .await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+async fn renew_recovery_codes(
+    request: HttpRequest,
+    state: web::Data<State>,
+    body: web::Json<Code>,
+) -> Result<HttpResponse, Problem> {
+    let person = Person::of(&request, &state).await?;
+    let codes = with_code(&state, &person, || {
+        let (sealer, code) = (state.sealer.clone(), body.code.clone());
+        let (id, caller) = (person.id.clone(), person.caller.clone());
+        state.database.write(move |connection| {
+            let now = caller.requested_at;
+            second_factor::renew_recovery_codes(connection, &sealer, &id, &code, &caller.actor, now)
+        })
+    })
+    .await?;
+    Ok(secret(HttpResponse::Ok(), json!({"recovery_codes": codes})))
+}
+
+/// Does what a code is shown for. Wrong ones are counted, by person wherever they come from, and recorded.
+async fn with_code<T, F>(
+    state: &State,
+    person: &Person,
+    attempt: impl FnOnce() -> F,
+) -> Result<T, Problem>
+where
+    F: Future<Output = Result<T, CredentialError>>,
+{
+    let caller = &person.caller;
+    let now = caller.requested_at;
+    let counted = Attempt::of_second_factor(person.id.as_str(), caller.actor.source_ip);
+    state.throttle.admit(&counted, now)?;
+    let error = match attempt().await {
+        Ok(done) => {
+            state.throttle.forget(&counted);
+            return Ok(done);
+        }
+        Err(error) => error,
+    };
+    if matches!(error, CredentialError::Forbidden(_)) {
+        let (id, actor) = (person.id.clone(), caller.actor.clone());
+        state
+            .database
+            .write(move |connection| second_factor::record_refusal(connection, &id, &actor, now))
+            .await?;
+    } else {
+        state.throttle.forget(&counted);
+    }
+    Err(error.into())
+}
+
+/// The session that goes on in place of the one that was used.
+#[derive(Serialize)]
+struct Renewed {
+    id: CredentialId,
+    token: String,
+    expires_at: Timestamp,
+    idle_expires_at: Option<Timestamp>,
+    second_factor: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recovery_codes: Option<Vec<String>>,
+}
+
+fn session(issued: &Issued, recovery_codes: Option<Vec<String>>) -> Renewed {
+    let session = &issued.credential;
+    Renewed {
+        id: session.id.clone(),
+        token: issued.secret.expose().to_owned(),
+        expires_at: session.expires_at,
+        idle_expires_at: session.idle_expires_at,
+        second_factor: "passed",
+        recovery_codes,
+    }
+}
+
+/// An answer that nobody else keeps.
+fn secret(mut builder: actix_web::HttpResponseBuilder, body: impl Serialize) -> HttpResponse {
+    builder
+        .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .json(body)
+}
