@@ -13,6 +13,12 @@ pub enum Action {
     UserDeprovisioned,
     /// A person was made active again; nothing that had ended came back.
     UserReactivated,
+    /// A deleted person was recovered: inactive, and with nothing to sign in with.
+    UserRecovered,
+    /// Deleted people were forgotten for good.
+    DeletedUserForgotten,
+    /// What is an unusual number of leavers was changed.
+    AlarmThresholdSet,
     /// A role was granted to a person.
     RoleAssigned,
     /// A granted role was taken away.
@@ -145,6 +151,9 @@ impl Action {
             Self::ResourceDeleted => "resource.deleted",
             Self::UserDeprovisioned => "user.deprovisioned",
             Self::UserReactivated => "user.reactivated",
+            Self::UserRecovered => "user.recovered",
+            Self::DeletedUserForgotten => "deleted_user.forgotten",
+            Self::AlarmThresholdSet => "alarm_threshold.set",
             Self::RoleAssigned => "role.assigned",
             Self::RoleUnassigned => "role.unassigned",
             Self::RoleLost => "role.lost",

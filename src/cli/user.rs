@@ -5,16 +5,16 @@ use serde_json::json;
 
 use crate::credentials::{keys, passwords, second_factor};
 use crate::http::admin::view;
-use crate::lifecycle::{USER, impact_of_leaving};
+use crate::lifecycle::{USER, impact_of_leaving, recovery};
 use crate::policies::PolicyError;
 use crate::policies::roles::roles_of;
 use crate::provisioning::ProvisioningError;
-use crate::provisioning::people::{NewPerson, create_local, set_active};
+use crate::provisioning::people::{NewPerson, create_local, recover, set_active};
 use crate::secret::SecretKind;
 use crate::store::credentials::Selection;
 use crate::store::id::ResourceId;
 use crate::store::resources::{self, Resource};
-use crate::store::{DatabaseConnection, receipts};
+use crate::store::{DatabaseConnection, deleted_people, receipts};
 
 use super::CommandError;
 use super::context::CommandContext;
@@ -85,6 +85,22 @@ pub(super) enum UserCommand {
     },
     /// Removes the second factor of a person who has lost it, and ends their sessions
     ResetSecondFactor {
+        /// Their id
+        id: String,
+    },
+    /// Lists people who were deleted and can be recovered
+    ListDeleted {
+        /// Of this directory alone; id or name
+        #[arg(long)]
+        directory: Option<String>,
+    },
+    /// Recovers a deleted person: inactive, and with nothing to sign in with
+    Recover {
+        /// Their id
+        id: String,
+    },
+    /// Forgets a deleted person for good, before their time
+    Forget {
         /// Their id
         id: String,
     },
@@ -188,6 +204,19 @@ pub(super) fn run(command: UserCommand, context: &CommandContext) -> Result<(), 
             })?;
             output.done("the second factor is removed, and the sessions have ended")
         }
+        UserCommand::ListDeleted { directory } => list_deleted(context, directory.as_deref()),
+        UserCommand::Recover { id } => {
+            let (id, days) = (ResourceId::new(id), recovery_days(context));
+            let recovered = context
+                .write(move |connection| recover(connection, &surroundings, &id, days, &cause))?;
+            output.one(&view::recovered(&recovered))
+        }
+        UserCommand::Forget { id } => {
+            let (id, days) = (ResourceId::new(id), recovery_days(context));
+            context
+                .write(move |connection| recovery::forget_deleted(connection, &id, days, &cause))?;
+            output.done("the person is forgotten")
+        }
         UserCommand::PasswordLink { id } => {
             let id = ResourceId::new(id);
             let issued = context.write(move |connection| {
@@ -196,6 +225,36 @@ pub(super) fn run(command: UserCommand, context: &CommandContext) -> Result<(), 
             output.one(&view::password_link(&issued, &context.base_url(), now))
         }
     }
+}
+
+fn recovery_days(context: &CommandContext) -> u32 {
+    context.deployment.settings.limits.recovery_days
+}
+
+fn list_deleted(context: &CommandContext, directory: Option<&str>) -> Result<(), CommandError> {
+    let directory = match directory {
+        Some(named) => Some(context.directory(named)?.id),
+        None => None,
+    };
+    let days = recovery_days(context);
+    let since = recovery::since(days, context.now);
+    let found = context.read(|connection| {
+        deleted_people::list(connection, directory.as_ref(), since, None, LIST_LIMIT)
+    })?;
+    let shown: Vec<_> = found
+        .iter()
+        .map(|deleted| view::deleted_user(deleted, days))
+        .collect();
+    let columns = [
+        "id",
+        "directory_id",
+        "user_name",
+        "display_name",
+        "deleted_at",
+        "recoverable_until",
+        "deleted_by.name",
+    ];
+    context.output.list(&shown, &columns)
 }
 
 fn list(

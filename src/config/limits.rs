@@ -97,6 +97,8 @@ limits! {
     notice_retention_days: 400 in 1..=3_650, "notice-retention-days", "PORTCULLIS_NOTICE_RETENTION_DAYS";
     /// Seconds that mail waits for other notices of its kind, to go as one.
     mail_digest_seconds: 60 in 0..=86_400, "mail-digest-seconds", "PORTCULLIS_MAIL_DIGEST_SECONDS";
+    /// Days that a deleted person can be recovered.
+    recovery_days: 30 in 1..=365, "recovery-days", "PORTCULLIS_RECOVERY_DAYS";
     /// Seconds that requests in flight have to finish when the server is told to stop.
     shutdown_seconds: 30 in 1..=600, "shutdown-seconds", "PORTCULLIS_SHUTDOWN_SECONDS";
 }

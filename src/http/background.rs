@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::credentials::{resealing, sweeps};
+use crate::lifecycle::{alarm, recovery};
 use crate::policies::authentication;
 use crate::store::{
-    DatabaseConnection, StoreError, credentials, directories, policies, scim_requests,
-    used_assertions,
+    DatabaseConnection, StoreError, credentials, deleted_people, deprovisioning_counts,
+    directories, policies, scim_requests, used_assertions,
 };
 
 use super::State;
@@ -21,6 +22,8 @@ const FLUSH: Duration = Duration::from_secs(5);
 const PRUNE_EVERY: u32 = 60;
 /// After how many of those it is looked for what nobody looks after.
 const SWEEP_EVERY: u32 = 12;
+/// After how many of those mass deprovisioning is looked for again.
+const LOOK_EVERY: u32 = 12;
 /// How many uses one transaction writes.
 const BATCH: usize = 500;
 
@@ -39,8 +42,12 @@ pub(super) async fn run(state: State) {
         if count.is_multiple_of(SWEEP_EVERY) {
             sweep(&state).await;
         }
+        if count.is_multiple_of(LOOK_EVERY) {
+            look_for_mass_deprovisioning(&state).await;
+        }
         if count.is_multiple_of(PRUNE_EVERY) {
             prune(&state).await;
+            forget_deleted_people(&state).await;
             keep_signing_keys(&state).await;
             state.rate_limits.forget_quiet();
         }
@@ -165,6 +172,46 @@ async fn sweep(state: &State) {
                 }
             }
         }
+    }
+}
+
+/// Forgets for good whoever could be recovered long enough.
+async fn forget_deleted_people(state: &State) {
+    let (days, now) = (state.settings.limits.recovery_days, state.clock.now());
+    let before = recovery::since(days, now);
+    let due = state
+        .database
+        .read(move |connection| deleted_people::has_before(connection, before))
+        .await;
+    let forgotten = match due {
+        Ok(false) => return,
+        Ok(true) => state
+            .database
+            .write(move |connection| recovery::forget_old(connection, days, now))
+            .await
+            .map(|_| ()),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = forgotten {
+        tracing::warn!(cause = %Chain(&error), "deleted people could not be forgotten");
+    }
+}
+
+/// Two who leave at the same moment do not see each other; this sees both.
+async fn look_for_mass_deprovisioning(state: &State) {
+    let now = state.clock.now();
+    let looked = match state.database.read_now(deprovisioning_counts::has_any) {
+        Ok(false) => return,
+        Ok(true) => {
+            state
+                .database
+                .write(move |connection| alarm::look_again(connection, now))
+                .await
+        }
+        Err(error) => Err(error),
+    };
+    if let Err(error) = looked {
+        tracing::warn!(cause = %Chain(&error), "mass deprovisioning could not be looked for");
     }
 }
 

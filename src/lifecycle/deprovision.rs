@@ -16,7 +16,7 @@ use crate::store::{
     service_accounts,
 };
 
-use super::{Cause, owners};
+use super::{Cause, alarm, owners};
 
 /// How many keys a notice names that were left behind.
 const KEYS_NAMED: i64 = 50;
@@ -94,6 +94,15 @@ pub(super) fn deprovision(
     record(connection, person, reason, &ended, cause)?;
     if ended.roles.iter().any(|role| role == Role::Owner.name()) {
         owners::tell_if_lost(connection, person, cause)?;
+    }
+    // A directory that is removed is told of by itself.
+    let has_left = match reason {
+        Reason::Deactivated => !is_repeated,
+        Reason::Deleted => person.active,
+        Reason::RoleLost | Reason::DirectoryRemoved => false,
+    };
+    if has_left {
+        alarm::count(connection, person, cause.now)?;
     }
     if !had_roles.is_empty() && !is_repeated {
         tell(

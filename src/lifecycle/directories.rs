@@ -10,7 +10,8 @@ use crate::scim::leniency::Dialect;
 use crate::store::directories::{self, Directory, DirectoryKind};
 use crate::store::id::{DirectoryId, ResourceId};
 use crate::store::{
-    DatabaseConnection, StoreError, credentials, memberships, resources, roles, scim_requests,
+    DatabaseConnection, StoreError, credentials, deleted_people, deprovisioning_counts,
+    memberships, resources, roles, scim_requests,
 };
 
 use super::deprovision::{Reason, deprovision};
@@ -99,6 +100,8 @@ pub fn remove_directory(
     }
     scim_requests::delete_of_directory(connection, id)?;
     authentication::forget_directory(connection, id)?;
+    deleted_people::delete_of_directory(connection, id)?;
+    deprovisioning_counts::delete_of_directory(connection, id)?;
     memberships::delete_of_directory(connection, id)?;
     resources::delete_of_directory(connection, id)?;
     directories::delete(connection, id)?;

@@ -5,11 +5,13 @@
 //! No other room writes resources, `active`, memberships, or takes a role away. [`create`], [`update`] and
 //! [`delete`] are the door; [`Cause`] says why.
 
+pub mod alarm;
 mod deprovision;
 mod directories;
 mod impact;
 mod membership;
 mod owners;
+pub mod recovery;
 mod resources;
 mod rights;
 

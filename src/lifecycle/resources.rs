@@ -11,7 +11,7 @@ use crate::store::{DatabaseConnection, StoreError, memberships, roles};
 use super::deprovision::{Reason, deprovision};
 use super::membership::{MemberChange, Moved, change_members};
 use super::rights::RolesBefore;
-use super::{Cause, GROUP, LifecycleError, USER};
+use super::{Cause, GROUP, LifecycleError, USER, recovery};
 
 /// How many members an audit event names.
 const NAMED_MEMBERS: usize = 100;
@@ -134,6 +134,9 @@ pub fn delete(
         RolesBefore::default()
     };
     let groups = memberships::direct_groups_of(connection, &resource.id)?;
+    if resource.resource_type == USER {
+        recovery::keep(connection, resource, &groups, cause)?;
+    }
     memberships::forget(connection, &resource.id)?;
     authentication::forget_member(connection, &resource.id, &cause.actor, cause.now)?;
     roles::delete_mappings_of_group(connection, &resource.id)?;

@@ -98,7 +98,8 @@ fn administers(roles: &[String]) -> bool {
         .any(|role| role == Role::Owner.name() || role == Role::Admin.name())
 }
 
-fn gives_a_role(
+/// Whether a group is mapped to a role, or within one that is.
+pub(super) fn gives_a_role(
     connection: &mut DatabaseConnection,
     directory: &DirectoryId,
     group: &ResourceId,

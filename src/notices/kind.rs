@@ -83,6 +83,8 @@ kinds! {
     SecretLeaked = "secret_leaked", "Secrets were leaked and are revoked", PersonAndAdmins;
     /// An admin reset somebody's second factor.
     SecondFactorReset = "second_factor_reset", "Second factors were reset", PersonAndAdmins;
+    /// An unusual share of a directory was deprovisioned within an hour.
+    MassDeprovisioning = "mass_deprovisioning", "Many people were deprovisioned", Admins;
     /// Notices do not arrive.
     DeliveriesFailing = "deliveries_failing", "Deliveries are failing", Admins;
     /// A webhook is tried.
@@ -105,6 +107,7 @@ impl NoticeKind {
                 | Self::LastAdminDeprovisioned
                 | Self::LastOwnerLost
                 | Self::SecretLeaked
+                | Self::MassDeprovisioning
         )
     }
 }

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::audit::Actor;
 use crate::clock::{Clock, Timestamp};
+use crate::lifecycle::recovery::{self, Recovered};
 use crate::lifecycle::{self, Cause, USER};
 use crate::scim::leniency::{Dialect, Leniencies};
 use crate::scim::schema::{Registry, ResourceType};
@@ -15,6 +16,8 @@ use crate::store::id::ResourceId;
 use crate::store::resources::{self, Resource};
 use crate::store::{DatabaseConnection, StoreError};
 
+use super::columns::resource_of;
+use super::representation::parse_document;
 use super::{
     Context, Limits, Passwords, Payload, ProvisioningError, create, set_active as set_active_in,
 };
@@ -130,6 +133,30 @@ pub fn set_active(
     let people = surroundings.people()?;
     let written = set_active_in(connection, &context, people, id.as_str(), active)?;
     Ok(written.resource)
+}
+
+/// Puts a person back who was deleted within so many days: inactive, and with nothing that authenticates them.
+///
+/// # Errors
+/// 404; 409 where somebody else has their `userName` or `externalId` by now; when the database fails.
+pub fn recover(
+    connection: &mut DatabaseConnection,
+    surroundings: &Surroundings,
+    id: &ResourceId,
+    days: u32,
+    cause: &Cause,
+) -> Result<Recovered, ProvisioningError> {
+    let deleted = recovery::find_deleted(connection, id, days, cause.now)?;
+    let directory = directories::find(connection, &deleted.resource.directory_id)?
+        .ok_or(StoreError::Corrupt { what: "directory" })?;
+    let context = surroundings.context(directory, cause.actor.clone(), cause.requested_at);
+    let mut document = parse_document(&deleted.resource)?;
+    document.insert("active".to_owned(), false.into());
+    let people = surroundings.people()?;
+    let (resource, side) = resource_of(&context, people, id.clone(), &document)?;
+    Ok(recovery::recover(
+        connection, &deleted, resource, &side, cause,
+    )?)
 }
 
 fn missing(detail: &str) -> ProvisioningError {

@@ -299,6 +299,43 @@ diesel::table! {
 }
 
 diesel::table! {
+    deleted_people (id) {
+        id -> Text,
+        directory_id -> Text,
+        resource_type -> Text,
+        user_name -> Nullable<Text>,
+        external_id -> Nullable<Text>,
+        display_name -> Nullable<Text>,
+        active -> Bool,
+        version -> BigInt,
+        created_at -> BigInt,
+        modified_at -> BigInt,
+        document -> Text,
+        group_ids -> Text,
+        deleted_at -> BigInt,
+        actor_kind -> Text,
+        actor_credential_id -> Nullable<Text>,
+        actor_name -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    deprovisioning_counts (directory_id, span, stripe) {
+        directory_id -> Text,
+        span -> BigInt,
+        stripe -> Integer,
+        count -> BigInt,
+    }
+}
+
+diesel::table! {
+    mass_alarms (directory_id) {
+        directory_id -> Text,
+        alarmed_at -> BigInt,
+    }
+}
+
+diesel::table! {
     notices (id) {
         id -> Text,
         at -> BigInt,

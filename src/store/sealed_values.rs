@@ -45,6 +45,13 @@ pub const COLUMNS: &[SealedColumn] = &[
         row: None,
     },
     SealedColumn {
+        purpose: "second_factor_secret",
+        table: "second_factors",
+        key: "person_id",
+        column: "secret",
+        row: None,
+    },
+    SealedColumn {
         purpose: "audit_chain_key",
         table: "settings",
         key: "name",

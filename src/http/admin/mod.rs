@@ -5,6 +5,7 @@
 //! [`routes`] lists what there is.
 
 mod audit;
+mod deleted_users;
 mod directories;
 mod endpoint;
 mod impact;
@@ -53,6 +54,7 @@ fn endpoints() -> Vec<AdminEndpoint> {
     let modules = [
         directories::endpoints,
         audit::endpoints,
+        deleted_users::endpoints,
         keys::endpoints,
         users::endpoints,
         roles::endpoints,

@@ -7,10 +7,12 @@ use crate::clock::Timestamp;
 use crate::credentials::registered_keys::Registered;
 use crate::credentials::view::{CredentialView, view};
 use crate::credentials::{Credential, Issued, signing_keys};
+use crate::lifecycle::recovery::Recovered;
 use crate::notices::webhooks::WithSecret;
 use crate::policies::Role;
 use crate::store::audit_chain::ChainedEvent;
 use crate::store::audit_events::AuditEventRow;
+use crate::store::deleted_people::DeletedPerson;
 use crate::store::deliveries::{DeliveryRow, PENDING};
 use crate::store::directories::Directory;
 use crate::store::notices::NoticeRow;
@@ -242,6 +244,38 @@ pub fn audit_event(event: &AuditEventRow) -> Value {
         },
         "target": target,
         "detail": stored(&event.detail),
+    })
+}
+
+/// A deleted person, who can be recovered for so many days.
+#[must_use]
+pub fn deleted_user(deleted: &DeletedPerson, days: u32) -> Value {
+    let person = &deleted.resource;
+    json!({
+        "id": person.id,
+        "directory_id": person.directory_id,
+        "user_name": person.user_name,
+        "display_name": person.display_name,
+        "external_id": person.external_id,
+        "was_active": person.active,
+        "created_at": person.created_at,
+        "deleted_at": deleted.deleted_at,
+        "recoverable_until": deleted.deleted_at.plus_days(i64::from(days)),
+        "deleted_by": {
+            "kind": deleted.actor_kind,
+            "credential_id": deleted.actor_credential_id,
+            "name": deleted.actor_name,
+        },
+    })
+}
+
+/// A person who was recovered.
+#[must_use]
+pub fn recovered(recovered: &Recovered) -> Value {
+    json!({
+        "user": user(&recovered.resource),
+        "groups": recovered.groups,
+        "groups_left_out": recovered.left_out,
     })
 }
 

@@ -153,7 +153,9 @@ impl<'a> Watch<'a> {
             .admin()
             .get("/audit-events?limit=1000")
             .expect(200);
-        let items = listed.body["items"].as_array().cloned().unwrap_or_default();
+        let mut items = listed.body["items"].as_array().cloned().unwrap_or_default();
+        // What the server does by itself comes whenever it comes.
+        items.retain(|event| event["actor"]["kind"] != "system");
         let new = items.len() - self.seen.replace(items.len());
         let mut actions: Vec<String> = items
             .iter()

@@ -1,0 +1,143 @@
+//! People who were deleted: listed, recovered, forgotten; and the alarm for too many at once.
+
+use actix_web::{HttpResponse, web};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::lifecycle::alarm::{self, Threshold};
+use crate::lifecycle::recovery;
+use crate::policies::{PolicyError, Scope};
+use crate::provisioning::people;
+use crate::store::deleted_people;
+use crate::store::id::{DirectoryId, ResourceId};
+
+use super::super::State;
+use super::super::problem::Problem;
+use super::page::PageQuery;
+use super::{Admin, AdminEndpoint, view};
+
+pub(super) fn endpoints() -> Vec<AdminEndpoint> {
+    vec![
+        AdminEndpoint::at("/deleted-users").get(Scope::UsersRead, list),
+        AdminEndpoint::at("/deleted-users/{id}")
+            .get(Scope::UsersRead, show)
+            .delete(Scope::UsersWrite, forget),
+        AdminEndpoint::at("/deleted-users/{id}/recover").post(Scope::UsersWrite, recover),
+        AdminEndpoint::at("/alarms/mass-deprovisioning")
+            .get(Scope::NotificationsRead, show_threshold)
+            .patch(Scope::NotificationsWrite, set_threshold),
+    ]
+}
+
+#[derive(Deserialize)]
+struct Filter {
+    directory_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ThresholdChange {
+    percent: Option<i64>,
+    people: Option<i64>,
+}
+
+async fn list(
+    admin: Admin,
+    state: web::Data<State>,
+    filter: web::Query<Filter>,
+    place: web::Query<PageQuery>,
+) -> Result<HttpResponse, Problem> {
+    let directory = filter.into_inner().directory_id.map(DirectoryId::new);
+    let days = state.settings.limits.recovery_days;
+    let window = place.window(&state.settings.limits)?;
+    let place = window.clone();
+    let found = state
+        .database
+        .read(move |connection| {
+            deleted_people::list(
+                connection,
+                directory.as_ref(),
+                recovery::since(days, admin.now),
+                place.cursor(),
+                place.fetch(),
+            )
+        })
+        .await?;
+    Ok(HttpResponse::Ok().json(window.page(
+        found,
+        |deleted| deleted.resource.id.to_string(),
+        |deleted| view::deleted_user(deleted, days),
+    )))
+}
+
+async fn show(
+    admin: Admin,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let id = ResourceId::new(id.into_inner());
+    let days = state.settings.limits.recovery_days;
+    let found = state
+        .database
+        .write(move |connection| recovery::find_deleted(connection, &id, days, admin.now))
+        .await?;
+    Ok(HttpResponse::Ok().json(view::deleted_user(&found, days)))
+}
+
+/// Inactive, with the same id, and with nothing to sign in with.
+async fn recover(
+    admin: Admin,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let id = ResourceId::new(id.into_inner());
+    let days = state.settings.limits.recovery_days;
+    let surroundings = state.surroundings();
+    let recovered = state
+        .database
+        .write(move |connection| {
+            people::recover(connection, &surroundings, &id, days, &admin.cause())
+        })
+        .await?;
+    Ok(HttpResponse::Ok().json(view::recovered(&recovered)))
+}
+
+async fn forget(
+    admin: Admin,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let id = ResourceId::new(id.into_inner());
+    let days = state.settings.limits.recovery_days;
+    state
+        .database
+        .write(move |connection| recovery::forget_deleted(connection, &id, days, &admin.cause()))
+        .await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+async fn show_threshold(_: Admin, state: web::Data<State>) -> Result<HttpResponse, Problem> {
+    let threshold = state.database.read_now(alarm::threshold)?;
+    Ok(HttpResponse::Ok().json(threshold))
+}
+
+async fn set_threshold(
+    admin: Admin,
+    state: web::Data<State>,
+    body: web::Json<ThresholdChange>,
+) -> Result<HttpResponse, Problem> {
+    let change = body.into_inner();
+    let threshold = state
+        .database
+        .write(move |connection| {
+            let before = alarm::threshold(connection)?;
+            let threshold = Threshold {
+                percent: change.percent.unwrap_or(before.percent),
+                people: change.people.unwrap_or(before.people),
+            };
+            alarm::set_threshold(connection, threshold, &admin.actor, admin.now)?;
+            Ok::<_, PolicyError>(threshold)
+        })
+        .await?;
+    Ok(HttpResponse::Ok().json(json!(threshold)))
+}

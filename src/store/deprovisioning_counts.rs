@@ -1,0 +1,150 @@
+//! How many people of a directory were deprovisioned of late, and when its admins were alarmed about it.
+
+use diesel::prelude::*;
+
+use crate::clock::Timestamp;
+
+use super::DatabaseConnection;
+use super::connection::on_either;
+use super::error::StoreError;
+use super::id::{DirectoryId, ResourceId};
+use super::schema::{deprovisioning_counts, mass_alarms};
+
+/// The rows among which the count of each span of time is divided, so that leavers do not queue for one.
+const STRIPES: u32 = 16;
+/// The spans of time that are counted.
+const SPAN_MILLIS: i64 = 300_000;
+
+/// Counts one more person who leaves now.
+///
+/// # Errors
+/// When the database fails.
+pub fn add(
+    connection: &mut DatabaseConnection,
+    directory: &DirectoryId,
+    person: &ResourceId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let stripe = crc32fast::hash(person.as_str().as_bytes()) % STRIPES;
+    let row = (
+        deprovisioning_counts::directory_id.eq(directory.as_str()),
+        deprovisioning_counts::span.eq(now.as_millis().div_euclid(SPAN_MILLIS)),
+        deprovisioning_counts::stripe.eq(i32::try_from(stripe).unwrap_or_default()),
+        deprovisioning_counts::count.eq(1_i64),
+    );
+    on_either!(connection, connection => diesel::insert_into(deprovisioning_counts::table)
+        .values(row)
+        .on_conflict((
+            deprovisioning_counts::directory_id,
+            deprovisioning_counts::span,
+            deprovisioning_counts::stripe,
+        ))
+        .do_update()
+        .set(deprovisioning_counts::count.eq(deprovisioning_counts::count + 1_i64))
+        .execute(connection)?);
+    Ok(())
+}
+
+/// How many have left since an instant, to the span of time.
+///
+/// # Errors
+/// When the database fails.
+pub fn count_since(
+    connection: &mut DatabaseConnection,
+    directory: &DirectoryId,
+    since: Timestamp,
+) -> Result<i64, StoreError> {
+    let counts: Vec<i64> = deprovisioning_counts::table
+        .filter(deprovisioning_counts::directory_id.eq(directory.as_str()))
+        .filter(deprovisioning_counts::span.gt(since.as_millis().div_euclid(SPAN_MILLIS)))
+        .select(deprovisioning_counts::count)
+        .load(connection)?;
+    Ok(counts.iter().sum())
+}
+
+/// Whether anything is counted at all.
+///
+/// # Errors
+/// When the database fails.
+pub fn has_any(connection: &mut DatabaseConnection) -> Result<bool, StoreError> {
+    let first: Option<i64> = deprovisioning_counts::table
+        .select(deprovisioning_counts::count)
+        .first(connection)
+        .optional()?;
+    Ok(first.is_some())
+}
+
+/// The directories that somebody has left since an instant.
+///
+/// # Errors
+/// When the database fails.
+pub fn directories_since(
+    connection: &mut DatabaseConnection,
+    since: Timestamp,
+) -> Result<Vec<DirectoryId>, StoreError> {
+    let ids: Vec<String> = deprovisioning_counts::table
+        .filter(deprovisioning_counts::span.gt(since.as_millis().div_euclid(SPAN_MILLIS)))
+        .select(deprovisioning_counts::directory_id)
+        .distinct()
+        .load(connection)?;
+    Ok(ids.into_iter().map(DirectoryId::new).collect())
+}
+
+/// Notes that a directory's admins are alarmed now; false where they have been since an instant.
+///
+/// # Errors
+/// When the database fails.
+pub fn alarm(
+    connection: &mut DatabaseConnection,
+    directory: &DirectoryId,
+    since: Timestamp,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let row = (
+        mass_alarms::directory_id.eq(directory.as_str()),
+        mass_alarms::alarmed_at.eq(now.as_millis()),
+    );
+    let inserted = on_either!(connection, connection => diesel::insert_into(mass_alarms::table)
+        .values(row)
+        .on_conflict_do_nothing()
+        .execute(connection)?);
+    if inserted > 0 {
+        return Ok(true);
+    }
+    let updated = diesel::update(
+        mass_alarms::table
+            .find(directory.as_str())
+            .filter(mass_alarms::alarmed_at.le(since.as_millis())),
+    )
+    .set(mass_alarms::alarmed_at.eq(now.as_millis()))
+    .execute(connection)?;
+    Ok(updated > 0)
+}
+
+/// Forgets what was counted before an instant.
+///
+/// # Errors
+/// When the database fails.
+pub fn prune(connection: &mut DatabaseConnection, before: Timestamp) -> Result<(), StoreError> {
+    diesel::delete(
+        deprovisioning_counts::table
+            .filter(deprovisioning_counts::span.lt(before.as_millis().div_euclid(SPAN_MILLIS))),
+    )
+    .execute(connection)?;
+    Ok(())
+}
+
+/// Forgets a directory.
+///
+/// # Errors
+/// When the database fails.
+pub fn delete_of_directory(
+    connection: &mut DatabaseConnection,
+    directory: &DirectoryId,
+) -> Result<(), StoreError> {
+    let id = directory.as_str();
+    diesel::delete(deprovisioning_counts::table.filter(deprovisioning_counts::directory_id.eq(id)))
+        .execute(connection)?;
+    diesel::delete(mass_alarms::table.find(id)).execute(connection)?;
+    Ok(())
+}
