@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::audit::{self, Action, Actor, Event};
 use crate::clock::Timestamp;
+use crate::policies::authentication::{self, ServiceAccountCreators};
 use crate::policies::products::checked_name;
 use crate::store::credentials::{self as table, Counts, Selection};
 use crate::store::id::{ResourceId, ServiceAccountId};
@@ -62,6 +63,9 @@ pub fn create(
     let purpose = checked_purpose(&new.purpose)?;
     let maker = creator(connection, actor)?;
     refuse_without_role(connection, actor)?;
+    if let Some(maker) = &maker {
+        refuse_by_policy(connection, maker, now)?;
+    }
     let owner = answerable(connection, new.owner.as_ref(), maker)?;
     let id = ServiceAccountId::generate();
     let account = ServiceAccount {
@@ -86,6 +90,22 @@ pub fn create(
         );
     audit::record(connection, actor, now, event)?;
     Ok(account)
+}
+
+/// What the policy of the maker says of making service accounts.
+fn refuse_by_policy(
+    connection: &mut DatabaseConnection,
+    maker: &Creator,
+    now: Timestamp,
+) -> Result<(), CredentialError> {
+    let policy = authentication::effective(connection, &maker.id, now)?;
+    match policy.settings.service_account_creators {
+        ServiceAccountCreators::Admins => Ok(()),
+        ServiceAccountCreators::Nobody => Err(CredentialError::Forbidden(format!(
+            "the policy {:?} lets nobody make service accounts",
+            policy.name
+        ))),
+    }
 }
 
 /// Changes an account. Whoever is named as its owner takes it over: it is an orphan no more.

@@ -48,7 +48,10 @@ pub(super) async fn run(state: State) {
         if count.is_multiple_of(PRUNE_EVERY) {
             prune(&state).await;
             forget_deleted_people(&state).await;
-            keep_signing_keys(&state).await;
+            // The first key is made when it is asked for.
+            if count > 0 {
+                keep_signing_keys(&state).await;
+            }
             state.rate_limits.forget_quiet();
         }
         count = count.wrapping_add(1);

@@ -140,3 +140,36 @@ fn a_route_that_only_looks_needs_no_scope_to_change_and_one_that_changes_does() 
         }
     }
 }
+
+/// The table in `docs/admin-api.md`, row by row.
+fn documented(text: &str) -> Vec<String> {
+    let rows = text.lines().filter(|line| line.starts_with("| `"));
+    rows.map(str::to_owned).collect()
+}
+
+#[test]
+fn the_documentation_names_every_route_with_its_scope() {
+    let mut routes = routes();
+    routes.sort_by(|left, right| {
+        let place = |route: &AdminRoute| (route.path.clone(), route.method.to_string());
+        place(left).cmp(&place(right))
+    });
+    let served: Vec<String> = routes
+        .iter()
+        .map(|route| {
+            let AdminRoute {
+                method,
+                path,
+                scope,
+            } = route;
+            format!("| `{method} {path}` | `{}` |", scope.name())
+        })
+        .collect();
+    let text = include_str!("../../docs/admin-api.md");
+    assert_eq!(
+        documented(text),
+        served,
+        "the table should be:\n{}\n",
+        served.join("\n")
+    );
+}

@@ -216,6 +216,7 @@ async fn list_orphans(
     for (scope, kind) in [
         (Scope::ApiKeysRead, SecretKind::AdminKey),
         (Scope::ServiceAccountsRead, SecretKind::ServiceAccountToken),
+        (Scope::ServiceAccountsRead, SecretKind::ServiceAccountKey),
         (Scope::ProductsRead, SecretKind::ProductCredential),
     ] {
         if admin.rights.include(scope) {

@@ -34,8 +34,6 @@ pub enum ServiceAccountCreators {
     Nobody,
     /// Owners and admins.
     Admins,
-    /// Everybody.
-    Everybody,
 }
 
 /// What a policy says.

@@ -5,6 +5,7 @@ use portcullis::sealed::{Sealed, Sealer};
 use portcullis::store::signing_keys as table;
 use serde_json::{Value, json};
 
+use super::program::Program;
 use crate::server::TestServer;
 
 const HOUR: i64 = 3_600_000;
@@ -163,3 +164,22 @@ on_both_databases!(compromised_keys_end_at_once, |server| {
     assert_eq!(bad.status, 422, "{}", bad.text);
     assert_eq!(published(server), now);
 });
+
+on_both_databases!(
+    the_first_key_signs_for_a_node_too_whose_clock_is_behind_that_of_its_maker,
+    |server| {
+        let (sealer, ahead) = (
+            server.state.sealer.clone(),
+            server.clock.now().plus_seconds(30),
+        );
+        server
+            .database
+            .write_blocking(move |connection| {
+                portcullis::credentials::signing_keys::keep_current(connection, &sealer, 30, ahead)
+            })
+            .expect("a key is made");
+        Program::for_admin(server, &["users:read"]).token();
+        let keys = server.anonymous().get("/.well-known/jwks.json").expect(200);
+        assert_eq!(keys.body["keys"].as_array().map(Vec::len), Some(1));
+    }
+);

@@ -352,3 +352,37 @@ on_both_databases!(a_dated_change_shortens_from_its_instant, |server| {
     server.clock.advance_millis(MINUTE);
     assert!(!is_active(server, &gate, &member.token));
 });
+
+on_both_databases!(
+    who_may_make_service_accounts_is_the_makers_policy,
+    |server| {
+        let account = |name: &str| {
+            let body = json!({"name": name, "purpose": "Builds every night."});
+            server.admin().post("/service-accounts", &body)
+        };
+        account("Before").expect(201);
+        let owner = server.admin_id.as_str();
+        let strict = policy(
+            server,
+            "Strict",
+            &[owner],
+            &json!({"service_account_creators": "nobody"}),
+        );
+        // The key makes them in the name of its maker.
+        let refused = account("Refused").expect(403);
+        assert!(refused.text.contains("Strict"), "{}", refused.text);
+        update(
+            server,
+            &strict,
+            &json!({"service_account_creators": "admins"}),
+        )
+        .expect(200);
+        account("Refused").expect(201);
+        update(
+            server,
+            &strict,
+            &json!({"service_account_creators": "everybody"}),
+        )
+        .expect(422);
+    }
+);
