@@ -9,9 +9,10 @@ use crate::secret::{PlainSecret, SecretKind};
 use crate::store::credentials as table;
 use crate::store::id::ResourceId;
 use crate::store::passwords::{self, SetBy};
+use crate::store::resources::{self, Resource};
 use crate::store::{DatabaseConnection, roles};
 
-use super::issue::{active_person, creator};
+use super::issue::{active_person, creator, refuse_wider_networks, refuse_without_role};
 use super::verify::stands;
 use super::{Credential, CredentialError, Issued};
 
@@ -96,7 +97,11 @@ pub fn create_link(
     actor: &Actor,
     now: Timestamp,
 ) -> Result<Issued, CredentialError> {
-    let person = active_person(connection, person)?;
+    let person = held_person(connection, person)?;
+    let created_by = creator(connection, actor)?;
+    refuse_without_role(connection, actor)?;
+    // Who signs in by the link does so from anywhere.
+    refuse_wider_networks(connection, &[], actor)?;
     table::revoke_kinds_of(
         connection,
         &person.id,
@@ -104,7 +109,6 @@ pub fn create_link(
         "replaced",
         now,
     )?;
-    let created_by = creator(connection, actor)?;
     let secret = PlainSecret::generate(SecretKind::PasswordLink)?;
     let expires_at = now.plus_seconds(LINK_HOURS * 3600);
     let credential = Credential {
@@ -123,6 +127,16 @@ pub fn create_link(
         .to("User", person.id.as_str(), person.label());
     audit::record(connection, actor, now, event)?;
     Ok(Issued { credential, secret })
+}
+
+/// A person who is active; until the transaction ends, nobody signs in as them and no other link is made.
+fn held_person(
+    connection: &mut DatabaseConnection,
+    id: &ResourceId,
+) -> Result<Resource, CredentialError> {
+    let found = resources::find_any(connection, id)?.ok_or(CredentialError::NotFound("user"))?;
+    resources::lock_all(connection, &found.directory_id, std::slice::from_ref(id))?;
+    active_person(connection, id)
 }
 
 /// Sets the password of the person a link was made for. The link is used up, and sessions that were opened
@@ -145,7 +159,7 @@ pub fn set_by_link(
     }
     let credential = found.credential;
     let person = match &credential.owner_id {
-        Some(id) => active_person(connection, id)?,
+        Some(id) => held_person(connection, id)?,
         None => return Err(NO_LINK),
     };
     // Of two who use the link at once, one finds it used up.

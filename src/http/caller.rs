@@ -15,9 +15,7 @@ use crate::clock::Timestamp;
 use crate::credentials::last_use::is_to_be_written;
 use crate::credentials::sessions::{needs_touch, touch};
 use crate::credentials::verify::record_first_use;
-use crate::credentials::{
-    Credential, CredentialError, Refusal, Verified, access_tokens, tokens, verify,
-};
+use crate::credentials::{CredentialError, Refusal, Verified, access_tokens, tokens, verify};
 use crate::policies::rate_limits::Exceeded;
 use crate::secret::{PlainSecret, SecretKind};
 use crate::store::StoreError;
@@ -332,18 +330,12 @@ fn note_dead_key(
 async fn write_use(caller: &Caller, state: &State) -> Result<(), AuthenticationFailure> {
     let credential = &caller.verified.credential;
     let now = caller.requested_at;
-    if is_to_be_written(credential, now) {
-        return note_token_use(state, credential, now, caller.actor.source_ip)
+    if caller.verified.is_first_use() || is_to_be_written(credential, now) {
+        return note_token_use(state, &caller.verified, now, caller.actor.source_ip)
             .await
             .map_err(AuthenticationFailure::Store);
     }
-    let written = if caller.verified.is_first_use() {
-        let (credential, actor) = (credential.clone(), caller.actor.clone());
-        state
-            .database
-            .write(move |connection| record_first_use(connection, &credential, &actor, now))
-            .await
-    } else if let Some(policy) = &caller.verified.policy
+    let written = if let Some(policy) = &caller.verified.policy
         && needs_touch(credential, policy, now)
     {
         let (id, policy) = (credential.id.clone(), policy.clone());
@@ -364,16 +356,29 @@ async fn write_use(caller: &Caller, state: &State) -> Result<(), AuthenticationF
     })
 }
 
-/// Notes the use of a token: in memory, or at once in the database where what is known there is old.
+/// Notes the use of a credential: in memory, or at once in the database where what is known there is old, or
+/// where it is the first use of a successor, which starts the end of the overlap.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn note_token_use(
     state: &State,
-    token: &Credential,
+    verified: &Verified,
     now: Timestamp,
     address: Option<IpAddr>,
 ) -> Result<(), StoreError> {
+    let token = &verified.credential;
+    if verified.is_first_use() {
+        let (token, actor) = (token.clone(), verified.actor(address));
+        let written = state
+            .database
+            .write(move |connection| record_first_use(connection, &token, &actor, now))
+            .await;
+        return written.map_err(|error| match error {
+            CredentialError::Store(error) => error,
+            _ => StoreError::Commit,
+        });
+    }
     if !is_to_be_written(token, now) {
         state.last_use.note(&token.id, now, address);
         return Ok(());

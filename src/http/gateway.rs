@@ -117,7 +117,7 @@ async fn decide(
             return Err(failure(refusal).into());
         }
     };
-    note_token_use(state, &verified.credential, now, address).await?;
+    note_token_use(state, &verified, now, address).await?;
     let missing = |scope: &&String| !access.scopes.contains(scope);
     if required.scopes.iter().any(|scope| missing(&scope)) {
         return Err(lacking(&required.scopes));

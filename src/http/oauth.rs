@@ -76,14 +76,17 @@ async fn introspect(
         }
         Err(error) => return unavailable(&error),
     };
-    let address = form.client_ip.as_deref().and_then(|text| text.parse().ok());
+    let address = form.client_ip.as_deref().and_then(|text| {
+        let address: IpAddr = text.parse().ok()?;
+        Some(address.to_canonical())
+    });
     let now = state.clock.now();
     let judged = state
         .database
         .read_now(|connection| judge(connection, token, &asker, &state.base_url, address, now));
     let answer = match judged {
         Ok(Some((verified, access))) => {
-            if let Err(error) = note_token_use(&state, &verified.credential, now, address).await {
+            if let Err(error) = note_token_use(&state, &verified, now, address).await {
                 return unavailable(&error);
             }
             active(&verified, &access, &client, &state.base_url)

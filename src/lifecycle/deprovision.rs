@@ -80,8 +80,9 @@ pub(super) fn deprovision(
     cause: &Cause,
 ) -> Result<(), StoreError> {
     let had_roles = roles::roles_of(connection, &person.id)?;
+    let revoked = credentials::revoke_all_of(connection, &person.id, reason.name(), cause.now)?;
     let ended = Ended {
-        revoked: credentials::revoke_all_of(connection, &person.id, reason.name(), cause.now)?,
+        revoked: with_links_made_by(connection, person, reason, revoked, cause)?,
         orphaned: leave_behind(connection, person, reason, cause)?,
         // A role comes back only from where it came: by hand, or with a mapped group.
         roles: roles::delete_of_person(connection, &person.id)?,
@@ -142,14 +143,15 @@ pub(super) fn lose_role(
     cause: &Cause,
 ) -> Result<(), StoreError> {
     let reason = Reason::RoleLost;
+    let revoked = credentials::revoke_kinds_of(
+        connection,
+        &person.id,
+        &[crate::secret::SecretKind::Session],
+        reason.name(),
+        cause.now,
+    )?;
     let ended = Ended {
-        revoked: credentials::revoke_kinds_of(
-            connection,
-            &person.id,
-            &[crate::secret::SecretKind::Session],
-            reason.name(),
-            cause.now,
-        )?,
+        revoked: with_links_made_by(connection, person, reason, revoked, cause)?,
         orphaned: leave_behind(connection, person, reason, cause)?,
         roles: lost.to_vec(),
         password: false,
@@ -157,6 +159,23 @@ pub(super) fn lose_role(
     };
     record(connection, person, reason, &ended, cause)?;
     tell_of_the_last(connection, person, reason, lost, cause)
+}
+
+/// Ends the links as well that the person has made for others to set a password with: by one that they kept,
+/// they could sign in as somebody else.
+fn with_links_made_by(
+    connection: &mut DatabaseConnection,
+    person: &Resource,
+    reason: Reason,
+    mut revoked: Counts,
+    cause: &Cause,
+) -> Result<Counts, StoreError> {
+    let links =
+        credentials::revoke_links_made_by(connection, &person.id, reason.name(), cause.now)?;
+    for (kind, count) in links {
+        *revoked.entry(kind).or_default() += count;
+    }
+    Ok(revoked)
 }
 
 /// Where the identity providers have taken away the last owner or admin whom they had given, only who is local

@@ -77,7 +77,7 @@ pub(super) fn mail_of(notices: &[NoticeRow], base_url: &str) -> Mail {
 }
 
 fn in_full(notice: &NoticeRow, text: &mut String, html: &mut String) {
-    line(text, &notice.subject);
+    line(text, &one_line(&notice.subject));
     line(html, &format!("<h3>{}</h3>", escaped(&notice.subject)));
     let detail = detail(notice);
     let steps: Vec<&str> = detail

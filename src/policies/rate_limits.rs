@@ -175,7 +175,11 @@ impl RateLimits {
             SecretKind::ScimKey => self.scim_key,
             SecretKind::AdminKey => self.api_key,
             SecretKind::Session => self.session,
-            SecretKind::ServiceAccountToken => self.service_account_token,
+            // An identity provider may sign for access tokens instead of keeping a SCIM key.
+            SecretKind::ServiceAccountKey if credential.directory_id.is_some() => self.scim_key,
+            SecretKind::ServiceAccountToken | SecretKind::ServiceAccountKey => {
+                self.service_account_token
+            }
             SecretKind::ProductCredential => self.product_credential,
             // It authenticates at products, and here nobody.
             _ => 0,
@@ -280,6 +284,16 @@ mod tests {
         let limits = rate_limits(&Clock::system());
         let own = admitted(&limits, &credential(SecretKind::ScimKey, Some(1)));
         assert!((10..1_000).contains(&own), "{own}");
+        let signing = Credential {
+            directory_id: Some(crate::store::id::DirectoryId::generate()),
+            ..credential(SecretKind::ScimKey, None)
+        };
+        let signing = Credential {
+            kind: SecretKind::ServiceAccountKey,
+            ..signing
+        };
+        let as_scim = admitted(&limits, &signing);
+        assert!((20..1_000).contains(&as_scim), "{as_scim}");
         for (kind, rate) in [(SecretKind::ScimKey, Some(0)), (SecretKind::AdminKey, None)] {
             assert_eq!(admitted(&limits, &credential(kind, rate)), 1_000);
         }

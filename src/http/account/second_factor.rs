@@ -202,7 +202,11 @@ where
     let caller = &person.caller;
     let now = caller.requested_at;
     let counted = Attempt::of_second_factor(person.id.as_str(), caller.actor.source_ip);
-    state.throttle.admit(&counted, now)?;
+    let (name, address) = (&person.caller.actor.name, caller.actor.source_ip);
+    state.throttle.admit(&counted, now).inspect_err(|_| {
+        let name = name.as_deref().unwrap_or_default();
+        state.observed.note_throttled(name, now, address);
+    })?;
     let error = match attempt().await {
         Ok(done) => {
             state.throttle.forget(&counted);
@@ -216,8 +220,6 @@ where
             .database
             .write(move |connection| second_factor::record_refusal(connection, &id, &actor, now))
             .await?;
-    } else {
-        state.throttle.forget(&counted);
     }
     Err(error.into())
 }

@@ -1,13 +1,17 @@
 //! A path of the admin interface, where each method names the scope that it needs. There is no way to mount a
 //! handler here that is not told who calls: the rights have been checked before it runs.
 
+use std::future::Future;
+use std::pin::Pin;
+
 use actix_web::dev::{AppService, HttpServiceFactory};
 use actix_web::http::Method;
-use actix_web::{FromRequest, Handler, Responder};
+use actix_web::{FromRequest, Handler, HttpRequest, Responder, web};
 
 use crate::policies::Scope;
 
-use super::super::Endpoint;
+use super::super::problem::Problem;
+use super::super::{Endpoint, State};
 use super::Admin;
 
 /// A method and path of the admin interface, and the scope that they need.
@@ -56,6 +60,33 @@ told_who_calls!(A B C);
 told_who_calls!(A B C D);
 told_who_calls!(A B C D E);
 
+/// A handler that takes a body. The caller was checked before the body was read; they are checked again when it
+/// is there, so that nobody keeps their rights by holding a body back.
+#[derive(Clone)]
+struct CheckedAgain<F> {
+    scope: Scope,
+    handler: F,
+}
+
+impl<F, Args> Handler<(HttpRequest, web::Data<State>, Args)> for CheckedAgain<F>
+where
+    F: Handler<Args>,
+    Args: ToldWhoCalls + 'static,
+    F::Output: Responder + 'static,
+{
+    type Output = Result<F::Output, Problem>;
+    type Future = Pin<Box<dyn Future<Output = Self::Output>>>;
+
+    fn call(&self, (request, state, args): (HttpRequest, web::Data<State>, Args)) -> Self::Future {
+        let checked = Admin::still_with(self.scope, &request, &state);
+        let handler = self.handler.clone();
+        Box::pin(async move {
+            checked?;
+            Ok(handler.call(args).await)
+        })
+    }
+}
+
 /// One path with its methods.
 pub(super) struct AdminEndpoint {
     path: String,
@@ -93,7 +124,7 @@ impl AdminEndpoint {
         F::Output: Responder + 'static,
     {
         self.scopes.0.push((Method::POST, scope));
-        self.endpoint = self.endpoint.post(handler);
+        self.endpoint = self.endpoint.post(CheckedAgain { scope, handler });
         self
     }
 
@@ -105,7 +136,7 @@ impl AdminEndpoint {
         F::Output: Responder + 'static,
     {
         self.scopes.0.push((Method::PATCH, scope));
-        self.endpoint = self.endpoint.patch(handler);
+        self.endpoint = self.endpoint.patch(CheckedAgain { scope, handler });
         self
     }
 

@@ -96,7 +96,7 @@ async fn register(
             for key in &keys {
                 let registered =
                     registered_keys::register(connection, &new, key, &admin.actor, admin.now)?;
-                check_reach(connection, &registered.credential, &admin.rights)?;
+                check_right_to_give(connection, &registered.credential, &admin.rights)?;
                 made.push(registered);
             }
             Ok::<_, CredentialError>(made)
@@ -117,7 +117,7 @@ async fn register(
 }
 
 /// Whoever holds the key speaks SCIM to its directory, so it is given only by who may give SCIM keys.
-fn check_reach(
+pub(super) fn check_right_to_give(
     connection: &mut DatabaseConnection,
     credential: &Credential,
     rights: &Rights,

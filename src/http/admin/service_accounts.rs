@@ -18,6 +18,7 @@ use super::super::State;
 use super::super::problem::Problem;
 use super::keys::{Rotation, check_rights};
 use super::page::PageQuery;
+use super::service_account_keys::check_right_to_give;
 use super::{Admin, AdminEndpoint, created, optional_body, view};
 
 const KIND: SecretKind = SecretKind::ServiceAccountToken;
@@ -405,9 +406,7 @@ fn check_reach(
     rights: &Rights,
 ) -> Result<(), CredentialError> {
     for credential in working_credentials(connection, id)? {
-        if credential.kind == KIND {
-            check_rights(connection, &credential, rights)?;
-        }
+        check_right_to_give(connection, &credential, rights)?;
     }
     Ok(())
 }

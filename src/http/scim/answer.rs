@@ -25,6 +25,8 @@ pub enum Failure {
     Method(&'static str),
     /// The credential is good for something else.
     Scope,
+    /// The credential has ended while the body was on its way.
+    Ended(AuthenticationFailure),
     /// We are to blame; the cause is logged and never told.
     Internal(ProvisioningError),
 }
@@ -34,7 +36,7 @@ impl Failure {
     pub fn scim_type(&self) -> Option<&'static str> {
         match self {
             Self::Refused(error) => error.kind.scim_type(),
-            Self::Method(_) | Self::Scope | Self::Internal(_) => None,
+            Self::Method(_) | Self::Scope | Self::Ended(_) | Self::Internal(_) => None,
         }
     }
 }
@@ -76,6 +78,7 @@ pub fn error_response(failure: Failure) -> HttpResponse {
             response
         }
         Failure::Scope => out_of_scope(),
+        Failure::Ended(failure) => unauthorized(failure),
         Failure::Internal(error) => internal(&error),
     }
 }

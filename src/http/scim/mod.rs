@@ -29,7 +29,7 @@ use crate::store::directories;
 use crate::store::id::{DirectoryId, ResourceId};
 
 use super::State;
-use super::caller::{Caller, authenticate};
+use super::caller::{Caller, authenticate, verify_again};
 use answer::{Failure, error_response};
 pub use log::RequestLog;
 use request::Target;
@@ -54,6 +54,15 @@ struct Exchange {
     /// The person who calls for themselves; `None` for an identity provider.
     person: Option<ResourceId>,
     done: Done,
+}
+
+impl Exchange {
+    /// Whether the caller's credential still stands, now that the body is there: nobody keeps it by holding a
+    /// body back.
+    fn check_again(&self) -> Result<(), Failure> {
+        verify_again(&self.request, &self.state).map_err(Failure::Ended)?;
+        Ok(())
+    }
 }
 
 async fn serve(request: HttpRequest, body: web::Payload, state: web::Data<State>) -> HttpResponse {

@@ -201,6 +201,7 @@ async fn write(
     let projection = projection(exchange)?;
     let limit = usize::try_from(exchange.state.settings.limits.max_body).unwrap_or(usize::MAX);
     let body = request::json(&exchange.request, body, limit).await?;
+    exchange.check_again()?;
     let passwords = hash_passwords(&exchange.context, &body).await?;
     let is_minimal = request::prefers_minimal(&exchange.request);
     let (context, kind) = (exchange.context.clone(), Arc::clone(kind));

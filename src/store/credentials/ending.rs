@@ -121,6 +121,23 @@ pub fn revoke_kinds_of(
     revoke_where(connection, theirs, reason, now)
 }
 
+/// Revokes the links to set a password that a person has made for others: whoever made one may have kept it.
+///
+/// # Errors
+/// When the database fails.
+pub fn revoke_links_made_by(
+    connection: &mut DatabaseConnection,
+    creator: &ResourceId,
+    reason: &str,
+    now: Timestamp,
+) -> Result<Counts, StoreError> {
+    let made = Statement::sql("creator_id = ")
+        .text(creator.as_str())
+        .push(" AND ")
+        .append(of_kinds(&[SecretKind::PasswordLink]));
+    revoke_where(connection, made, reason, now)
+}
+
 /// Revokes the keys that are bound to a directory.
 ///
 /// # Errors

@@ -59,7 +59,8 @@ fn count_where(
     Ok(rows.into_iter().map(|row| (row.kind, row.count)).collect())
 }
 
-/// What revoking everything that authenticates these people would revoke, of some kinds where any are named.
+/// What revoking everything that authenticates these people would revoke, of some kinds where any are named, and
+/// with it the links to set a password that they have made for others.
 ///
 /// # Errors
 /// When the database fails.
@@ -72,7 +73,16 @@ pub fn count_owned(
     if !kinds.is_empty() {
         theirs = theirs.push(" AND ").append(of_kinds(kinds));
     }
-    count_where(connection, theirs)
+    let links = whose
+        .names("creator_id")
+        .push(" AND ")
+        .append(of_kinds(&[SecretKind::PasswordLink]));
+    let either = Statement::sql("((")
+        .append(theirs)
+        .push(") OR (")
+        .append(links)
+        .push("))");
+    count_where(connection, either)
 }
 
 /// What revoking the keys that are bound to a directory would revoke.

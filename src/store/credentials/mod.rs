@@ -13,8 +13,8 @@ mod impact;
 
 pub use ending::{
     Counts, adopt_of_account, clear_orphan, flag_orphans_of, flag_orphans_of_account, revoke,
-    revoke_all_of, revoke_kinds_of, revoke_of_account, revoke_of_directory, revoke_of_instance,
-    revoke_of_product, set_creator,
+    revoke_all_of, revoke_kinds_of, revoke_links_made_by, revoke_of_account, revoke_of_directory,
+    revoke_of_instance, revoke_of_product, set_creator,
 };
 pub use held::{
     Orphan, Usage, orphans, revoke_tokens_held, revoke_tokens_of_directory,

@@ -1,6 +1,7 @@
 //! Leaving: promises P1 to P6a, P9a and P16, by whatever way somebody leaves.
 
 mod authority;
+mod kept;
 mod records;
 mod repeated;
 mod returning;

@@ -135,3 +135,24 @@ on_both_databases!(whoever_has_no_second_factor_signs_in_as_before, |server| {
         assert!(status == 400 || status == 422, "{body}: {status}");
     }
 });
+
+on_both_databases!(
+    what_is_refused_for_another_reason_gives_no_further_guesses,
+    |server| {
+        let ada = Enrolled::arrange(server, "ada");
+        let session = pass(server, &ada.begin_sign_in(), &ada.code())
+            .expect(200)
+            .text_at("/token");
+        let own = server.with_token(&session);
+        let wrong = json!({"code": ada.app.wrong_code(server.clock.now())});
+        for _ in 0..9 {
+            own.post("/account/v1/second-factor/remove", &wrong)
+                .expect(403);
+        }
+        // Who is enrolled confirms nothing.
+        own.post("/account/v1/second-factor/confirm", &wrong)
+            .expect(409);
+        own.post("/account/v1/second-factor/remove", &wrong)
+            .expect(429);
+    }
+);

@@ -187,12 +187,29 @@ on_both_databases!(
         );
 
         let active = |secret: &str| introspect(server, &key, secret)["active"] == true;
+        server.clock.advance_millis(30 * 3_600_000);
+        assert!(active(&token.secret), "the successor has not been used");
+        assert!(active(&successor.secret));
+        server.clock.advance_millis(23 * 3_600_000);
         assert!(active(&token.secret) && active(&successor.secret));
+        server.clock.advance_millis(2 * 3_600_000);
+        assert!(!active(&token.secret), "the overlap has ended");
+
+        let (_, caller) = admin(server, "later");
+        let second = Key::of(
+            &caller
+                .post(
+                    &format!("{}/tokens/{}/rotate", of.path(), successor.id),
+                    &json!({}),
+                )
+                .expect(201),
+        );
+        let place = format!("{}/tokens/{}", of.path(), successor.id);
         caller
             .post(&format!("{place}/rotate"), &json!({}))
             .expect(409);
         caller.delete(&place).expect(204);
-        assert!(!active(&token.secret) && active(&successor.secret));
+        assert!(!active(&successor.secret) && active(&second.secret));
         let shown = caller.get(&place).expect(200);
         assert_eq!(shown.body["status"], "revoked");
         assert_eq!(shown.body["revoked_reason"], "revoked_by_admin");

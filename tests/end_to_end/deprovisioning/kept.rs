@@ -1,0 +1,114 @@
+//! P1: nothing that somebody has kept for later opens anything once they have gone: neither a link to set another
+//! person's password, nor a request whose end they hold back.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use serde_json::{Value, json};
+
+use crate::people::{Leaver, PASSWORD, Person};
+use crate::server::TestServer;
+
+/// A link that the leaver makes for somebody else.
+fn link_by(server: &TestServer, leaver: &Leaver<'_>, other: &Person<'_>) -> String {
+    server
+        .with_token(&leaver.sessions[0])
+        .post(
+            &format!("/admin/v1/users/{}/password-link", other.id),
+            &json!({}),
+        )
+        .expect(201)
+        .text_at("/secret")
+}
+
+fn other<'a>(server: &'a TestServer, name: &str) -> Person<'a> {
+    Person::create(server, &server.directory_id, &server.scim_key, name)
+}
+
+on_both_databases!(
+    a_link_that_a_leaver_made_for_somebody_else_works_no_more,
+    |server| {
+        let other = other(server, "other");
+        let leaver = Leaver::arrange(server, "leaver");
+        let link = link_by(server, &leaver, &other);
+        let told = server
+            .admin()
+            .get(&format!("/users/{}/impact", leaver.person.id))
+            .expect(200);
+        let receipt = server
+            .admin()
+            .post(
+                &format!("/users/{}/deprovision", leaver.person.id),
+                &Value::Null,
+            )
+            .expect(200);
+        // The one that was made for them, and the one that they made.
+        assert_eq!(receipt.body["revoked"]["password_link"], 2);
+        assert_eq!(told.body["revoked"], receipt.body["revoked"]);
+        other.set_password(&link, PASSWORD).expect(404);
+
+        let unseated = Leaver::arrange(server, "unseated");
+        let link = link_by(server, &unseated, &other);
+        let path = format!("/roles/assignments/{}/admin", unseated.person.id);
+        server.admin().delete(&path).expect(204);
+        other.set_password(&link, PASSWORD).expect(404);
+    }
+);
+
+/// Sends all of a request but the last byte of its body.
+fn begin(server: &TestServer, token: &str, path: &str, body: &str) -> (TcpStream, u8) {
+    let host = server.base_url.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(host).expect("the server listens");
+    let (last, rest) = body.as_bytes().split_last().expect("a body");
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).expect("it is sent");
+    stream.write_all(rest).expect("it is sent");
+    stream.flush().expect("it is sent");
+    (stream, *last)
+}
+
+fn complete((mut stream, last): (TcpStream, u8)) -> String {
+    stream.write_all(&[last]).expect("it is sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    answer
+}
+
+on_both_databases!(
+    a_request_whose_end_is_held_back_does_nothing_once_its_sender_has_gone,
+    |server| {
+        let accomplice = other(server, "accomplice");
+        let leaver = Leaver::arrange(server, "leaver");
+        let grant = json!({"user_id": accomplice.id, "role": "admin"}).to_string();
+        let path = "/admin/v1/roles/assignments";
+        let held_back = begin(server, &leaver.sessions[0], path, &grant);
+        // Whatever is sent after it is answered later.
+        server.admin().get("/directories").expect(200);
+        let deactivate = format!("/users/{}/deprovision", leaver.person.id);
+        server.admin().post(&deactivate, &Value::Null).expect(200);
+        let answer = complete(held_back);
+        assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+
+        let key = Leaver::arrange(server, "keyholder").scim_key;
+        let user = json!({
+            "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+            "userName": "late@example.org",
+        });
+        let held_back = begin(server, &key.secret, "/scim/v2/Users", &user.to_string());
+        server.admin().get("/directories").expect(200);
+        server
+            .admin()
+            .delete(&format!("/scim-keys/{}", key.id))
+            .expect(204);
+        let answer = complete(held_back);
+        assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+
+        let path = format!("/users/{}", accomplice.id);
+        let roles = server.admin().get(&path).expect(200);
+        assert_eq!(roles.body["roles"], json!([]));
+    }
+);
