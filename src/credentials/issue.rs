@@ -215,6 +215,19 @@ fn administers(
         .any(|role| matches!(role, Role::Owner | Role::Admin)))
 }
 
+/// Somebody who is there and may, stands behind what the actor gives to others, until the transaction ends.
+///
+/// # Errors
+/// [`CredentialError::Forbidden`] where the actor is an orphaned key or has lost their role;
+/// [`CredentialError::Conflict`] where they are not active; when the database fails.
+pub fn refuse_nobodys(
+    connection: &mut DatabaseConnection,
+    actor: &Actor,
+) -> Result<(), CredentialError> {
+    creator(connection, actor)?;
+    refuse_without_role(connection, actor)
+}
+
 /// The person who acts, as they are called now. Their row is held, so that they cannot leave between this
 /// and the commit.
 ///

@@ -32,7 +32,7 @@ pub mod view;
 mod tests;
 
 pub use crate::store::credentials::{Account, Creator, Credential, Found, Owner};
-pub use issue::{Issued, NewCredential, issue};
+pub use issue::{Issued, NewCredential, issue, refuse_nobodys};
 pub use last_use::LastUse;
 pub use verify::{Refusal, Verified, verify};
 

@@ -3,9 +3,10 @@
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 
+use crate::credentials::{CredentialError, refuse_nobodys};
 use crate::lifecycle;
 use crate::policies::roles::{assign, map_group};
-use crate::policies::{PolicyError, Role, Scope};
+use crate::policies::{Role, Scope};
 use crate::store::id::{DirectoryId, ResourceId, RoleMappingId};
 use crate::store::roles;
 
@@ -75,10 +76,11 @@ async fn create_assignment(
     let found = state
         .database
         .write(move |connection| {
+            refuse_nobodys(connection, &admin.actor)?;
             assign(connection, &user, role, &admin.actor, admin.now)?;
             let found = roles::list_assignments(connection, Some(&user))?;
             let granted = found.into_iter().find(|found| found.role == role.name());
-            granted.ok_or(PolicyError::NotFound("assignment"))
+            granted.ok_or(CredentialError::NotFound("assignment"))
         })
         .await?;
     Ok(created(
@@ -132,14 +134,17 @@ async fn create_mapping(
     let mapping = state
         .database
         .write(move |connection| {
-            map_group(
+            refuse_nobodys(connection, &admin.actor)?;
+            let group_type = lifecycle::GROUP;
+            let mapping = map_group(
                 connection,
                 &group,
-                lifecycle::GROUP,
+                group_type,
                 role,
                 &admin.actor,
                 admin.now,
-            )
+            )?;
+            Ok::<_, CredentialError>(mapping)
         })
         .await?;
     Ok(created(

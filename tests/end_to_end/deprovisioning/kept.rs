@@ -4,9 +4,10 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
+use portcullis::policies::Scope;
 use serde_json::{Value, json};
 
-use crate::people::{Leaver, PASSWORD, Person};
+use crate::people::{Leaver, PASSWORD, Person, group};
 use crate::server::TestServer;
 
 /// A link that the leaver makes for somebody else.
@@ -112,3 +113,28 @@ on_both_databases!(
         assert_eq!(roles.body["roles"], json!([]));
     }
 );
+
+on_both_databases!(a_key_that_a_leaver_has_kept_gives_nobody_a_role, |server| {
+    let accomplice = other(server, "accomplice");
+    let leaver = Leaver::arrange(server, "leaver");
+    let scopes = Scope::ALL.map(Scope::name);
+    let key = server
+        .with_token(&leaver.sessions[0])
+        .post(
+            "/admin/v1/api-keys",
+            &json!({"name": "Kept", "scopes": scopes}),
+        )
+        .expect(201)
+        .text_at("/secret");
+    let team = group(&server.scim(), "Team", &[&accomplice.id]);
+    let deactivate = format!("/users/{}/deprovision", leaver.person.id);
+    server.admin().post(&deactivate, &Value::Null).expect(200);
+
+    // It is an orphan and goes on working, but not to give away what was its maker's.
+    let kept = server.with_token(&key);
+    kept.get("/admin/v1/directories").expect(200);
+    let grant = json!({"user_id": accomplice.id, "role": "admin"});
+    kept.post("/admin/v1/roles/assignments", &grant).expect(403);
+    let mapping = json!({"group_id": team, "role": "admin"});
+    kept.post("/admin/v1/roles/mappings", &mapping).expect(403);
+});

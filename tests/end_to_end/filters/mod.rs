@@ -24,7 +24,7 @@ use portcullis::scim::schema::{Registry, ResourceType};
 use portcullis::store::directories::DirectoryKind;
 use portcullis::store::id::{DirectoryId, ResourceId};
 use portcullis::store::query::{self, Part, Selection, Sort};
-use portcullis::store::{DatabaseConnection, StoreError, directories, resources};
+use portcullis::store::{DatabaseConnection, StoreError, directories, memberships, resources};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Map, Value};
@@ -90,6 +90,7 @@ impl<'a> Side<'a> {
             .write_blocking(move |connection| {
                 for directory in directories::list(connection)? {
                     if directory.kind == DirectoryKind::Scim {
+                        memberships::delete_of_directory(connection, &directory.id)?;
                         resources::delete_of_directory(connection, &directory.id)?;
                     }
                 }
