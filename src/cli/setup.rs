@@ -115,7 +115,7 @@ fn first_set_up(
     let admin = create_local(connection, surroundings, &admin, cause)?;
     assign(connection, &admin.id, Role::Owner, actor, now)
         .map_err(crate::lifecycle::LifecycleError::from)?;
-    let link = passwords::create_link(connection, &admin.id, actor, now)?;
+    let link = passwords::create_link(connection, &admin.id, &Role::ALL, actor, now)?;
     let scim_key = NewCredential {
         directory_id: Some(directory.id.clone()),
         ..NewCredential::new(SecretKind::ScimKey, "first SCIM key")

@@ -6,8 +6,8 @@ use serde_json::json;
 use crate::credentials::{keys, passwords, second_factor};
 use crate::http::admin::view;
 use crate::lifecycle::{USER, impact_of_leaving, recovery};
-use crate::policies::PolicyError;
 use crate::policies::roles::roles_of;
+use crate::policies::{PolicyError, Role};
 use crate::provisioning::ProvisioningError;
 use crate::provisioning::people::{NewPerson, create_local, recover, set_active};
 use crate::secret::SecretKind;
@@ -220,7 +220,7 @@ pub(super) fn run(command: UserCommand, context: &CommandContext) -> Result<(), 
         UserCommand::PasswordLink { id } => {
             let id = ResourceId::new(id);
             let issued = context.write(move |connection| {
-                passwords::create_link(connection, &id, &cause.actor, now)
+                passwords::create_link(connection, &id, &Role::ALL, &cause.actor, now)
             })?;
             output.one(&view::password_link(&issued, &context.base_url(), now))
         }

@@ -5,10 +5,11 @@ use argon2::{Algorithm, Argon2, Params, Version};
 
 use crate::audit::{self, Action, Actor, Event};
 use crate::clock::Timestamp;
+use crate::policies::Role;
 use crate::secret::{PlainSecret, SecretKind};
 use crate::store::credentials as table;
 use crate::store::id::ResourceId;
-use crate::store::passwords::{self, SetBy};
+use crate::store::passwords::{self, SetBy, StoredPassword};
 use crate::store::resources::{self, Resource};
 use crate::store::{DatabaseConnection, roles};
 
@@ -88,12 +89,16 @@ pub fn is_password(password: &str, hash: Option<&str>) -> bool {
 
 /// Makes a one-time link for a person to set a password with; an earlier one stops working.
 ///
+/// Whoever makes a link may open it as well and so know the password. It is good only for the `roles` that its
+/// maker may grant, whatever roles the person comes to have.
+///
 /// # Errors
 /// [`CredentialError::NotFound`], [`CredentialError::Conflict`] where the person is not active; when the
 /// database fails.
 pub fn create_link(
     connection: &mut DatabaseConnection,
     person: &ResourceId,
+    roles: &[Role],
     actor: &Actor,
     now: Timestamp,
 ) -> Result<Issued, CredentialError> {
@@ -113,6 +118,7 @@ pub fn create_link(
     let expires_at = now.plus_seconds(LINK_HOURS * 3600);
     let credential = Credential {
         owner_id: Some(person.id.clone()),
+        scopes: roles.iter().map(|role| role.name().to_owned()).collect(),
         ..Credential::new(
             &secret,
             "one-time link".to_owned(),
@@ -166,13 +172,12 @@ pub fn set_by_link(
     if !table::revoke(connection, &credential.id, "used", now)? {
         return Err(NO_LINK);
     }
-    passwords::set(
-        connection,
-        &person.id,
-        password.as_str(),
-        SetBy::Person,
-        now,
-    )?;
+    let password = StoredPassword {
+        hash: password.as_str().to_owned(),
+        set_by: SetBy::Person,
+        roles: credential.scopes,
+    };
+    passwords::set(connection, &person.id, &password, now)?;
     table::revoke_kinds_of(
         connection,
         &person.id,
@@ -204,13 +209,12 @@ pub fn set_by_identity_provider(
     if by_person && !roles::roles_of(connection, person)?.is_empty() {
         return Ok(false);
     }
-    passwords::set(
-        connection,
-        person,
-        password.as_str(),
-        SetBy::IdentityProvider,
-        now,
-    )?;
+    let password = StoredPassword {
+        hash: password.as_str().to_owned(),
+        set_by: SetBy::IdentityProvider,
+        roles: Vec::new(),
+    };
+    passwords::set(connection, person, &password, now)?;
     Ok(true)
 }
 

@@ -175,8 +175,9 @@ fn start(
     Ok(Issued { credential, secret })
 }
 
-/// The roles that a signed-in person may use: none where an identity provider set the password, even if the
-/// person was given a role after signing in.
+/// The roles that a signed-in person may use, of those they have: none where an identity provider set the
+/// password, and only those that the maker of the link could grant with which the person set it. Whoever knew
+/// the password before a role was given is not let in by it.
 ///
 /// # Errors
 /// When the database fails.
@@ -184,12 +185,15 @@ pub fn usable_roles(
     connection: &mut DatabaseConnection,
     person: &ResourceId,
 ) -> Result<Vec<Role>, CredentialError> {
-    let own_password = passwords::find(connection, person)?
-        .is_some_and(|password| password.set_by == SetBy::Person);
-    if !own_password {
+    let Some(password) = passwords::find(connection, person)? else {
+        return Ok(Vec::new());
+    };
+    if password.set_by != SetBy::Person {
         return Ok(Vec::new());
     }
-    Ok(crate::policies::roles::roles_of(connection, person)?)
+    let mut roles = crate::policies::roles::roles_of(connection, person)?;
+    roles.retain(|role| password.roles.iter().any(|name| name == role.name()));
+    Ok(roles)
 }
 
 /// Records that a sign-in was refused, without saying why to anybody else.

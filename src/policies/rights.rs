@@ -65,6 +65,15 @@ impl Rights {
         }
     }
 
+    /// The roles that the caller may grant, and so may let others sign in with.
+    #[must_use]
+    pub fn grantable_roles(&self) -> Vec<Role> {
+        Role::ALL
+            .into_iter()
+            .filter(|role| self.check_roles(&[*role]).is_ok())
+            .collect()
+    }
+
     /// Holds the roles of somebody against these rights, before the caller grants them or takes over how
     /// that person signs in.
     ///
@@ -111,10 +120,10 @@ mod tests {
         assert!(all.check_roles(&[Role::Admin]).is_ok());
         assert!(all.check_roles(&[Role::Owner]).is_err());
         assert!(owner.check_roles(&[Role::Owner]).is_ok());
-        assert!(
-            Rights::of_roles(&[Role::Admin])
-                .check_roles(&[Role::Owner])
-                .is_err()
-        );
+        let admin = Rights::of_roles(&[Role::Admin]);
+        assert!(admin.check_roles(&[Role::Owner]).is_err());
+        assert_eq!(few.grantable_roles(), []);
+        assert_eq!(admin.grantable_roles(), [Role::Admin, Role::Auditor]);
+        assert_eq!(owner.grantable_roles(), Role::ALL);
     }
 }

@@ -23,7 +23,8 @@ pub enum Role {
 }
 
 impl Role {
-    const ALL: [Self; 3] = [Self::Owner, Self::Admin, Self::Auditor];
+    /// Every role.
+    pub const ALL: [Self; 3] = [Self::Owner, Self::Admin, Self::Auditor];
 
     /// The name in requests and answers.
     #[must_use]

@@ -1,4 +1,4 @@
-//! Passwords: one Argon2id hash a person, and who set it.
+//! Passwords: one Argon2id hash a person, who set it, and the roles that it may open.
 
 use diesel::prelude::*;
 
@@ -35,6 +35,8 @@ pub struct StoredPassword {
     pub hash: String,
     /// Who set it.
     pub set_by: SetBy,
+    /// Names of the roles that may be used by whoever signs in with it.
+    pub roles: Vec<String>,
 }
 
 /// The password of a person.
@@ -45,12 +47,15 @@ pub fn find(
     connection: &mut DatabaseConnection,
     person: &ResourceId,
 ) -> Result<Option<StoredPassword>, StoreError> {
-    let row: Option<(String, String)> = passwords::table
+    let row: Option<(String, String, String)> = passwords::table
         .find(person.as_str())
-        .select((passwords::hash, passwords::set_by))
+        .select((passwords::hash, passwords::set_by, passwords::roles))
         .first(connection)
         .optional()?;
-    Ok(row.map(|(hash, set_by)| StoredPassword {
+    let Some((hash, set_by, roles)) = row else {
+        return Ok(None);
+    };
+    Ok(Some(StoredPassword {
         hash,
         // What is not known to be the person's own is trusted less.
         set_by: if set_by == SetBy::Person.name() {
@@ -58,6 +63,9 @@ pub fn find(
         } else {
             SetBy::IdentityProvider
         },
+        roles: serde_json::from_str(&roles).map_err(|_| StoreError::Corrupt {
+            what: "list of a password's roles",
+        })?,
     }))
 }
 
@@ -68,14 +76,15 @@ pub fn find(
 pub fn set(
     connection: &mut DatabaseConnection,
     person: &ResourceId,
-    hash: &str,
-    set_by: SetBy,
+    password: &StoredPassword,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    let roles = serde_json::Value::from(password.roles.clone()).to_string();
     let columns = (
-        passwords::hash.eq(hash),
+        passwords::hash.eq(password.hash.as_str()),
         passwords::set_at.eq(now.as_millis()),
-        passwords::set_by.eq(set_by.name()),
+        passwords::set_by.eq(password.set_by.name()),
+        passwords::roles.eq(roles.as_str()),
     );
     on_either!(connection, connection => diesel::insert_into(passwords::table)
         .values((passwords::person_id.eq(person.as_str()), columns))

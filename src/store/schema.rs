@@ -150,6 +150,7 @@ diesel::table! {
         hash -> Text,
         set_at -> BigInt,
         set_by -> Text,
+        roles -> Text,
     }
 }
 

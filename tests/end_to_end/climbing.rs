@@ -8,7 +8,7 @@ use portcullis::scim::leniency::Dialect;
 use portcullis::store::id::ResourceId;
 use serde_json::{Value, json};
 
-use crate::people::{Person, group, introspect, map_to_admin, patch_of};
+use crate::people::{PASSWORD, Person, group, introspect, map_to_admin, patch_of};
 use crate::server::{Client, DatabaseKind, TestServer};
 
 /// Makes a key, and gives a client that speaks to the admin interface with it, and its id.
@@ -149,6 +149,63 @@ on_both_databases!(
             .expect(403);
         admin.post(&path, &json!({"name": "After"})).expect(201);
         few.delete(&format!("/scim-keys/{id}")).expect(204);
+    }
+);
+
+on_both_databases!(
+    a_password_by_a_link_opens_only_roles_that_its_maker_could_give,
+    |server| {
+        let (directory, key) = server.new_directory(Dialect::Lenient);
+        let admin = server.admin();
+        let (few, _) = api_key(server, &admin, "Few", &["users:read", "users:write"]);
+        let link_by = |maker: &Client, person: &Person<'_>| {
+            let path = format!("/users/{}/password-link", person.id);
+            maker
+                .post(&path, &Value::Null)
+                .expect(201)
+                .text_at("/secret")
+        };
+        let team = group(&server.scim_with(&key), "Admins", &[]);
+        map_to_admin(server, &team);
+        for by_group in [false, true] {
+            let name = if by_group { "by-group" } else { "by-hand" };
+            let person = Person::create(server, &directory, &key, name);
+            person
+                .set_password(&link_by(&few, &person), PASSWORD)
+                .expect(204);
+            let before = person.sign_in();
+            if by_group {
+                let member =
+                    json!([{"op": "add", "path": "members", "value": [{"value": person.id}]}]);
+                let path = format!("/Groups/{team}");
+                let answer = server.scim_with(&key).patch(&path, &patch_of(&member));
+                answer.expect(200);
+            } else {
+                person.assign("admin");
+            }
+
+            // Whoever made the link may have read it: what they know is good for nothing new.
+            let after = person.sign_in_with(PASSWORD).expect(201);
+            assert_eq!(after.body["roles"], json!([]));
+            for session in [before, after.text_at("/token")] {
+                server
+                    .with_token(&session)
+                    .get("/admin/v1/users")
+                    .expect(403);
+            }
+            let path = format!("/users/{}/password-link", person.id);
+            few.post(&path, &Value::Null).expect(403);
+
+            person
+                .set_password(&link_by(&admin, &person), PASSWORD)
+                .expect(204);
+            let own = person.sign_in_with(PASSWORD).expect(201);
+            assert_eq!(own.body["roles"], json!(["admin"]));
+            server
+                .with_token(&own.text_at("/token"))
+                .get("/admin/v1/users")
+                .expect(200);
+        }
     }
 );
 

@@ -103,7 +103,7 @@ impl Attempt {
                 let candidate = candidate(connection, directory, &subject.user_name)?;
                 return sessions::open(connection, &candidate, &actor, now);
             }
-            Self::Link => return create_link(connection, &subject.id, &actor, now),
+            Self::Link => return create_link(connection, &subject.id, &[], &actor, now),
             Self::ApiKey => new.kind = SecretKind::AdminKey,
             Self::ScimKey | Self::Rotation => {
                 new.kind = SecretKind::ScimKey;
@@ -137,7 +137,7 @@ fn admit(server: &TestServer, subject: &Subject, password: &passwords::HashedPas
                 cause.now,
             )
             .expect("a role can be granted");
-            let link = create_link(connection, &subject.id, &cause.actor, cause.now)?;
+            let link = create_link(connection, &subject.id, &Role::ALL, &cause.actor, cause.now)?;
             passwords::set_by_link(connection, &link.secret, &password, &cause.actor, cause.now)
         })
         .expect("the person can be admitted");

@@ -99,9 +99,8 @@ async fn create(
         email: body.email,
     };
     let surroundings = state.surroundings();
-    let user = state
-        .database
-        .write(move |connection| {
+    let user = admin
+        .write(&state, move |connection, admin| {
             people::create_local(connection, &surroundings, &new, &admin.cause())
         })
         .await?;
@@ -133,9 +132,8 @@ async fn deprovision(
 ) -> Result<HttpResponse, Problem> {
     let id = ResourceId::new(id.into_inner());
     let surroundings = state.surroundings();
-    let receipt = state
-        .database
-        .write(move |connection| {
+    let receipt = admin
+        .write(&state, move |connection, admin| {
             // Nobody but an owner ends an owner.
             let roles = roles_of(connection, &id).map_err(LifecycleError::from)?;
             if roles.contains(&Role::Owner) {
@@ -157,9 +155,8 @@ async fn reactivate(
 ) -> Result<HttpResponse, Problem> {
     let id = ResourceId::new(id.into_inner());
     let surroundings = state.surroundings();
-    let user = state
-        .database
-        .write(move |connection| {
+    let user = admin
+        .write(&state, move |connection, admin| {
             people::set_active(connection, &surroundings, &id, true, &admin.cause())
         })
         .await?;
@@ -191,9 +188,8 @@ async fn revoke_token(
 ) -> Result<HttpResponse, Problem> {
     let (user, token) = path.into_inner();
     let (user, token) = (ResourceId::new(user), CredentialId::new(token));
-    state
-        .database
-        .write(move |connection| {
+    admin
+        .write(&state, move |connection, admin| {
             keys::revoke_token(
                 connection,
                 &user,
@@ -213,9 +209,8 @@ async fn revoke_tokens(
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let id = ResourceId::new(id.into_inner());
-    let counts = state
-        .database
-        .write(move |connection| {
+    let counts = admin
+        .write(&state, move |connection, admin| {
             find(connection, &id)?;
             keys::revoke_tokens_of(connection, &id, &admin.actor, admin.now)
         })
@@ -233,12 +228,12 @@ async fn create_password_link(
     let id = ResourceId::new(id.into_inner());
     let now = admin.now;
     let collection = format!("users/{id}/password-link");
-    let issued = state
-        .database
-        .write(move |connection| {
+    let issued = admin
+        .write(&state, move |connection, admin| {
             find(connection, &id)?;
             admin.rights.check_roles(&roles_of(connection, &id)?)?;
-            passwords::create_link(connection, &id, &admin.actor, admin.now)
+            let roles = admin.rights.grantable_roles();
+            passwords::create_link(connection, &id, &roles, &admin.actor, admin.now)
         })
         .await?;
     let shown = view::password_link(&issued, &state.base_url, now);
@@ -268,9 +263,8 @@ async fn reset_second_factor(
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let id = ResourceId::new(id.into_inner());
-    state
-        .database
-        .write(move |connection| {
+    admin
+        .write(&state, move |connection, admin| {
             let person = find(connection, &id)?;
             admin.rights.check_roles(&roles_of(connection, &id)?)?;
             second_factor::reset(connection, &person, &admin.actor, admin.now)

@@ -308,7 +308,9 @@ fn owner_session(server: &TestServer) -> String {
     let now = server.clock.now();
     let link = server
         .database
-        .write_blocking(move |connection| create_link(connection, &id, &Actor::command_line(), now))
+        .write_blocking(move |connection| {
+            create_link(connection, &id, &[], &Actor::command_line(), now)
+        })
         .expect("a link can be made");
     let anonymous = server.anonymous();
     let body = json!({"link": link.secret.expose(), "password": crate::people::PASSWORD});
