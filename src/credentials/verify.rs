@@ -8,6 +8,7 @@ use crate::clock::Timestamp;
 use crate::policies::authentication::{self, Policy};
 use crate::secret::{PlainSecret, SecretKind};
 use crate::store::credentials::{self as table, Account, Found};
+use crate::store::id::CredentialId;
 use crate::store::{DatabaseConnection, StoreError};
 
 use super::access_tokens::AccessToken;
@@ -126,13 +127,37 @@ pub fn verify(
     now: Timestamp,
 ) -> Result<Verified, Refusal> {
     let found = table::find_with_owner(connection, &secret.hash())?.ok_or(Refusal::Unknown)?;
+    let verified = is_good(connection, found, now)?;
+    if !is_allowed_from(&verified.credential, source_ip) {
+        return Err(Refusal::Network);
+    }
+    Ok(verified)
+}
+
+/// Says within a transaction whether a credential that was verified before it is still good, and keeps it from
+/// being revoked until the transaction ends.
+///
+/// # Errors
+/// The [`Refusal`].
+pub fn hold(
+    connection: &mut DatabaseConnection,
+    credential: &CredentialId,
+    now: Timestamp,
+) -> Result<Verified, Refusal> {
+    table::lock_shared(connection, credential)?;
+    let found = table::find_by_id_with_owner(connection, credential)?.ok_or(Refusal::Unknown)?;
+    is_good(connection, found, now)
+}
+
+fn is_good(
+    connection: &mut DatabaseConnection,
+    found: Found,
+    now: Timestamp,
+) -> Result<Verified, Refusal> {
     stands(&found, now)?;
     let policy = governing(connection, &found.credential, now)?;
     if let Some(policy) = &policy {
         allows(policy, &found.credential, now)?;
-    }
-    if !is_allowed_from(&found.credential, source_ip) {
-        return Err(Refusal::Network);
     }
     let outstanding = second_factor::outstanding(connection, &found.credential, policy.as_ref())?;
     Ok(Verified {

@@ -283,7 +283,7 @@ pub fn verify_again(
 }
 
 /// A session that lacks the second factor counts nowhere but where that is shown.
-fn is_complete(verified: &Verified) -> Result<(), AuthenticationFailure> {
+pub(super) fn is_complete(verified: &Verified) -> Result<(), AuthenticationFailure> {
     match verified.outstanding {
         None => Ok(()),
         Some(_) => Err(AuthenticationFailure::SecondFactorRequired),

@@ -77,9 +77,10 @@ async fn show(
 ) -> Result<HttpResponse, Problem> {
     let id = ResourceId::new(id.into_inner());
     let days = state.settings.limits.recovery_days;
-    let found = state
-        .database
-        .write(move |connection| recovery::find_deleted(connection, &id, days, admin.now))
+    let found = admin
+        .write(&state, move |connection, admin| {
+            recovery::find_deleted(connection, &id, days, admin.now)
+        })
         .await?;
     Ok(HttpResponse::Ok().json(view::deleted_user(&found, days)))
 }
@@ -93,9 +94,8 @@ async fn recover(
     let id = ResourceId::new(id.into_inner());
     let days = state.settings.limits.recovery_days;
     let surroundings = state.surroundings();
-    let recovered = state
-        .database
-        .write(move |connection| {
+    let recovered = admin
+        .write(&state, move |connection, admin| {
             people::recover(connection, &surroundings, &id, days, &admin.cause())
         })
         .await?;
@@ -109,9 +109,10 @@ async fn forget(
 ) -> Result<HttpResponse, Problem> {
     let id = ResourceId::new(id.into_inner());
     let days = state.settings.limits.recovery_days;
-    state
-        .database
-        .write(move |connection| recovery::forget_deleted(connection, &id, days, &admin.cause()))
+    admin
+        .write(&state, move |connection, admin| {
+            recovery::forget_deleted(connection, &id, days, &admin.cause())
+        })
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -127,9 +128,8 @@ async fn set_threshold(
     body: web::Json<ThresholdChange>,
 ) -> Result<HttpResponse, Problem> {
     let change = body.into_inner();
-    let threshold = state
-        .database
-        .write(move |connection| {
+    let threshold = admin
+        .write(&state, move |connection, admin| {
             let before = alarm::threshold(connection)?;
             let threshold = Threshold {
                 percent: change.percent.unwrap_or(before.percent),

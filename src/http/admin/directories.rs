@@ -69,9 +69,8 @@ async fn create(
 ) -> Result<HttpResponse, Problem> {
     let dialect = body.dialect()?.unwrap_or_default();
     let body = body.into_inner();
-    let directory = state
-        .database
-        .write(move |connection| {
+    let directory = admin
+        .write(&state, move |connection, admin| {
             lifecycle::create_directory(
                 connection,
                 body.name.as_deref().unwrap_or_default(),
@@ -110,9 +109,8 @@ async fn update(
     let id = DirectoryId::new(id.into_inner());
     let dialect = body.dialect()?;
     let body = body.into_inner();
-    let directory = state
-        .database
-        .write(move |connection| {
+    let directory = admin
+        .write(&state, move |connection, admin| {
             lifecycle::update_directory(
                 connection,
                 &id,
@@ -147,9 +145,8 @@ async fn remove(
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let id = DirectoryId::new(id.into_inner());
-    state
-        .database
-        .write(move |connection| {
+    admin
+        .write(&state, move |connection, admin| {
             // Nobody but an owner ends an owner; the local directory goes with nobody.
             let is_local = find(connection, &id)?.kind == DirectoryKind::Local;
             if !is_local && has_owner(connection, &id)? {

@@ -69,9 +69,8 @@ async fn create(
     let body = body.into_inner();
     let collection = format!("products/{product}/instances");
     let product = ProductId::new(product.into_inner());
-    let instance = state
-        .database
-        .write(move |connection| {
+    let instance = admin
+        .write(&state, move |connection, admin| {
             policy::create(
                 connection,
                 &product,
@@ -109,9 +108,8 @@ async fn update(
 ) -> Result<HttpResponse, Problem> {
     let (product, id) = place(path);
     let body = body.into_inner();
-    let instance = state
-        .database
-        .write(move |connection| {
+    let instance = admin
+        .write(&state, move |connection, admin| {
             policy::update(
                 connection,
                 &product,
@@ -132,9 +130,8 @@ async fn delete(
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
     let (product, id) = place(path);
-    state
-        .database
-        .write(move |connection| {
+    admin
+        .write(&state, move |connection, admin| {
             ending::delete_instance(connection, &product, &id, &admin.actor, admin.now)
         })
         .await?;

@@ -156,9 +156,8 @@ async fn issue_key(
     admin: Admin,
 ) -> Result<HttpResponse, Problem> {
     let now = admin.now;
-    let issued = state
-        .database
-        .write(move |connection| {
+    let issued = admin
+        .write(state, move |connection, admin| {
             let issued = issue(connection, &new, &admin.actor, admin.now)?;
             check_rights(connection, &issued.credential, &admin.rights)?;
             Ok::<_, CredentialError>(issued)
@@ -320,9 +319,8 @@ async fn update(
             .transpose()?,
         requests_per_second: body.requests_per_second,
     };
-    let key = state
-        .database
-        .write(move |connection| {
+    let key = admin
+        .write(&state, move |connection, admin| {
             check_reach(connection, collection.kind, &id, &admin.rights)?;
             keys::update(
                 connection,
@@ -348,9 +346,8 @@ async fn rotate(
     let id = CredentialId::new(id);
     let now = admin.now;
     let rotation: Rotation = optional_body(body)?;
-    let issued = state
-        .database
-        .write(move |connection| {
+    let issued = admin
+        .write(&state, move |connection, admin| {
             check_reach(connection, collection.kind, &id, &admin.rights)?;
             keys::rotate(
                 connection,
@@ -379,9 +376,8 @@ async fn adopt(
     let collection = collection(&name);
     let id = CredentialId::new(id);
     let now = admin.now;
-    let credential = state
-        .database
-        .write(move |connection| {
+    let credential = admin
+        .write(&state, move |connection, admin| {
             check_reach(connection, collection.kind, &id, &admin.rights)?;
             keys::adopt(connection, collection.kind, &id, &admin.actor, admin.now)
         })
@@ -397,9 +393,8 @@ async fn revoke(
     let (name, id) = path.into_inner();
     let collection = collection(&name);
     let id = CredentialId::new(id);
-    state
-        .database
-        .write(move |connection| {
+    admin
+        .write(&state, move |connection, admin| {
             keys::revoke(
                 connection,
                 collection.kind,

@@ -38,13 +38,18 @@ use serde::de::DeserializeOwned;
 use crate::audit::Actor;
 use crate::clock::Timestamp;
 use crate::credentials::sessions::usable_roles;
+use crate::credentials::verify::hold;
 use crate::credentials::{CredentialError, Verified};
 use crate::lifecycle::Cause;
 use crate::policies::{Rights, Scope};
 use crate::secret::SecretKind;
+use crate::store::id::CredentialId;
+use crate::store::{DatabaseConnection, StoreError, TransactionError};
 
 use super::State;
-use super::caller::{authenticate, insufficient_scope, verify_again};
+use super::caller::{
+    AuthenticationFailure, authenticate, insufficient_scope, is_complete, verify_again,
+};
 use super::problem::{Problem, ProblemKind};
 use endpoint::{AdminEndpoint, Scopes};
 
@@ -93,25 +98,70 @@ struct Admin {
     actor: Actor,
     rights: Rights,
     now: Timestamp,
+    credential_id: CredentialId,
+    scope: Scope,
 }
 
 impl Admin {
     /// The caller, where they have this scope.
     async fn with(scope: Scope, request: &HttpRequest, state: &State) -> Result<Self, Problem> {
         let caller = authenticate(request, state).await?;
-        let rights = rights_with(scope, &caller.verified, state)?;
+        let rights = state
+            .database
+            .read_now(|connection| rights_with(scope, connection, &caller.verified))?;
         Ok(Self {
             actor: caller.actor,
             rights,
             now: caller.requested_at,
+            credential_id: caller.verified.credential.id,
+            scope,
         })
     }
 
     /// Whether the caller of a request that goes on for long still has this scope.
     fn still_with(scope: Scope, request: &HttpRequest, state: &State) -> Result<(), Problem> {
         let verified = verify_again(request, state)?;
-        rights_with(scope, &verified, state)?;
+        state
+            .database
+            .read_now(|connection| rights_with(scope, connection, &verified))?;
         Ok(())
+    }
+
+    /// Runs a transaction for the caller: the one way in which this interface changes anything. Within it their
+    /// credential is held and their rights are read anew, so that what was revoked before it began changes
+    /// nothing more, and whoever revokes it meanwhile waits for the end.
+    async fn write<T, E>(
+        self,
+        state: &State,
+        body: impl Fn(&mut DatabaseConnection, &Self) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        E: TransactionError,
+        Problem: From<E>,
+    {
+        let written = state.database.write(move |connection| {
+            let now = self.present(connection).map_err(Failure::Caller)?;
+            body(connection, &now).map_err(Failure::Body)
+        });
+        written.await.map_err(|failure| match failure {
+            Failure::Caller(problem) => problem,
+            Failure::Body(error) => error.into(),
+        })
+    }
+
+    /// The same caller with the rights that they have now, who keeps their credential until the transaction ends.
+    fn present(&self, connection: &mut DatabaseConnection) -> Result<Self, Problem> {
+        let verified =
+            hold(connection, &self.credential_id, self.now).map_err(AuthenticationFailure::from)?;
+        is_complete(&verified)?;
+        Ok(Self {
+            actor: self.actor.clone(),
+            rights: rights_with(self.scope, connection, &verified)?,
+            now: self.now,
+            credential_id: self.credential_id.clone(),
+            scope: self.scope,
+        })
     }
 
     /// Why and when a change is made, for what follows from it.
@@ -160,8 +210,35 @@ fn optional_body<T: Default + DeserializeOwned>(
     }
 }
 
-fn rights_with(scope: Scope, verified: &Verified, state: &State) -> Result<Rights, Problem> {
-    let rights = rights(verified, state)?;
+/// Why a transaction of a caller was undone.
+enum Failure<E> {
+    /// They may not, any more.
+    Caller(Problem),
+    /// What they asked for cannot be.
+    Body(E),
+}
+
+impl<E: From<StoreError>> From<StoreError> for Failure<E> {
+    fn from(error: StoreError) -> Self {
+        Self::Body(error.into())
+    }
+}
+
+impl<E: TransactionError> TransactionError for Failure<E> {
+    fn store_error(&self) -> Option<&StoreError> {
+        match self {
+            Self::Caller(_) => None,
+            Self::Body(error) => error.store_error(),
+        }
+    }
+}
+
+fn rights_with(
+    scope: Scope,
+    connection: &mut DatabaseConnection,
+    verified: &Verified,
+) -> Result<Rights, Problem> {
+    let rights = rights(connection, verified)?;
     if rights.include(scope) {
         return Ok(rights);
     }
@@ -175,7 +252,10 @@ fn rights_with(scope: Scope, verified: &Verified, state: &State) -> Result<Right
     })
 }
 
-fn rights(verified: &Verified, state: &State) -> Result<Rights, CredentialError> {
+fn rights(
+    connection: &mut DatabaseConnection,
+    verified: &Verified,
+) -> Result<Rights, CredentialError> {
     let credential = &verified.credential;
     match (credential.kind, &verified.owner) {
         (SecretKind::AdminKey, _) => Ok(Rights::of_key(&credential.scopes)),
@@ -185,10 +265,9 @@ fn rights(verified: &Verified, state: &State) -> Result<Rights, CredentialError>
         {
             Ok(Rights::of_key(&credential.scopes))
         }
-        (SecretKind::Session, Some(person)) => state
-            .database
-            .read_now(|connection| usable_roles(connection, &person.id))
-            .map(|roles| Rights::of_roles(&roles)),
+        (SecretKind::Session, Some(person)) => {
+            Ok(Rights::of_roles(&usable_roles(connection, &person.id)?))
+        }
         _ => Ok(Rights::of_roles(&[])),
     }
 }

@@ -81,9 +81,10 @@ async fn mark_read(
 ) -> Result<HttpResponse, Problem> {
     let id = id.into_inner();
     let wanted = id.clone();
-    let marked = state
-        .database
-        .write(move |connection| notices::mark_read(connection, &wanted, admin.now.as_millis()))
+    let marked = admin
+        .write(&state, move |connection, admin| {
+            notices::mark_read(connection, &wanted, admin.now.as_millis())
+        })
         .await?;
     if marked {
         Ok(HttpResponse::NoContent().finish())
@@ -99,9 +100,8 @@ async fn mark_all_read(
 ) -> Result<HttpResponse, Problem> {
     let MarkAll { kind } = optional_body(body)?;
     check_kind(kind.as_deref())?;
-    let marked = state
-        .database
-        .write(move |connection| {
+    let marked = admin
+        .write(&state, move |connection, admin| {
             notices::mark_all_read(connection, kind.as_deref(), admin.now.as_millis())
         })
         .await?;

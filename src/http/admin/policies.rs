@@ -134,9 +134,10 @@ async fn create(
     body: Body,
 ) -> Result<HttpResponse, Problem> {
     let new = new_policy(body)?;
-    let policy = state
-        .database
-        .write(move |connection| rules::create(connection, &new, &admin.actor, admin.now))
+    let policy = admin
+        .write(&state, move |connection, admin| {
+            rules::create(connection, &new, &admin.actor, admin.now)
+        })
         .await?;
     Ok(created(
         "policies",
@@ -165,9 +166,10 @@ async fn update(
 ) -> Result<HttpResponse, Problem> {
     let id = PolicyId::new(id.into_inner());
     let change = policy_change(body)?;
-    let policy = state
-        .database
-        .write(move |connection| rules::update(connection, &id, &change, &admin.actor, admin.now))
+    let policy = admin
+        .write(&state, move |connection, admin| {
+            rules::update(connection, &id, &change, &admin.actor, admin.now)
+        })
         .await?;
     Ok(HttpResponse::Ok().json(policy_view::policy(&policy)))
 }
@@ -178,9 +180,10 @@ async fn withdraw(
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let id = PolicyId::new(id.into_inner());
-    let policy = state
-        .database
-        .write(move |connection| rules::withdraw(connection, &id, &admin.actor, admin.now))
+    let policy = admin
+        .write(&state, move |connection, admin| {
+            rules::withdraw(connection, &id, &admin.actor, admin.now)
+        })
         .await?;
     Ok(HttpResponse::Ok().json(policy_view::policy(&policy)))
 }
@@ -191,9 +194,10 @@ async fn delete(
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let id = PolicyId::new(id.into_inner());
-    state
-        .database
-        .write(move |connection| rules::delete(connection, &id, &admin.actor, admin.now))
+    admin
+        .write(&state, move |connection, admin| {
+            rules::delete(connection, &id, &admin.actor, admin.now)
+        })
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -204,9 +208,10 @@ async fn reorder(
     body: web::Json<Order>,
 ) -> Result<HttpResponse, Problem> {
     let order = body.into_inner().order;
-    let found = state
-        .database
-        .write(move |connection| rules::reorder(connection, &order, &admin.actor, admin.now))
+    let found = admin
+        .write(&state, move |connection, admin| {
+            rules::reorder(connection, &order, &admin.actor, admin.now)
+        })
         .await?;
     Ok(page::whole(found.iter().map(policy_view::policy).collect()))
 }
@@ -245,9 +250,8 @@ async fn add_member(
     let id = PolicyId::new(id.into_inner());
     let member = body.into_inner().member_id;
     let collection = format!("policies/{id}/members");
-    let (added, found) = state
-        .database
-        .write(move |connection| {
+    let (added, found) = admin
+        .write(&state, move |connection, admin| {
             let added = rules::add_member(connection, &id, &member, &admin.actor, admin.now)?;
             let found = table::naming(connection, &member)?
                 .into_iter()
@@ -270,9 +274,8 @@ async fn remove_member(
 ) -> Result<HttpResponse, Problem> {
     let (id, member) = path.into_inner();
     let (id, member) = (PolicyId::new(id), ResourceId::new(member));
-    state
-        .database
-        .write(move |connection| {
+    admin
+        .write(&state, move |connection, admin| {
             rules::remove_member(connection, &id, &member, &admin.actor, admin.now)
         })
         .await?;

@@ -81,9 +81,8 @@ async fn create(
     body: web::Json<NewProduct>,
 ) -> Result<HttpResponse, Problem> {
     let body = body.into_inner();
-    let product = state
-        .database
-        .write(move |connection| {
+    let product = admin
+        .write(&state, move |connection, admin| {
             policy::create(
                 connection,
                 &body.name,
@@ -126,9 +125,10 @@ async fn update(
         scopes: body.scopes,
         access_groups: body.access_groups,
     };
-    let product = state
-        .database
-        .write(move |connection| policy::update(connection, &id, &change, &admin.actor, admin.now))
+    let product = admin
+        .write(&state, move |connection, admin| {
+            policy::update(connection, &id, &change, &admin.actor, admin.now)
+        })
         .await?;
     Ok(HttpResponse::Ok().json(view::product(&product)))
 }
@@ -139,9 +139,10 @@ async fn delete(
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let id = ProductId::new(id.into_inner());
-    state
-        .database
-        .write(move |connection| ending::delete(connection, &id, &admin.actor, admin.now))
+    admin
+        .write(&state, move |connection, admin| {
+            ending::delete(connection, &id, &admin.actor, admin.now)
+        })
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -180,9 +181,10 @@ async fn create_credential(
         expires_in_days: body.expires_in_days,
         ..NewCredential::new(SecretKind::ProductCredential, &body.name)
     };
-    let issued = state
-        .database
-        .write(move |connection| issue(connection, &new, &admin.actor, admin.now))
+    let issued = admin
+        .write(&state, move |connection, admin| {
+            issue(connection, &new, &admin.actor, admin.now)
+        })
         .await?;
     Ok(created(
         &collection,
@@ -240,9 +242,8 @@ async fn rotate_credential(
     let place = Place::of(path);
     let collection = format!("products/{}/credentials", place.product);
     let rotation: Rotation = optional_body(body)?;
-    let issued = state
-        .database
-        .write(move |connection| {
+    let issued = admin
+        .write(&state, move |connection, admin| {
             place.find(connection)?;
             keys::rotate(
                 connection,
@@ -269,9 +270,8 @@ async fn adopt_credential(
 ) -> Result<HttpResponse, Problem> {
     let now = admin.now;
     let place = Place::of(path);
-    let credential = state
-        .database
-        .write(move |connection| {
+    let credential = admin
+        .write(&state, move |connection, admin| {
             place.find(connection)?;
             keys::adopt(connection, KIND, &place.credential, &admin.actor, admin.now)
         })
@@ -285,9 +285,8 @@ async fn revoke_credential(
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
     let place = Place::of(path);
-    state
-        .database
-        .write(move |connection| {
+    admin
+        .write(&state, move |connection, admin| {
             place.find(connection)?;
             keys::revoke(
                 connection,

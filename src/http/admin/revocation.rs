@@ -25,9 +25,10 @@ async fn revoke(
     state: web::Data<State>,
     of: TokensOf,
 ) -> Result<HttpResponse, Problem> {
-    let revoked = state
-        .database
-        .write(move |connection| revoke_tokens(connection, &of, &admin.actor, admin.now))
+    let revoked = admin
+        .write(&state, move |connection, admin| {
+            revoke_tokens(connection, &of, &admin.actor, admin.now)
+        })
         .await?;
     Ok(HttpResponse::Ok().json(json!({"revoked": revoked})))
 }

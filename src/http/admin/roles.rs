@@ -73,9 +73,8 @@ async fn create_assignment(
     let role = Role::from_name(&body.role)?;
     admin.rights.check_roles(&[role])?;
     let user = ResourceId::new(body.into_inner().user_id);
-    let found = state
-        .database
-        .write(move |connection| {
+    let found = admin
+        .write(&state, move |connection, admin| {
             refuse_nobodys(connection, &admin.actor)?;
             assign(connection, &user, role, &admin.actor, admin.now)?;
             let found = roles::list_assignments(connection, Some(&user))?;
@@ -100,9 +99,10 @@ async fn delete_assignment(
     // Nobody but an owner ends an owner.
     admin.rights.check_roles(&[role])?;
     let user = ResourceId::new(user);
-    state
-        .database
-        .write(move |connection| lifecycle::unassign_role(connection, &user, role, &admin.cause()))
+    admin
+        .write(&state, move |connection, admin| {
+            lifecycle::unassign_role(connection, &user, role, &admin.cause())
+        })
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -131,9 +131,8 @@ async fn create_mapping(
         admin.rights.check_roles(&[role])?;
     }
     let group = ResourceId::new(body.into_inner().group_id);
-    let mapping = state
-        .database
-        .write(move |connection| {
+    let mapping = admin
+        .write(&state, move |connection, admin| {
             refuse_nobodys(connection, &admin.actor)?;
             let group_type = lifecycle::GROUP;
             let mapping = map_group(
@@ -160,9 +159,8 @@ async fn delete_mapping(
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let id = RoleMappingId::new(id.into_inner());
-    state
-        .database
-        .write(move |connection| {
+    admin
+        .write(&state, move |connection, admin| {
             if let Some(mapping) = roles::find_mapping(connection, &id)? {
                 admin
                     .rights

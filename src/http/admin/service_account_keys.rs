@@ -89,9 +89,8 @@ async fn register(
     let keys = body.public_keys()?;
     let new = body.credential(ServiceAccountId::new(account.clone()))?;
     let now = admin.now;
-    let made = state
-        .database
-        .write(move |connection| {
+    let made = admin
+        .write(&state, move |connection, admin| {
             let mut made = Vec::new();
             for key in &keys {
                 let registered =
@@ -182,9 +181,8 @@ async fn revoke(
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
     let path = path.into_inner();
-    state
-        .database
-        .write(move |connection| {
+    admin
+        .write(&state, move |connection, admin| {
             let key = find(connection, &path)?;
             credential_keys::revoke(
                 connection,

@@ -123,9 +123,10 @@ async fn create(
         owner: body.owner_id,
     };
     let domain = state.settings.service_account_domain.clone();
-    let account = state
-        .database
-        .write(move |connection| rules::create(connection, &new, &domain, &admin.actor, admin.now))
+    let account = admin
+        .write(&state, move |connection, admin| {
+            rules::create(connection, &new, &domain, &admin.actor, admin.now)
+        })
         .await?;
     Ok(created(
         "service-accounts",
@@ -158,7 +159,7 @@ async fn update(
         purpose: body.purpose,
         owner: body.owner_id,
     };
-    changed(&state, id, move |connection, id| {
+    changed(admin, &state, id, move |connection, admin, id| {
         if change.owner.is_some() {
             check_reach(connection, id, &admin.rights)?;
         }
@@ -172,7 +173,7 @@ async fn disable(
     state: web::Data<State>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    changed(&state, id, move |connection, id| {
+    changed(admin, &state, id, move |connection, admin, id| {
         rules::disable(connection, id, &admin.actor, admin.now)
     })
     .await
@@ -183,7 +184,7 @@ async fn enable(
     state: web::Data<State>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    changed(&state, id, move |connection, id| {
+    changed(admin, &state, id, move |connection, admin, id| {
         rules::enable(connection, id, &admin.actor, admin.now)
     })
     .await
@@ -196,7 +197,7 @@ async fn adopt(
     body: Result<web::Bytes, actix_web::Error>,
 ) -> Result<HttpResponse, Problem> {
     let adoption: Adoption = optional_body(body)?;
-    changed(&state, id, move |connection, id| {
+    changed(admin, &state, id, move |connection, admin, id| {
         check_reach(connection, id, &admin.rights)?;
         let owner = adoption.owner_id.as_ref();
         rules::adopt(connection, id, owner, &admin.actor, admin.now)
@@ -210,18 +211,20 @@ async fn delete(
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let id = ServiceAccountId::new(id.into_inner());
-    state
-        .database
-        .write(move |connection| rules::delete(connection, &id, &admin.actor, admin.now))
+    admin
+        .write(&state, move |connection, admin| {
+            rules::delete(connection, &id, &admin.actor, admin.now)
+        })
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
 /// Changes an account and shows it.
 async fn changed<E>(
+    admin: Admin,
     state: &State,
     id: web::Path<String>,
-    change: impl Fn(&mut DatabaseConnection, &ServiceAccountId) -> Result<ServiceAccount, E>
+    change: impl Fn(&mut DatabaseConnection, &Admin, &ServiceAccountId) -> Result<ServiceAccount, E>
     + Send
     + 'static,
 ) -> Result<HttpResponse, Problem>
@@ -230,9 +233,10 @@ where
     Problem: From<E>,
 {
     let id = ServiceAccountId::new(id.into_inner());
-    let account = state
-        .database
-        .write(move |connection| change(connection, &id))
+    let account = admin
+        .write(state, move |connection, admin| {
+            change(connection, admin, &id)
+        })
         .await?;
     Ok(HttpResponse::Ok().json(view::service_account(&account)))
 }
@@ -273,9 +277,8 @@ async fn create_token(
         expires_in_days: body.expires_in_days,
         ..NewCredential::new(KIND, &body.name)
     };
-    let issued = state
-        .database
-        .write(move |connection| {
+    let issued = admin
+        .write(&state, move |connection, admin| {
             let issued = issue(connection, &new, &admin.actor, admin.now)?;
             check_rights(connection, &issued.credential, &admin.rights)?;
             Ok::<_, CredentialError>(issued)
@@ -310,9 +313,8 @@ async fn rotate_token(
     let place = Place::of(path);
     let collection = format!("service-accounts/{}/tokens", place.account);
     let rotation: Rotation = optional_body(body)?;
-    let issued = state
-        .database
-        .write(move |connection| {
+    let issued = admin
+        .write(&state, move |connection, admin| {
             let token = place.find(connection)?;
             check_rights(connection, &token, &admin.rights)?;
             keys::rotate(
@@ -340,9 +342,8 @@ async fn adopt_token(
 ) -> Result<HttpResponse, Problem> {
     let now = admin.now;
     let place = Place::of(path);
-    let token = state
-        .database
-        .write(move |connection| {
+    let token = admin
+        .write(&state, move |connection, admin| {
             let token = place.find(connection)?;
             check_rights(connection, &token, &admin.rights)?;
             keys::adopt(connection, KIND, &place.token, &admin.actor, admin.now)
@@ -357,9 +358,8 @@ async fn revoke_token(
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
     let place = Place::of(path);
-    state
-        .database
-        .write(move |connection| {
+    admin
+        .write(&state, move |connection, admin| {
             place.find(connection)?;
             keys::revoke(
                 connection,

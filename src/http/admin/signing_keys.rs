@@ -43,9 +43,8 @@ async fn rotate(
 ) -> Result<HttpResponse, Problem> {
     let rotation: Rotation = optional_body(body)?;
     let (sealer, now) = (state.sealer.clone(), admin.now);
-    let key = state
-        .database
-        .write(move |connection| {
+    let key = admin
+        .write(&state, move |connection, admin| {
             signing_keys::rotate(
                 connection,
                 &sealer,

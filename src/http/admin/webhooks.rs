@@ -74,9 +74,8 @@ async fn create(
     let body = body.into_inner();
     let url = state.channels.webhooks.checked_url(&body.url)?;
     let sealer = Arc::clone(&state.sealer);
-    let made = state
-        .database
-        .write(move |connection| {
+    let made = admin
+        .write(&state, move |connection, admin| {
             webhooks::create(
                 connection,
                 &sealer,
@@ -123,9 +122,8 @@ async fn update(
         kinds: body.kinds,
         active: body.active,
     };
-    let changed = state
-        .database
-        .write(move |connection| {
+    let changed = admin
+        .write(&state, move |connection, admin| {
             webhooks::update(connection, &id, &change, &admin.actor, admin.now)
         })
         .await?;
@@ -138,9 +136,10 @@ async fn delete(
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let id = WebhookId::new(id.into_inner());
-    state
-        .database
-        .write(move |connection| webhooks::delete(connection, &id, &admin.actor, admin.now))
+    admin
+        .write(&state, move |connection, admin| {
+            webhooks::delete(connection, &id, &admin.actor, admin.now)
+        })
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -154,9 +153,8 @@ async fn rotate_secret(
     let Rotation { overlap_hours } = optional_body(body)?;
     let id = WebhookId::new(id.into_inner());
     let sealer = Arc::clone(&state.sealer);
-    let made = state
-        .database
-        .write(move |connection| {
+    let made = admin
+        .write(&state, move |connection, admin| {
             webhooks::rotate_secret(
                 connection,
                 &sealer,
@@ -227,9 +225,10 @@ async fn redeliver(
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let id = DeliveryId::new(id.into_inner());
-    let again = state
-        .database
-        .write(move |connection| webhooks::redeliver(connection, &id, &admin.actor, admin.now))
+    let again = admin
+        .write(&state, move |connection, admin| {
+            webhooks::redeliver(connection, &id, &admin.actor, admin.now)
+        })
         .await?;
     Ok(HttpResponse::Accepted().json(view::delivery(&again)))
 }

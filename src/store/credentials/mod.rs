@@ -480,6 +480,26 @@ fn read_found(
     })
 }
 
+/// Keeps a row as it is until the transaction ends; others may hold it too.
+///
+/// # Errors
+/// When the database fails.
+pub fn lock_shared(
+    connection: &mut DatabaseConnection,
+    id: &CredentialId,
+) -> Result<(), StoreError> {
+    // SQLite writes one transaction at a time.
+    if let DatabaseConnection::Postgres(connection) = connection {
+        credentials::table
+            .find(id.as_str())
+            .select(credentials::id)
+            .for_share()
+            .first::<String>(connection)
+            .optional()?;
+    }
+    Ok(())
+}
+
 /// A page of credentials after an id, in the order of their making.
 ///
 /// # Errors
