@@ -131,14 +131,14 @@ async fn sign_in(
     let (wanted, visitor) = (candidate.clone(), actor.clone());
     let session = state
         .database
-        .write(move |connection| sessions::open(connection, &wanted, &visitor, now))
+        .write(move |connection| {
+            let issued = sessions::open(connection, &wanted, &visitor, now)?;
+            started(connection, &wanted, &issued, now)
+        })
         .await;
     match session {
-        Ok(issued) => {
+        Ok(shown) => {
             state.throttle.forget(&attempt);
-            let shown = state
-                .database
-                .read_now(|connection| started(connection, &candidate, &issued, now))?;
             Ok(HttpResponse::Created()
                 .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
                 .json(shown))

@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue, WWW_AUTHENTICATE};
+use actix_web::http::header::{
+    AUTHORIZATION, CACHE_CONTROL, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -23,7 +25,7 @@ use super::caller::{
     AuthenticationFailure, Caller, authenticate, authenticate_secret, note_token_use,
     rate_limit_headers,
 };
-use super::problem::Chain;
+use super::problem::{Chain, RETRY_SECONDS};
 use super::{Endpoint, State};
 
 pub(super) fn configure(config: &mut web::ServiceConfig) {
@@ -74,7 +76,7 @@ async fn introspect(
                 "instance names none of this product, or not the one of this credential",
             );
         }
-        Err(error) => return unavailable(&error),
+        Err(error) => return failed(&error),
     };
     let address = form.client_ip.as_deref().and_then(|text| {
         let address: IpAddr = text.parse().ok()?;
@@ -87,13 +89,13 @@ async fn introspect(
     let answer = match judged {
         Ok(Some((verified, access))) => {
             if let Err(error) = note_token_use(&state, &verified, now, address).await {
-                return unavailable(&error);
+                return failed(&error);
             }
             active(&verified, &access, &client, &state.base_url)
         }
         // Neither why, nor that another product may use it.
         Ok(None) => json!({"active": false}),
-        Err(Refusal::Store(error)) => return unavailable(&error),
+        Err(Refusal::Store(error)) => return failed(&error),
         Err(refusal) => {
             state.metrics.count_refusal(refusal.name());
             json!({"active": false})
@@ -253,7 +255,7 @@ pub(super) async fn client_caller(
     };
     match caller {
         Ok(caller) => Ok((caller, basic.map(|(client, _)| client))),
-        Err(AuthenticationFailure::Store(error)) => Err(unavailable(&error)),
+        Err(AuthenticationFailure::Store(error)) => Err(failed(&error)),
         Err(AuthenticationFailure::TooMany(exceeded)) => Err(too_many(&exceeded)),
         Err(failure) => Err(invalid_client(&failure)),
     }
@@ -301,13 +303,24 @@ pub(super) fn too_many(exceeded: &Exceeded) -> HttpResponse {
     answer
 }
 
-pub(super) fn unavailable(cause: &StoreError) -> HttpResponse {
-    tracing::warn!(cause = %Chain(cause), "a token could not be looked up");
-    error(
+/// The database failed: 503 where the same may succeed a moment later.
+pub(super) fn failed(cause: &StoreError) -> HttpResponse {
+    if !cause.is_unavailable() {
+        tracing::error!(cause = %Chain(cause), "a request about a token failed");
+        return error(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "server_error",
+            "the request could not be completed; the log of the server says why",
+        );
+    }
+    tracing::warn!(cause = %Chain(cause), "the database is not available");
+    let mut answer = error(
         StatusCode::SERVICE_UNAVAILABLE,
         "temporarily_unavailable",
-        "the token cannot be looked up now",
-    )
+        "the database cannot take the request now",
+    );
+    answer.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS);
+    answer
 }
 
 pub(super) fn error(status: StatusCode, code: &str, description: &str) -> HttpResponse {

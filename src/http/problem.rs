@@ -26,7 +26,7 @@ use super::caller::AuthenticationFailure;
 /// The media type of RFC 9457 section 3.
 const MEDIA_TYPE: &str = "application/problem+json";
 /// Seconds after which a request that the database could not take is worth repeating.
-const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("1");
+pub(super) const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
 /// RFC 9110 section 15.5.2: a 401 has a challenge.
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"portcullis\"");

@@ -9,7 +9,7 @@ use crate::credentials::{CredentialError, tokens};
 use crate::secret::{PlainSecret, SecretKind};
 
 use super::caller::{AuthenticationFailure, Caller};
-use super::oauth::{Client, client_caller, error, invalid_client, respond, unavailable};
+use super::oauth::{Client, client_caller, error, failed, invalid_client, respond};
 use super::{Endpoint, State};
 
 pub(super) fn configure(config: &mut web::ServiceConfig) {
@@ -65,7 +65,7 @@ async fn revoke(
             "unauthorized_client",
             "the token is not this client's to revoke",
         ),
-        Err(CredentialError::Store(error)) => unavailable(&error),
+        Err(CredentialError::Store(error)) => failed(&error),
         Err(failure) => error(
             StatusCode::INTERNAL_SERVER_ERROR,
             "server_error",

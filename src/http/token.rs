@@ -13,7 +13,7 @@ use crate::credentials::{CredentialError, public_keys};
 use crate::policies::Scope;
 
 use super::caller::source_ip;
-use super::oauth::{error, respond, too_many, unavailable};
+use super::oauth::{error, failed, respond, too_many};
 use super::{Endpoint, State, problem};
 
 /// Where tokens are given, below the base URL.
@@ -210,7 +210,7 @@ async fn give(
 fn refused(code: &'static str, error: AssertionError) -> Result<HttpResponse, Refused> {
     match error {
         AssertionError::Refused(description) => Err(Refused::new(code, &description)),
-        AssertionError::Failed(CredentialError::Store(error)) => Ok(unavailable(&error)),
+        AssertionError::Failed(CredentialError::Store(error)) => Ok(failed(&error)),
         AssertionError::Failed(error) => {
             tracing::error!(cause = %problem::Chain(&error), "an access token could not be made");
             Ok(super::oauth::error(

@@ -6,12 +6,12 @@ use actix_web::http::header::{ALLOW, ETAG, HeaderValue, LOCATION, RETRY_AFTER, W
 use actix_web::{HttpResponse, HttpResponseBuilder};
 
 use crate::http::caller::{AuthenticationFailure, insufficient_scope, rate_limit_headers};
-use crate::http::problem::Chain;
+use crate::http::problem::{Chain, RETRY_SECONDS};
 use crate::provisioning::{Context, ProvisioningError, entity_tag};
 use crate::scim::schema::ResourceType;
 use crate::scim::{ErrorKind, ScimError};
-use crate::store::StoreError;
 use crate::store::resources::Resource;
+use crate::store::{StoreError, TransactionError};
 
 /// The media type of every body (RFC 7644 section 3.1).
 pub const MEDIA_TYPE: &str = "application/scim+json";
@@ -96,7 +96,7 @@ fn out_of_scope() -> HttpResponse {
 }
 
 fn internal(error: &ProvisioningError) -> HttpResponse {
-    if matches!(error, ProvisioningError::Store(error) if error.is_unavailable()) {
+    if error.store_error().is_some_and(StoreError::is_unavailable) {
         tracing::warn!(cause = %Chain(error), "the database is not available");
         return unavailable();
     }
@@ -112,9 +112,7 @@ fn unavailable() -> HttpResponse {
         ErrorKind::Unavailable,
         "the database cannot take the request now",
     ));
-    response
-        .headers_mut()
-        .insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    response.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS);
     response
 }
 
