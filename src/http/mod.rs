@@ -54,11 +54,31 @@ pub async fn serve(
     listener: TcpListener,
     stop: impl Future<Output = ()>,
 ) -> std::io::Result<()> {
-    let settings = state.settings.clone();
     let background = actix_web::rt::spawn(background::run(state.clone()));
     let chaining = actix_web::rt::spawn(chaining::run(state.clone()));
     let notices = actix_web::rt::spawn(notices::run(state.clone()));
-    let last_use = state.clone();
+    let outcome = answer(state.clone(), listener, stop).await;
+    background.abort();
+    chaining.abort();
+    notices.abort();
+    background::flush(&state).await;
+    background::flush_request_log(&state).await;
+    chaining::chain_all(&state).await;
+    outcome
+}
+
+/// Answers requests as [`serve`] does, without what is done beside them: nothing touches the database but what
+/// a request asks for.
+///
+/// # Errors
+/// When the listener cannot be used.
+pub async fn answer(
+    state: State,
+    listener: TcpListener,
+    stop: impl Future<Output = ()>,
+) -> std::io::Result<()> {
+    let settings = state.settings.clone();
+    let stopping = state.clone();
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let server = HttpServer::new(move || {
         App::new()
@@ -75,16 +95,9 @@ pub async fn serve(
     let handle = server.handle();
     let running = actix_web::rt::spawn(server);
     stop.await;
-    last_use.stop();
+    stopping.stop();
     handle.stop(true).await;
-    let outcome = running.await.map_err(std::io::Error::other)?;
-    background.abort();
-    chaining.abort();
-    notices.abort();
-    background::flush(&last_use).await;
-    background::flush_request_log(&last_use).await;
-    chaining::chain_all(&last_use).await;
-    outcome
+    running.await.map_err(std::io::Error::other)?
 }
 
 /// The pieces of a long answer are sent as they are made, and do not wait for the client to acknowledge the

@@ -19,6 +19,7 @@ mod climbing;
 mod credentials;
 mod deprovisioning;
 mod durability;
+mod faults;
 mod filters;
 mod gateway;
 mod identity_providers;

@@ -5,6 +5,6 @@ mod access_tokens;
 mod assertions;
 mod introspection;
 mod master_key;
-mod program;
+pub mod program;
 mod registered_keys;
 mod signing_keys;

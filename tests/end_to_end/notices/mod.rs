@@ -6,7 +6,7 @@ mod mail;
 mod observed;
 mod processes;
 mod product;
-mod receivers;
+pub mod receivers;
 mod webhooks;
 
 use diesel::RunQueryDsl;

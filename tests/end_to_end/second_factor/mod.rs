@@ -15,13 +15,13 @@ use crate::server::{Answer, Client, TestServer};
 const STEP: i64 = 30_000;
 
 /// What a person's app knows.
-struct Authenticator {
+pub struct Authenticator {
     secret: Vec<u8>,
 }
 
 impl Authenticator {
     /// From the text that one types into an app (RFC 4648 section 6).
-    fn typed(text: &str) -> Self {
+    pub fn typed(text: &str) -> Self {
         let (mut secret, mut bits, mut waiting) = (Vec::new(), 0_u32, 0);
         for character in text.chars() {
             let digit = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
@@ -38,7 +38,7 @@ impl Authenticator {
     }
 
     /// The code that is shown at an instant (RFC 6238).
-    fn code(&self, at: Timestamp) -> String {
+    pub fn code(&self, at: Timestamp) -> String {
         let step = u64::try_from(at.as_millis() / STEP).expect("after 1970");
         let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &self.secret);
         let tag = hmac::sign(&key, &step.to_be_bytes());
@@ -72,11 +72,11 @@ fn member<'a>(server: &'a TestServer, name: &str) -> Person<'a> {
 }
 
 /// Somebody who is enrolled, their app and their recovery codes.
-struct Enrolled<'a> {
+pub struct Enrolled<'a> {
     person: Person<'a>,
     app: Authenticator,
-    session: String,
-    recovery_codes: Vec<String>,
+    pub session: String,
+    pub recovery_codes: Vec<String>,
 }
 
 impl<'a> Enrolled<'a> {
@@ -84,7 +84,7 @@ impl<'a> Enrolled<'a> {
         Self::of(member(server, name))
     }
 
-    fn of(person: Person<'a>) -> Self {
+    pub fn of(person: Person<'a>) -> Self {
         let session = person.sign_in();
         let (app, confirmed) = enrol(person.server, &session);
         // The code that was shown is used up.
@@ -102,7 +102,7 @@ impl<'a> Enrolled<'a> {
     }
 
     /// Shows the password, and gives the session that this opens.
-    fn begin_sign_in(&self) -> String {
+    pub fn begin_sign_in(&self) -> String {
         let answer = self.person.sign_in_with(PASSWORD).expect(201);
         assert_eq!(answer.body["second_factor"], "code_required");
         answer.text_at("/token")

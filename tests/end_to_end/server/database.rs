@@ -55,6 +55,16 @@ impl TestDatabase {
     }
 }
 
+impl TestDatabase {
+    /// Which of the two it is.
+    pub fn kind(&self) -> DatabaseKind {
+        match self.postgres_name {
+            Some(_) => DatabaseKind::Postgres,
+            None => DatabaseKind::Sqlite,
+        }
+    }
+}
+
 impl Drop for TestDatabase {
     fn drop(&mut self) {
         if let Some(name) = &self.postgres_name {

@@ -107,7 +107,23 @@ impl TestServer {
 
     /// Starts one with changed settings.
     pub fn start_with(kind: DatabaseKind, change: impl FnOnce(&mut Settings)) -> Self {
-        let test_database = TestDatabase::create(kind);
+        Self::start_on(TestDatabase::create(kind), change, Work::Everything)
+    }
+
+    /// Starts one that answers requests and does nothing beside them, on a database that may be prepared.
+    pub fn start_answering(
+        test_database: TestDatabase,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
+        Self::start_on(test_database, change, Work::RequestsAlone)
+    }
+
+    fn start_on(
+        test_database: TestDatabase,
+        change: impl FnOnce(&mut Settings),
+        work: Work,
+    ) -> Self {
+        let kind = test_database.kind();
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port can be listened on");
         let address = listener.local_addr().expect("it has an address");
         let mut settings = Settings {
@@ -148,7 +164,7 @@ impl TestServer {
             &base_url,
         );
         let first = set_up(&state);
-        let (stop, thread) = serve(state.clone(), listener);
+        let (stop, thread) = serve(state.clone(), listener, work);
         Self {
             kind,
             scim_base: format!("{base_url}/scim/v2"),
@@ -183,7 +199,7 @@ impl TestServer {
             &MasterKey::parse(MASTER_KEY).expect("64 digits"),
             &first.base_url,
         );
-        let (stop, thread) = serve(state.clone(), listener);
+        let (stop, thread) = serve(state.clone(), listener, Work::Everything);
         let base_url = format!("http://{address}");
         Self {
             kind: first.kind,
@@ -249,15 +265,26 @@ impl TestServer {
     }
 }
 
-fn serve(state: State, listener: TcpListener) -> (oneshot::Sender<()>, JoinHandle<()>) {
+/// What a server does.
+#[derive(Clone, Copy)]
+enum Work {
+    Everything,
+    RequestsAlone,
+}
+
+fn serve(state: State, listener: TcpListener, work: Work) -> (oneshot::Sender<()>, JoinHandle<()>) {
     let (stop, stopped) = oneshot::channel();
     let thread = std::thread::spawn(move || {
-        actix_web::rt::System::new()
-            .block_on(http::serve(state, listener, async move {
-                // A sender that is gone means the same.
-                let _ = stopped.await;
-            }))
-            .expect("the server serves");
+        // A sender that is gone means the same.
+        let stop = async move {
+            let _ = stopped.await;
+        };
+        let system = actix_web::rt::System::new();
+        match work {
+            Work::Everything => system.block_on(http::serve(state, listener, stop)),
+            Work::RequestsAlone => system.block_on(http::answer(state, listener, stop)),
+        }
+        .expect("the server serves");
     });
     (stop, thread)
 }

@@ -1,0 +1,692 @@
+//! What admins change: each route of the admin interface that changes anything, taken from its own table.
+
+use std::collections::BTreeSet;
+
+use actix_web::http::Method;
+use jsonwebtoken::Algorithm;
+use portcullis::http::admin::routes;
+use serde_json::{Value, json};
+
+use super::{Call, Case, World, assert_all_or_nothing};
+use crate::machine::program::{Pair, service_account};
+use crate::notices::receivers::Receiver;
+use crate::people::{Leaver, PASSWORD, Team};
+use crate::second_factor::Enrolled;
+use crate::server::DatabaseKind;
+use crate::service_accounts::account;
+
+/// What takes POST and changes nothing, and what tells by its answer how far it came: a webhook is tried by
+/// sending to it, between two transactions.
+const NO_CHANGE: [&str; 6] = [
+    "POST /policies/preview",
+    "POST /policies/reorder/preview",
+    "POST /policies/{id}/delete/preview",
+    "POST /policies/{id}/members/preview",
+    "POST /policies/{id}/preview",
+    "POST /webhooks/{id}/test",
+];
+
+#[test]
+fn every_route_that_changes_anything_is_tried() {
+    let served: BTreeSet<String> = routes()
+        .into_iter()
+        .filter(|route| route.method != Method::GET)
+        .map(|route| format!("{} {}", route.method, route.path))
+        .collect();
+    let tried: BTreeSet<String> = CASES
+        .iter()
+        .chain(KEYS)
+        .map(|case| case.route)
+        .chain(NO_CHANGE)
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(tried, served);
+}
+
+#[test]
+fn a_change_by_an_admin_happens_whole_or_not_at_all_on_sqlite() {
+    assert_all_or_nothing(DatabaseKind::Sqlite, CASES);
+}
+
+#[test]
+fn a_change_by_an_admin_happens_whole_or_not_at_all_on_postgresql() {
+    assert_all_or_nothing(DatabaseKind::Postgres, CASES);
+}
+
+#[test]
+fn a_change_of_a_key_happens_whole_or_not_at_all_on_sqlite() {
+    assert_all_or_nothing(DatabaseKind::Sqlite, KEYS);
+}
+
+#[test]
+fn a_change_of_a_key_happens_whole_or_not_at_all_on_postgresql() {
+    assert_all_or_nothing(DatabaseKind::Postgres, KEYS);
+}
+
+const CASES: &[Case] = &[
+    Case {
+        route: "PATCH /alarms/mass-deprovisioning",
+        arrange: |world| {
+            let shown = world.admin().get("/alarms/mass-deprovisioning").expect(200);
+            let people = shown.body["people"].as_i64().expect("a number") + 1;
+            let body = json!({"people": people});
+            Call::admin(world, "PATCH", "/alarms/mass-deprovisioning", &body)
+        },
+    },
+    Case {
+        route: "DELETE /deleted-users/{id}",
+        arrange: |world| delete(world, &format!("/deleted-users/{}", deleted(world))),
+    },
+    Case {
+        route: "POST /deleted-users/{id}/recover",
+        arrange: |world| {
+            let path = format!("/deleted-users/{}/recover", deleted(world));
+            Call::admin(world, "POST", &path, &Value::Null)
+        },
+    },
+    Case {
+        route: "POST /deliveries/{id}/redeliver",
+        arrange: |world| {
+            let receiver = Receiver::start();
+            let body = json!({"url": receiver.url, "kinds": []});
+            let webhook = world.made("/webhooks", &body);
+            let path = format!("/webhooks/{webhook}/test");
+            let delivery = world.admin().post(&path, &json!({})).expect(200).id();
+            Call::admin(
+                world,
+                "POST",
+                &format!("/deliveries/{delivery}/redeliver"),
+                &Value::Null,
+            )
+        },
+    },
+    Case {
+        route: "POST /directories",
+        arrange: |world| {
+            let body = json!({"name": world.name("directory")});
+            Call::admin(world, "POST", "/directories", &body)
+        },
+    },
+    Case {
+        route: "DELETE /directories/{id}",
+        arrange: |world| {
+            let leaver = world.leaver();
+            delete(
+                world,
+                &format!("/directories/{}", leaver.person.directory_id),
+            )
+        },
+    },
+    Case {
+        route: "PATCH /directories/{id}",
+        arrange: |world| {
+            let body = json!({"name": world.name("directory")});
+            let directory = world.made("/directories", &body);
+            let body = json!({"name": world.name("renamed")});
+            Call::admin(world, "PATCH", &format!("/directories/{directory}"), &body)
+        },
+    },
+    Case {
+        route: "POST /directories/{id}/revoke-tokens",
+        arrange: |world| {
+            let leaver = world.leaver();
+            let path = format!("/directories/{}/revoke-tokens", leaver.person.directory_id);
+            Call::admin(world, "POST", &path, &json!({}))
+        },
+    },
+    Case {
+        route: "POST /notices/read",
+        arrange: |world| {
+            world.left();
+            Call::admin(world, "POST", "/notices/read", &json!({}))
+        },
+    },
+    Case {
+        route: "POST /notices/{id}/read",
+        arrange: |world| {
+            world.left();
+            let notices = world.admin().get("/notices?unread=true").expect(200);
+            let path = format!("/notices/{}/read", notices.text_at("/items/0/id"));
+            Call::admin(world, "POST", &path, &Value::Null)
+        },
+    },
+    Case {
+        route: "POST /policies",
+        arrange: |world| {
+            let body = json!({
+                "name": world.name("policy"), "max_token_days": 30,
+                "members": [world.person().id],
+            });
+            Call::admin(world, "POST", "/policies", &body)
+        },
+    },
+    Case {
+        route: "POST /policies/reorder",
+        arrange: |world| {
+            policy(world, &json!({}));
+            policy(world, &json!({}));
+            let shown = world.admin().get("/policies").expect(200);
+            let mut order: Vec<&Value> = shown.body["items"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter(|policy| policy["is_default"] != true)
+                .map(|policy| &policy["id"])
+                .collect();
+            order.reverse();
+            Call::admin(world, "POST", "/policies/reorder", &json!({"order": order}))
+        },
+    },
+    Case {
+        route: "DELETE /policies/{id}",
+        arrange: |world| {
+            let leaver = world.leaver();
+            let policy = policy(world, &json!({"members": [leaver.person.id]}));
+            delete(world, &format!("/policies/{policy}"))
+        },
+    },
+    Case {
+        route: "PATCH /policies/{id}",
+        arrange: |world| {
+            let leaver = world.leaver();
+            let policy = policy(world, &json!({"members": [leaver.person.id]}));
+            let body = json!({"max_token_days": 30, "shorten_existing": true});
+            Call::admin(world, "PATCH", &format!("/policies/{policy}"), &body)
+        },
+    },
+    Case {
+        route: "POST /policies/{id}/members",
+        arrange: |world| {
+            let policy = policy(world, &json!({}));
+            let body = json!({"member_id": world.person().id});
+            Call::admin(world, "POST", &format!("/policies/{policy}/members"), &body)
+        },
+    },
+    Case {
+        route: "DELETE /policies/{id}/members/{member}",
+        arrange: |world| {
+            let member = world.person().id;
+            let policy = policy(world, &json!({"members": [member]}));
+            delete(world, &format!("/policies/{policy}/members/{member}"))
+        },
+    },
+    Case {
+        route: "DELETE /policies/{id}/pending",
+        arrange: |world| {
+            let policy = policy(world, &json!({}));
+            let at = world.server.clock.now().plus_days(1).to_rfc3339();
+            let change = json!({"max_token_days": 30, "effective_at": at});
+            world
+                .admin()
+                .patch(&format!("/policies/{policy}"), &change)
+                .expect(200);
+            delete(world, &format!("/policies/{policy}/pending"))
+        },
+    },
+    Case {
+        route: "POST /policies/{id}/revoke-tokens",
+        arrange: |world| {
+            let leaver = world.leaver();
+            let policy = policy(world, &json!({"members": [leaver.person.id]}));
+            Call::admin(
+                world,
+                "POST",
+                &format!("/policies/{policy}/revoke-tokens"),
+                &json!({}),
+            )
+        },
+    },
+    Case {
+        route: "POST /products",
+        arrange: |world| {
+            let body = json!({"name": world.name("product"), "scopes": ["read"]});
+            Call::admin(world, "POST", "/products", &body)
+        },
+    },
+    Case {
+        route: "DELETE /products/{id}",
+        arrange: |world| {
+            let leaver = world.leaver();
+            delete(world, &format!("/products/{}", product_of(world, &leaver)))
+        },
+    },
+    Case {
+        route: "PATCH /products/{id}",
+        arrange: |world| {
+            let body = json!({"name": world.name("renamed"), "scopes": ["read", "write"]});
+            Call::admin(
+                world,
+                "PATCH",
+                &format!("/products/{}", product(world)),
+                &body,
+            )
+        },
+    },
+    Case {
+        route: "POST /products/{id}/instances",
+        arrange: |world| {
+            let path = format!("/products/{}/instances", product(world));
+            Call::admin(world, "POST", &path, &json!({"name": "Staging"}))
+        },
+    },
+    Case {
+        route: "DELETE /products/{id}/instances/{instance}",
+        arrange: |world| delete(world, &instance(world)),
+    },
+    Case {
+        route: "PATCH /products/{id}/instances/{instance}",
+        arrange: |world| {
+            let body = json!({"url": "https://staging.example.org"});
+            Call::admin(world, "PATCH", &instance(world), &body)
+        },
+    },
+    Case {
+        route: "POST /products/{id}/revoke-tokens",
+        arrange: |world| {
+            let leaver = world.leaver();
+            let path = format!("/products/{}/revoke-tokens", product_of(world, &leaver));
+            Call::admin(world, "POST", &path, &json!({}))
+        },
+    },
+    Case {
+        route: "POST /roles/assignments",
+        arrange: |world| {
+            let body = json!({"user_id": world.person().id, "role": "admin"});
+            Call::admin(world, "POST", "/roles/assignments", &body)
+        },
+    },
+    Case {
+        route: "DELETE /roles/assignments/{user}/{role}",
+        arrange: |world| {
+            let leaver = world.leaver();
+            delete(
+                world,
+                &format!("/roles/assignments/{}/admin", leaver.person.id),
+            )
+        },
+    },
+    Case {
+        route: "POST /roles/mappings",
+        arrange: |world| {
+            let name = world.name("group");
+            let group = crate::people::group(&world.scim(), &name, &[&world.person().id]);
+            let body = json!({"group_id": group, "role": "admin"});
+            Call::admin(world, "POST", "/roles/mappings", &body)
+        },
+    },
+    Case {
+        route: "DELETE /roles/mappings/{id}",
+        arrange: |world| {
+            let team = Team::create(&world.server, &world.server.scim_key, true);
+            let leaver = Leaver::arrange_in(
+                &world.server,
+                &world.server.directory_id,
+                &world.server.scim_key,
+                &world.name("admin"),
+                &crate::people::RoleBy::Group(&team),
+            );
+            drop(leaver);
+            delete(world, &format!("/roles/mappings/{}", team.mapping))
+        },
+    },
+    Case {
+        route: "POST /service-accounts",
+        arrange: |world| {
+            let body = json!({"name": world.name("account"), "purpose": "Tests."});
+            Call::admin(world, "POST", "/service-accounts", &body)
+        },
+    },
+    Case {
+        route: "DELETE /service-accounts/{id}",
+        arrange: |world| delete(world, &service_account_with_token(world).0),
+    },
+    Case {
+        route: "PATCH /service-accounts/{id}",
+        arrange: |world| {
+            let body = json!({"purpose": world.name("purpose")});
+            Call::admin(world, "PATCH", &service_account_with_token(world).0, &body)
+        },
+    },
+    Case {
+        route: "POST /service-accounts/{id}/adopt",
+        arrange: |world| {
+            let (account, _) = orphaned_account(world);
+            Call::admin(world, "POST", &format!("{account}/adopt"), &json!({}))
+        },
+    },
+    Case {
+        route: "POST /service-accounts/{id}/disable",
+        arrange: |world| {
+            let (account, _) = service_account_with_token(world);
+            Call::admin(world, "POST", &format!("{account}/disable"), &Value::Null)
+        },
+    },
+    Case {
+        route: "POST /service-accounts/{id}/enable",
+        arrange: |world| {
+            let (account, _) = service_account_with_token(world);
+            let path = format!("{account}/disable");
+            world.admin().post(&path, &json!({})).expect(200);
+            Call::admin(world, "POST", &format!("{account}/enable"), &Value::Null)
+        },
+    },
+    Case {
+        route: "POST /signing-keys/rotate",
+        arrange: |world| {
+            let body = json!({"compromised": true});
+            Call::admin(world, "POST", "/signing-keys/rotate", &body)
+        },
+    },
+    Case {
+        route: "POST /users",
+        arrange: |world| {
+            let body = json!({"user_name": world.name("local")});
+            Call::admin(world, "POST", "/users", &body)
+        },
+    },
+    Case {
+        route: "POST /users/{id}/deprovision",
+        arrange: |world| {
+            let leaver = world.leaver();
+            // A service account that they answer for is left behind too.
+            account(
+                &world.server.with_token(&leaver.sessions[0]),
+                &world.name("account"),
+            );
+            let path = format!("/users/{}/deprovision", leaver.person.id);
+            Call::admin(world, "POST", &path, &Value::Null)
+        },
+    },
+    Case {
+        route: "POST /users/{id}/password-link",
+        arrange: |world| {
+            let person = world.person();
+            person.password_link();
+            let path = format!("/users/{}/password-link", person.id);
+            Call::admin(world, "POST", &path, &Value::Null)
+        },
+    },
+    Case {
+        route: "POST /users/{id}/reactivate",
+        arrange: |world| {
+            let left = world.left();
+            let path = format!("/users/{}/reactivate", left.person.id);
+            Call::admin(world, "POST", &path, &Value::Null)
+        },
+    },
+    Case {
+        route: "POST /users/{id}/revoke-tokens",
+        arrange: |world| {
+            let leaver = world.leaver();
+            let path = format!("/users/{}/revoke-tokens", leaver.person.id);
+            Call::admin(world, "POST", &path, &json!({}))
+        },
+    },
+    Case {
+        route: "DELETE /users/{id}/second-factor",
+        arrange: |world| {
+            let person = world.person();
+            let link = person.password_link();
+            person.set_password(&link, PASSWORD).expect(204);
+            let path = format!("/users/{}/second-factor", person.id);
+            Enrolled::of(person);
+            delete(world, &path)
+        },
+    },
+    Case {
+        route: "DELETE /users/{id}/tokens/{token}",
+        arrange: |world| {
+            let leaver = world.leaver();
+            let path = format!("/users/{}/tokens", leaver.person.id);
+            let tokens = world.admin().get(&path).expect(200);
+            delete(world, &format!("{path}/{}", tokens.text_at("/items/0/id")))
+        },
+    },
+    Case {
+        route: "POST /webhooks",
+        arrange: |world| {
+            let body = json!({"url": "http://127.0.0.1:9/hook", "kinds": []});
+            Call::admin(world, "POST", "/webhooks", &body)
+        },
+    },
+    Case {
+        route: "DELETE /webhooks/{id}",
+        arrange: |world| delete(world, &webhook(world)),
+    },
+    Case {
+        route: "PATCH /webhooks/{id}",
+        arrange: |world| {
+            let body = json!({"active": false});
+            Call::admin(world, "PATCH", &webhook(world), &body)
+        },
+    },
+    Case {
+        route: "POST /webhooks/{id}/rotate-secret",
+        arrange: |world| {
+            let path = format!("{}/rotate-secret", webhook(world));
+            Call::admin(world, "POST", &path, &json!({}))
+        },
+    },
+];
+
+const KEYS: &[Case] = &[
+    Case {
+        route: "POST /api-keys",
+        arrange: |world| Call::admin(world, "POST", "/api-keys", &new_api_key()),
+    },
+    Case {
+        route: "DELETE /api-keys/{id}",
+        arrange: |world| delete(world, &api_key(world)),
+    },
+    Case {
+        route: "PATCH /api-keys/{id}",
+        arrange: |world| Call::admin(world, "PATCH", &api_key(world), &json!({"name": "Renamed"})),
+    },
+    Case {
+        route: "POST /api-keys/{id}/adopt",
+        arrange: |world| adopt(world, &format!("/api-keys/{}", world.left().api_key.id)),
+    },
+    Case {
+        route: "POST /api-keys/{id}/rotate",
+        arrange: |world| rotate(world, &api_key(world)),
+    },
+    Case {
+        route: "POST /directories/{id}/scim-keys",
+        arrange: |world| {
+            let path = format!("/directories/{}/scim-keys", world.server.directory_id);
+            Call::admin(world, "POST", &path, &json!({"name": "Key"}))
+        },
+    },
+    Case {
+        route: "DELETE /scim-keys/{id}",
+        arrange: |world| delete(world, &scim_key(world)),
+    },
+    Case {
+        route: "PATCH /scim-keys/{id}",
+        arrange: |world| {
+            let body = json!({"allowed_networks": ["127.0.0.0/8"]});
+            Call::admin(world, "PATCH", &scim_key(world), &body)
+        },
+    },
+    Case {
+        route: "POST /scim-keys/{id}/adopt",
+        arrange: |world| adopt(world, &format!("/scim-keys/{}", world.left().scim_key.id)),
+    },
+    Case {
+        route: "POST /scim-keys/{id}/rotate",
+        arrange: |world| rotate(world, &scim_key(world)),
+    },
+    Case {
+        route: "POST /products/{id}/credentials",
+        arrange: |world| {
+            let path = format!("/products/{}/credentials", product(world));
+            Call::admin(world, "POST", &path, &json!({"name": "Gate"}))
+        },
+    },
+    Case {
+        route: "DELETE /products/{id}/credentials/{credential}",
+        arrange: |world| delete(world, &product_credential(world)),
+    },
+    Case {
+        route: "POST /products/{id}/credentials/{credential}/adopt",
+        arrange: |world| {
+            let left = world.left();
+            let product = product_of(world, &left);
+            adopt(
+                world,
+                &format!("/products/{product}/credentials/{}", left.product_key.id),
+            )
+        },
+    },
+    Case {
+        route: "POST /products/{id}/credentials/{credential}/rotate",
+        arrange: |world| rotate(world, &product_credential(world)),
+    },
+    Case {
+        route: "POST /service-accounts/{id}/keys",
+        arrange: |world| {
+            let account = service_account(&world.server);
+            Call::admin(
+                world,
+                "POST",
+                &format!("/service-accounts/{account}/keys"),
+                &new_key(),
+            )
+        },
+    },
+    Case {
+        route: "DELETE /service-accounts/{id}/keys/{key_id}",
+        arrange: |world| {
+            let account = service_account(&world.server);
+            let path = format!("/service-accounts/{account}/keys");
+            let key = world.made(&path, &new_key());
+            delete(world, &format!("{path}/{key}"))
+        },
+    },
+    Case {
+        route: "POST /service-accounts/{id}/tokens",
+        arrange: |world| {
+            let account = service_account(&world.server);
+            let path = format!("/service-accounts/{account}/tokens");
+            Call::admin(world, "POST", &path, &new_api_key())
+        },
+    },
+    Case {
+        route: "DELETE /service-accounts/{id}/tokens/{token}",
+        arrange: |world| delete(world, &service_account_with_token(world).1),
+    },
+    Case {
+        route: "POST /service-accounts/{id}/tokens/{token}/adopt",
+        arrange: |world| adopt(world, &orphaned_account(world).1),
+    },
+    Case {
+        route: "POST /service-accounts/{id}/tokens/{token}/rotate",
+        arrange: |world| rotate(world, &service_account_with_token(world).1),
+    },
+];
+
+fn delete(world: &World, path: &str) -> Call {
+    Call::admin(world, "DELETE", path, &Value::Null)
+}
+
+fn adopt(world: &World, key: &str) -> Call {
+    Call::admin(world, "POST", &format!("{key}/adopt"), &Value::Null)
+}
+
+fn rotate(world: &World, key: &str) -> Call {
+    Call::admin(
+        world,
+        "POST",
+        &format!("{key}/rotate"),
+        &json!({"overlap_hours": 1}),
+    )
+}
+
+/// Somebody who was deleted and can be recovered.
+fn deleted(world: &World) -> String {
+    let leaver = world.leaver();
+    leaver.scim().delete(&leaver.person.path()).expect(204);
+    leaver.person.id
+}
+
+fn policy(world: &World, further: &Value) -> String {
+    let mut body = further.clone();
+    body["name"] = json!(world.name("policy"));
+    world.made("/policies", &body)
+}
+
+fn product(world: &World) -> String {
+    let body = json!({"name": world.name("product"), "scopes": ["read"]});
+    world.made("/products", &body)
+}
+
+/// The product that came with them.
+fn product_of(world: &World, leaver: &Leaver<'_>) -> String {
+    let name = format!("Product of {}", leaver.person.id);
+    let products = world.admin().get("/products").expect(200);
+    products.body["items"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|product| product["name"] == name.as_str())
+        .and_then(|product| product["id"].as_str())
+        .expect("they have one")
+        .to_owned()
+}
+
+/// An instance of a product, to which a credential is bound.
+fn instance(world: &World) -> String {
+    let product = product(world);
+    let path = format!("/products/{product}/instances");
+    let instance = world.made(&path, &json!({"name": "Staging"}));
+    let body = json!({"name": "Gate", "instance_id": instance});
+    world.made(&format!("/products/{product}/credentials"), &body);
+    format!("{path}/{instance}")
+}
+
+fn webhook(world: &World) -> String {
+    let body = json!({"url": "http://127.0.0.1:9/hook", "kinds": []});
+    format!("/webhooks/{}", world.made("/webhooks", &body))
+}
+
+fn new_api_key() -> Value {
+    json!({"name": "Key", "scopes": ["users:read"]})
+}
+
+fn new_key() -> Value {
+    json!({"name": "Key", "jwk": Pair::generate(Algorithm::ES256).jwk, "scopes": ["users:read"]})
+}
+
+fn api_key(world: &World) -> String {
+    format!("/api-keys/{}", world.made("/api-keys", &new_api_key()))
+}
+
+fn scim_key(world: &World) -> String {
+    let path = format!("/directories/{}/scim-keys", world.server.directory_id);
+    format!("/scim-keys/{}", world.made(&path, &json!({"name": "Key"})))
+}
+
+fn product_credential(world: &World) -> String {
+    let path = format!("/products/{}/credentials", product(world));
+    format!("{path}/{}", world.made(&path, &json!({"name": "Gate"})))
+}
+
+/// A service account and a token of it.
+fn service_account_with_token(world: &World) -> (String, String) {
+    let account = format!("/service-accounts/{}", service_account(&world.server));
+    let tokens = format!("{account}/tokens");
+    let token = world.made(&tokens, &new_api_key());
+    (account, format!("{tokens}/{token}"))
+}
+
+/// The same, whose owner has left.
+fn orphaned_account(world: &World) -> (String, String) {
+    let leaver = world.leaver();
+    let session = world.server.with_token(&leaver.sessions[0]);
+    let account = account(&session, &world.name("account"));
+    let token = account.token(&session, &new_api_key());
+    let path = format!("/users/{}/deprovision", leaver.person.id);
+    world.admin().post(&path, &json!({})).expect(200);
+    let account = format!("/service-accounts/{}", account.id);
+    (account.clone(), format!("{account}/tokens/{}", token.id))
+}
