@@ -25,6 +25,7 @@ mod gateway;
 mod identity_providers;
 mod isolation;
 mod machine;
+mod many_nodes;
 mod notices;
 mod outages;
 mod people;

@@ -9,7 +9,7 @@ use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use portcullis::store::DatabaseUrl;
+use portcullis::store::{DatabaseConnection, DatabaseUrl};
 use serde_json::Value;
 
 use crate::server::{Client, DatabaseKind, TestDatabase};
@@ -42,6 +42,11 @@ impl Deployment {
     /// Where the database and the master key are, where it is SQLite.
     pub fn directory(&self) -> &PathBuf {
         &self.database.directory
+    }
+
+    /// A connection to the database, past everything.
+    pub fn connect(&self) -> DatabaseConnection {
+        self.database.url.connect().expect("it can be reached")
     }
 
     /// Runs a command to its end, which must be a good one, and gives what it prints.
@@ -106,10 +111,13 @@ impl Deployment {
 
     /// The same with further variables in its environment.
     pub fn serve_in(&self, options: &[&str], environment: &[(&str, &str)]) -> Process {
-        let mut child = self
-            .command(&["serve"])
+        let mut command = self.command(&["serve"]);
+        if !options.contains(&"--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
+        let mut child = command
             .args(options)
-            .args(["--listen", "127.0.0.1:0", "--log-format", "json"])
+            .args(["--log-format", "json"])
             .env("PORTCULLIS_LOG", "debug")
             .envs(environment.iter().copied())
             .stdout(File::create("/dev/null").expect("it is always there"))

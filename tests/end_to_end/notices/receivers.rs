@@ -46,6 +46,8 @@ fn script(name: &str) -> String {
 /// A request that a [`Receiver`] has got.
 #[derive(Debug, Clone)]
 pub struct Received {
+    /// When it was there as a whole.
+    pub at: Instant,
     /// By names in lower case.
     pub headers: BTreeMap<String, String>,
     pub text: String,
@@ -146,6 +148,7 @@ fn answer(
     reader.read_exact(&mut body)?;
     let text = String::from_utf8_lossy(&body).into_owned();
     requests.lock().expect("nobody panicked").push(Received {
+        at: Instant::now(),
         headers,
         body: serde_json::from_str(&text).unwrap_or_default(),
         text,
