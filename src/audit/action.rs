@@ -45,8 +45,10 @@ pub enum Action {
     CredentialsRevoked,
     /// A person signed in.
     SessionStarted,
-    /// A person signed out.
+    /// A person signed out, or ended another session of theirs.
     SessionEnded,
+    /// A signed-in person showed again who they are.
+    SessionConfirmed,
     /// A sign-in was refused.
     SignInRefused,
     /// A one-time link to set a password was made.
@@ -168,6 +170,7 @@ impl Action {
             Self::CredentialsRevoked => "credentials.revoked",
             Self::SessionStarted => "session.started",
             Self::SessionEnded => "session.ended",
+            Self::SessionConfirmed => "session.confirmed",
             Self::SignInRefused => "session.refused",
             Self::PasswordLinkCreated => "password_link.created",
             Self::PasswordSet => "password.set",

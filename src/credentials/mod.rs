@@ -8,6 +8,7 @@ pub mod access;
 pub mod access_tokens;
 pub mod assertions;
 pub mod bulk;
+pub mod confirmation;
 pub mod expiry;
 pub mod issue;
 pub mod keys;

@@ -342,7 +342,7 @@ fn owner(
 }
 
 /// Takes a code of the authenticator or a recovery code, and says which it was.
-fn take(
+pub(super) fn take(
     connection: &mut DatabaseConnection,
     sealer: &Sealer,
     person: &Resource,

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::clock::Timestamp;
-use crate::credentials::{resealing, sweeps};
+use crate::credentials::{confirmation, resealing, sweeps};
 use crate::lifecycle::{alarm, recovery};
 use crate::policies::authentication;
 use crate::store::{
@@ -227,6 +227,7 @@ async fn prune(state: &State) {
                 scim_requests::prune(connection, &directory.id)?;
             }
             used_assertions::prune(connection, now)?;
+            confirmation::prune(connection, now)?;
             Ok::<(), StoreError>(())
         })
         .await;

@@ -42,6 +42,14 @@ impl Attempt {
         }
     }
 
+    /// A password of somebody who is signed in: whoever has their session shall not guess it, from wherever.
+    pub(super) fn of_confirmation(person: &str, address: Option<IpAddr>) -> Self {
+        Self {
+            by_name: (Some(format!("confirmation\n{person}")), None),
+            by_address: (None, address.map(network)),
+        }
+    }
+
     /// A code of a person's second factor: whoever has come so far knows the password, and six digits are few,
     /// so that it counts from wherever they try.
     pub(super) fn of_second_factor(person: &str, address: Option<IpAddr>) -> Self {

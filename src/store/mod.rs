@@ -40,6 +40,7 @@ pub mod sealed_values;
 pub mod second_factors;
 pub mod sent_notices;
 pub mod service_accounts;
+pub mod session_confirmations;
 pub mod settings;
 pub mod side_values;
 pub mod signing_keys;

@@ -451,6 +451,13 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    session_confirmations (session_id) {
+        session_id -> Text,
+        confirmed_at -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     authentication_policies,
     credentials,

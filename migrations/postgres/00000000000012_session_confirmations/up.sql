@@ -1,0 +1,5 @@
+-- When the person of a session last showed again who they are: dangerous changes ask for that.
+CREATE TABLE session_confirmations (
+    session_id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    confirmed_at BIGINT NOT NULL
+);
