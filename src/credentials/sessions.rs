@@ -253,6 +253,24 @@ pub fn touch(
     )?)
 }
 
+/// Ends a session of a person, from another session of theirs.
+///
+/// # Errors
+/// [`CredentialError::NotFound`] where it is none of theirs; when the database fails.
+pub fn end_own(
+    connection: &mut DatabaseConnection,
+    person: &ResourceId,
+    id: &CredentialId,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<(), CredentialError> {
+    let session = super::keys::find(connection, SecretKind::Session, id)?;
+    if session.owner_id.as_ref() != Some(person) {
+        return Err(CredentialError::NotFound("session"));
+    }
+    end(connection, &session, actor, now)
+}
+
 /// Ends a session: signing out.
 ///
 /// # Errors

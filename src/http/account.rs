@@ -45,9 +45,12 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
 }
 
 /// A signed-in person.
-struct Person {
-    id: ResourceId,
-    caller: Caller,
+#[derive(Clone)]
+pub(super) struct Person {
+    /// Who they are.
+    pub(super) id: ResourceId,
+    /// What they show of it.
+    pub(super) caller: Caller,
 }
 
 impl Person {
@@ -60,7 +63,8 @@ impl Person {
         Self::from(authenticate_half_way(request, state).await?)
     }
 
-    fn from(caller: Caller) -> Result<Self, Problem> {
+    /// The person of a caller, who must have a session.
+    pub(super) fn from(caller: Caller) -> Result<Self, Problem> {
         match (&caller.verified.credential.kind, &caller.verified.owner) {
             (SecretKind::Session, Some(owner)) => Ok(Self {
                 id: owner.id.clone(),
@@ -74,26 +78,37 @@ impl Person {
     }
 }
 
+/// What a person signs in with.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct SignIn {
-    directory: Option<String>,
-    user_name: String,
-    password: String,
+pub(super) struct SignIn {
+    /// The name of their directory; the local one where there is none.
+    pub(super) directory: Option<String>,
+    /// Their `userName`.
+    pub(super) user_name: String,
+    /// Their password.
+    pub(super) password: String,
 }
 
+/// What a person asks for who wants an API token.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct NewToken {
-    name: String,
-    product_id: Option<ProductId>,
+pub(super) struct NewToken {
+    /// What they call it.
+    pub(super) name: String,
+    /// The product that it is for.
+    pub(super) product_id: Option<ProductId>,
+    /// The instances of the product that it is limited to.
     #[serde(default)]
-    instance_ids: Vec<InstanceId>,
+    pub(super) instance_ids: Vec<InstanceId>,
+    /// What it may be used for.
     #[serde(default)]
-    scopes: Vec<String>,
+    pub(super) scopes: Vec<String>,
+    /// Where it may be used from.
     #[serde(default)]
-    allowed_networks: Vec<String>,
-    expires_in_days: Option<i64>,
+    pub(super) allowed_networks: Vec<String>,
+    /// How long it lives.
+    pub(super) expires_in_days: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -108,43 +123,56 @@ async fn sign_in(
     state: web::Data<State>,
     body: web::Json<SignIn>,
 ) -> Result<HttpResponse, Problem> {
-    let body = body.into_inner();
+    let shown = open_session(&request, &state, body.into_inner(), started).await?;
+    Ok(HttpResponse::Created()
+        .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .json(shown))
+}
+
+/// Opens a session for whoever shows the right password, and tells of it within the same transaction. Failures are
+/// counted and recorded.
+pub(super) async fn open_session<T: Send + 'static>(
+    request: &HttpRequest,
+    state: &State,
+    sign_in: SignIn,
+    tell: impl Fn(&mut DatabaseConnection, &Candidate, &Issued, Timestamp) -> Result<T, CredentialError>
+    + Send
+    + 'static,
+) -> Result<T, Problem> {
     let now = state.clock.now();
-    let address = source_ip(&request, &state);
-    let attempt = Attempt::new(body.directory.as_deref(), &body.user_name, address);
-    state
-        .throttle
-        .admit(&attempt, now)
-        .inspect_err(|_| state.observed.note_throttled(&body.user_name, now, address))?;
+    let address = source_ip(request, state);
+    let attempt = Attempt::new(sign_in.directory.as_deref(), &sign_in.user_name, address);
+    state.throttle.admit(&attempt, now).inspect_err(|_| {
+        let name = &sign_in.user_name;
+        state.observed.note_throttled(name, now, address);
+    })?;
     let actor = Actor::anonymous(address);
     let candidate = state.database.read_now(|connection| {
-        sessions::candidate(connection, body.directory.as_deref(), &body.user_name)
+        sessions::candidate(connection, sign_in.directory.as_deref(), &sign_in.user_name)
     })?;
-    let password = body.password;
+    let password = sign_in.password;
     let hash = candidate.password.as_ref().map(|known| known.hash.clone());
     let is_right = state
         .hashing(move || passwords::is_password(&password, hash.as_deref()))
         .await?;
     if !is_right {
-        return Err(refused(&state, candidate, body.user_name, actor).await);
+        return Err(refused(state, candidate, sign_in.user_name, actor).await);
     }
     let (wanted, visitor) = (candidate.clone(), actor.clone());
     let session = state
         .database
         .write(move |connection| {
             let issued = sessions::open(connection, &wanted, &visitor, now)?;
-            started(connection, &wanted, &issued, now)
+            tell(connection, &wanted, &issued, now)
         })
         .await;
     match session {
-        Ok(shown) => {
+        Ok(told) => {
             state.throttle.forget(&attempt);
-            Ok(HttpResponse::Created()
-                .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
-                .json(shown))
+            Ok(told)
         }
         Err(CredentialError::Forbidden(_)) => {
-            Err(refused(&state, candidate, body.user_name, actor).await)
+            Err(refused(state, candidate, sign_in.user_name, actor).await)
         }
         Err(error) => Err(error.into()),
     }
@@ -275,15 +303,27 @@ async fn create_token(
     body: web::Json<NewToken>,
 ) -> Result<HttpResponse, Problem> {
     let person = Person::of(&request, &state).await?;
-    let body = body.into_inner();
+    let now = person.caller.requested_at;
+    let issued = issue_token(&state, person, body.into_inner()).await?;
+    Ok(HttpResponse::Created()
+        .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .json(view::issued(&issued, now)))
+}
+
+/// Issues an API token of a person, within what their policy allows.
+pub(super) async fn issue_token(
+    state: &State,
+    person: Person,
+    wanted: NewToken,
+) -> Result<Issued, Problem> {
     let new = NewCredential {
         owner_id: Some(person.id),
-        product_id: body.product_id,
-        instance_ids: body.instance_ids,
-        scopes: body.scopes,
-        allowed_networks: networks::parse(&body.allowed_networks)?,
-        expires_in_days: body.expires_in_days,
-        ..NewCredential::new(SecretKind::UserToken, &body.name)
+        product_id: wanted.product_id,
+        instance_ids: wanted.instance_ids,
+        scopes: wanted.scopes,
+        allowed_networks: networks::parse(&wanted.allowed_networks)?,
+        expires_in_days: wanted.expires_in_days,
+        ..NewCredential::new(SecretKind::UserToken, &wanted.name)
     };
     let caller = person.caller;
     let now = caller.requested_at;
@@ -291,9 +331,7 @@ async fn create_token(
         .database
         .write(move |connection| issue(connection, &new, &caller.actor, now))
         .await?;
-    Ok(HttpResponse::Created()
-        .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
-        .json(view::issued(&issued, now)))
+    Ok(issued)
 }
 
 async fn revoke_token(
@@ -302,7 +340,16 @@ async fn revoke_token(
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let person = Person::of(&request, &state).await?;
-    let id = CredentialId::new(id.into_inner());
+    revoke_own_token(&state, person, CredentialId::new(id.into_inner())).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Revokes a token that is the person's own.
+pub(super) async fn revoke_own_token(
+    state: &State,
+    person: Person,
+    id: CredentialId,
+) -> Result<(), Problem> {
     state
         .database
         .write(move |connection| {
@@ -316,7 +363,7 @@ async fn revoke_token(
             )
         })
         .await?;
-    Ok(HttpResponse::NoContent().finish())
+    Ok(())
 }
 
 async fn set_password(

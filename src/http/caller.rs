@@ -221,6 +221,18 @@ pub async fn authenticate_half_way(
     state: &State,
 ) -> Result<Caller, AuthenticationFailure> {
     let text = bearer(request).ok_or(AuthenticationFailure::Missing)?;
+    authenticate_secret_half_way(text, request, state).await
+}
+
+/// The same, however the request carried the secret of the session.
+///
+/// # Errors
+/// The [`AuthenticationFailure`].
+pub async fn authenticate_secret_half_way(
+    text: &str,
+    request: &HttpRequest,
+    state: &State,
+) -> Result<Caller, AuthenticationFailure> {
     authenticate_with(text, SignIn::HalfWay, source_ip(request, state), state).await
 }
 

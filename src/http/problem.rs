@@ -195,6 +195,12 @@ impl Problem {
         )
     }
 
+    /// What kind of thing went wrong, in a few words.
+    #[must_use]
+    pub fn title(&self) -> &'static str {
+        self.kind.title()
+    }
+
     /// The same with a header in its answer.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {

@@ -1,6 +1,8 @@
 //! Resources: one canonical document each and the columns that are looked up. The same write keeps the
 //! counts and the side values true.
 
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 
 use crate::clock::Timestamp;
@@ -165,6 +167,30 @@ pub fn find_any(
         .first(connection)
         .optional()?
         .map(Row::read))
+}
+
+/// What resources are called: their display names, or else their user names.
+///
+/// # Errors
+/// When the database fails.
+pub fn labels(
+    connection: &mut DatabaseConnection,
+    ids: &[ResourceId],
+) -> Result<HashMap<ResourceId, String>, StoreError> {
+    let mut labels = HashMap::new();
+    for some in ids.chunks(CHUNK) {
+        let rows: Vec<(String, Option<String>, Option<String>)> = resources::table
+            .filter(resources::id.eq_any(some.iter().map(ResourceId::as_str)))
+            .select((resources::id, resources::display_name, resources::user_name))
+            .load(connection)?;
+        labels.extend(
+            rows.into_iter()
+                .filter_map(|(id, display_name, user_name)| {
+                    Some((ResourceId::new(id), display_name.or(user_name)?))
+                }),
+        );
+    }
+    Ok(labels)
 }
 
 /// Like [`find_any`], and holds off changes to it, but not other readers, until the transaction ends: what

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::clock::Timestamp;
-use crate::credentials::second_factor::{self, Outstanding, Standing};
+use crate::credentials::second_factor::{self, Confirmed, Enrolment, Outstanding, Standing};
 use crate::credentials::{CredentialError, Issued};
 
 use crate::store::id::CredentialId;
@@ -54,37 +54,48 @@ async fn show(request: HttpRequest, state: web::Data<State>) -> Result<HttpRespo
     Ok(HttpResponse::Ok().json(shown(&standing)))
 }
 
-/// Whoever is asked for a code has an authenticator already.
 async fn begin(request: HttpRequest, state: web::Data<State>) -> Result<HttpResponse, Problem> {
     let person = Person::half_way(&request, &state).await?;
-    if person.caller.verified.outstanding == Some(Outstanding::Code) {
-        return Err(Problem::second_factor_required());
-    }
-    let (caller, sealer) = (person.caller, state.sealer.clone());
-    let enrolment = state
-        .database
-        .write(move |connection| {
-            second_factor::begin(
-                connection,
-                &sealer,
-                &person.id,
-                &caller.actor,
-                caller.requested_at,
-            )
-        })
-        .await?;
-    let picture = QRBuilder::new(enrolment.uri.as_str())
-        .build()
-        .map(|code| SvgBuilder::default().to_str(&code))
-        .map_err(|error| Problem::internal(&error))?;
+    let enrolment = begin_enrolment(&state, &person).await?;
     Ok(secret(
         HttpResponse::Created(),
         json!({
             "secret": enrolment.secret,
             "otpauth_uri": enrolment.uri,
-            "qr_svg": picture,
+            "qr_svg": picture(&enrolment)?,
         }),
     ))
+}
+
+/// Makes what an authenticator app has to be told. Whoever is asked for a code has an authenticator already.
+pub(in super::super) async fn begin_enrolment(
+    state: &State,
+    person: &Person,
+) -> Result<Enrolment, Problem> {
+    if person.caller.verified.outstanding == Some(Outstanding::Code) {
+        return Err(Problem::second_factor_required());
+    }
+    let (id, caller, sealer) = (
+        person.id.clone(),
+        person.caller.clone(),
+        state.sealer.clone(),
+    );
+    let enrolment = state
+        .database
+        .write(move |connection| {
+            let now = caller.requested_at;
+            second_factor::begin(connection, &sealer, &id, &caller.actor, now)
+        })
+        .await?;
+    Ok(enrolment)
+}
+
+/// The QR code of an enrolment, as SVG.
+pub(in super::super) fn picture(enrolment: &Enrolment) -> Result<String, Problem> {
+    QRBuilder::new(enrolment.uri.as_str())
+        .build()
+        .map(|code| SvgBuilder::default().to_str(&code))
+        .map_err(|error| Problem::internal(&error))
 }
 
 async fn confirm(
@@ -93,11 +104,22 @@ async fn confirm(
     body: web::Json<Code>,
 ) -> Result<HttpResponse, Problem> {
     let person = Person::half_way(&request, &state).await?;
+    let confirmed = confirm_enrolment(&state, &person, &body.code).await?;
+    let shown = session(&confirmed.session, Some(confirmed.recovery_codes));
+    Ok(secret(HttpResponse::Ok(), shown))
+}
+
+/// Takes the first code of a new authenticator.
+pub(in super::super) async fn confirm_enrolment(
+    state: &State,
+    person: &Person,
+    code: &str,
+) -> Result<Confirmed, Problem> {
     if person.caller.verified.outstanding == Some(Outstanding::Code) {
         return Err(Problem::second_factor_required());
     }
-    let confirmed = with_code(&state, &person, || {
-        let (sealer, code) = (state.sealer.clone(), body.code.clone());
+    with_code(state, person, || {
+        let (sealer, code) = (state.sealer.clone(), code.to_owned());
         let caller = person.caller.clone();
         state.database.write(move |connection| {
             second_factor::confirm(
@@ -110,9 +132,7 @@ async fn confirm(
             )
         })
     })
-    .await?;
-    let shown = session(&confirmed.session, Some(confirmed.recovery_codes));
-    Ok(secret(HttpResponse::Ok(), shown))
+    .await
 }
 
 async fn pass(
@@ -121,6 +141,16 @@ async fn pass(
     body: web::Json<Code>,
 ) -> Result<HttpResponse, Problem> {
     let person = Person::half_way(&request, &state).await?;
+    let issued = pass_with(&state, &person, &body.code).await?;
+    Ok(secret(HttpResponse::Ok(), session(&issued, None)))
+}
+
+/// Completes a sign-in with a code.
+pub(in super::super) async fn pass_with(
+    state: &State,
+    person: &Person,
+    code: &str,
+) -> Result<Issued, Problem> {
     match person.caller.verified.outstanding {
         Some(Outstanding::Code) => {}
         Some(Outstanding::Enrolment) => {
@@ -136,8 +166,8 @@ async fn pass(
             ));
         }
     }
-    let issued = with_code(&state, &person, || {
-        let (sealer, code) = (state.sealer.clone(), body.code.clone());
+    with_code(state, person, || {
+        let (sealer, code) = (state.sealer.clone(), code.to_owned());
         let caller = person.caller.clone();
         state.database.write(move |connection| {
             second_factor::pass(
@@ -150,8 +180,7 @@ async fn pass(
             )
         })
     })
-    .await?;
-    Ok(secret(HttpResponse::Ok(), session(&issued, None)))
+    .await
 }
 
 async fn remove(
@@ -160,16 +189,25 @@ async fn remove(
     body: web::Json<Code>,
 ) -> Result<HttpResponse, Problem> {
     let person = Person::of(&request, &state).await?;
-    with_code(&state, &person, || {
-        let (sealer, code) = (state.sealer.clone(), body.code.clone());
+    remove_with(&state, &person, &body.code).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Removes the authenticator of whoever shows a code of it.
+pub(in super::super) async fn remove_with(
+    state: &State,
+    person: &Person,
+    code: &str,
+) -> Result<(), Problem> {
+    with_code(state, person, || {
+        let (sealer, code) = (state.sealer.clone(), code.to_owned());
         let (id, caller) = (person.id.clone(), person.caller.clone());
         state.database.write(move |connection| {
             let now = caller.requested_at;
             second_factor::remove(connection, &sealer, &id, &code, &caller.actor, now)
         })
     })
-    .await?;
-    Ok(HttpResponse::NoContent().finish())
+    .await
 }
 
 async fn renew_recovery_codes(
@@ -178,20 +216,29 @@ async fn renew_recovery_codes(
     body: web::Json<Code>,
 ) -> Result<HttpResponse, Problem> {
     let person = Person::of(&request, &state).await?;
-    let codes = with_code(&state, &person, || {
-        let (sealer, code) = (state.sealer.clone(), body.code.clone());
+    let codes = recovery_codes_with(&state, &person, &body.code).await?;
+    Ok(secret(HttpResponse::Ok(), json!({"recovery_codes": codes})))
+}
+
+/// Gives whoever shows a code new recovery codes.
+pub(in super::super) async fn recovery_codes_with(
+    state: &State,
+    person: &Person,
+    code: &str,
+) -> Result<Vec<String>, Problem> {
+    with_code(state, person, || {
+        let (sealer, code) = (state.sealer.clone(), code.to_owned());
         let (id, caller) = (person.id.clone(), person.caller.clone());
         state.database.write(move |connection| {
             let now = caller.requested_at;
             second_factor::renew_recovery_codes(connection, &sealer, &id, &code, &caller.actor, now)
         })
     })
-    .await?;
-    Ok(secret(HttpResponse::Ok(), json!({"recovery_codes": codes})))
+    .await
 }
 
 /// Does what a code is shown for. Wrong ones are counted, by person wherever they come from, and recorded.
-async fn with_code<T, F>(
+pub(in super::super) async fn with_code<T, F>(
     state: &State,
     person: &Person,
     attempt: impl FnOnce() -> F,

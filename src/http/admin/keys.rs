@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 
 use crate::credentials::keys::{self, KeyChange};
-use crate::credentials::{Credential, CredentialError, NewCredential, issue};
+use crate::credentials::{Credential, CredentialError, Issued, NewCredential, issue};
 use crate::policies::rate_limits::Rate;
 use crate::policies::{Rights, Role, Scope, networks};
 use crate::secret::SecretKind;
@@ -118,9 +118,9 @@ impl NewKey {
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Rotation {
-    pub(super) overlap_hours: Option<i64>,
-    pub(super) expires_in_days: Option<i64>,
+pub(in super::super) struct Rotation {
+    pub(in super::super) overlap_hours: Option<i64>,
+    pub(in super::super) expires_in_days: Option<i64>,
 }
 
 async fn create_scim_key(
@@ -156,6 +156,20 @@ async fn issue_key(
     admin: Admin,
 ) -> Result<HttpResponse, Problem> {
     let now = admin.now;
+    let issued = issue_within_rights(state, new, admin).await?;
+    Ok(created(
+        collection.name,
+        issued.credential.id.as_str(),
+        view::issued(&issued, now),
+    ))
+}
+
+/// Issues a key whose rights are among the caller's.
+pub(in super::super) async fn issue_within_rights(
+    state: &State,
+    new: NewCredential,
+    admin: Admin,
+) -> Result<Issued, Problem> {
     let issued = admin
         .write(state, move |connection, admin| {
             let issued = issue(connection, &new, &admin.actor, admin.now)?;
@@ -163,11 +177,7 @@ async fn issue_key(
             Ok::<_, CredentialError>(issued)
         })
         .await?;
-    Ok(created(
-        collection.name,
-        issued.credential.id.as_str(),
-        view::issued(&issued, now),
-    ))
+    Ok(issued)
 }
 
 async fn list_of_directory(
@@ -211,23 +221,27 @@ async fn list_orphans(
     state: web::Data<State>,
     query: web::Query<PageQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let mut kinds = vec![SecretKind::ScimKey];
-    for (scope, kind) in [
+    list(&state, &query, orphans(&admin.rights), &admin).await
+}
+
+/// The orphans that somebody with these rights may see.
+pub(in super::super) fn orphans(rights: &Rights) -> Selection {
+    let kinds = [
+        (Scope::ScimKeysRead, SecretKind::ScimKey),
         (Scope::ApiKeysRead, SecretKind::AdminKey),
         (Scope::ServiceAccountsRead, SecretKind::ServiceAccountToken),
         (Scope::ServiceAccountsRead, SecretKind::ServiceAccountKey),
         (Scope::ProductsRead, SecretKind::ProductCredential),
-    ] {
-        if admin.rights.include(scope) {
-            kinds.push(kind);
-        }
-    }
-    let selection = Selection {
-        kinds,
+    ];
+    Selection {
+        kinds: kinds
+            .into_iter()
+            .filter(|(scope, _)| rights.include(*scope))
+            .map(|(_, kind)| kind)
+            .collect(),
         orphaned: true,
         ..Selection::default()
-    };
-    list(&state, &query, selection, &admin).await
+    }
 }
 
 fn of_kind(kind: SecretKind) -> Selection {
@@ -273,7 +287,7 @@ async fn show(
 
 /// Whoever has a key has its rights, so they must be among the caller's. A SCIM key decides who is in a group
 /// that is mapped to a role.
-pub(super) fn check_rights(
+pub(in super::super) fn check_rights(
     connection: &mut DatabaseConnection,
     credential: &Credential,
     rights: &Rights,
@@ -290,7 +304,8 @@ pub(super) fn check_rights(
     Ok(())
 }
 
-fn check_reach(
+/// The same of a key that exists, before it is taken over.
+pub(in super::super) fn check_reach(
     connection: &mut DatabaseConnection,
     kind: SecretKind,
     id: &CredentialId,
@@ -346,12 +361,28 @@ async fn rotate(
     let id = CredentialId::new(id);
     let now = admin.now;
     let rotation: Rotation = optional_body(body)?;
+    let issued = rotate_within_rights(&state, collection.kind, id, rotation, admin).await?;
+    Ok(created(
+        collection.name,
+        issued.credential.id.as_str(),
+        view::issued(&issued, now),
+    ))
+}
+
+/// Rotates a key whose rights are among the caller's.
+pub(in super::super) async fn rotate_within_rights(
+    state: &State,
+    kind: SecretKind,
+    id: CredentialId,
+    rotation: Rotation,
+    admin: Admin,
+) -> Result<Issued, Problem> {
     let issued = admin
-        .write(&state, move |connection, admin| {
-            check_reach(connection, collection.kind, &id, &admin.rights)?;
+        .write(state, move |connection, admin| {
+            check_reach(connection, kind, &id, &admin.rights)?;
             keys::rotate(
                 connection,
-                collection.kind,
+                kind,
                 &id,
                 rotation.overlap_hours,
                 rotation.expires_in_days,
@@ -360,11 +391,7 @@ async fn rotate(
             )
         })
         .await?;
-    Ok(created(
-        collection.name,
-        issued.credential.id.as_str(),
-        view::issued(&issued, now),
-    ))
+    Ok(issued)
 }
 
 async fn adopt(
@@ -376,13 +403,24 @@ async fn adopt(
     let collection = collection(&name);
     let id = CredentialId::new(id);
     let now = admin.now;
+    let credential = adopt_within_rights(&state, collection.kind, id, admin).await?;
+    Ok(HttpResponse::Ok().json(view::credential(&credential, now)))
+}
+
+/// Adopts a key whose rights are among the caller's.
+pub(in super::super) async fn adopt_within_rights(
+    state: &State,
+    kind: SecretKind,
+    id: CredentialId,
+    admin: Admin,
+) -> Result<Credential, Problem> {
     let credential = admin
-        .write(&state, move |connection, admin| {
-            check_reach(connection, collection.kind, &id, &admin.rights)?;
-            keys::adopt(connection, collection.kind, &id, &admin.actor, admin.now)
+        .write(state, move |connection, admin| {
+            check_reach(connection, kind, &id, &admin.rights)?;
+            keys::adopt(connection, kind, &id, &admin.actor, admin.now)
         })
         .await?;
-    Ok(HttpResponse::Ok().json(view::credential(&credential, now)))
+    Ok(credential)
 }
 
 async fn revoke(

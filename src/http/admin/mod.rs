@@ -10,7 +10,7 @@ mod directories;
 mod endpoint;
 mod impact;
 mod instances;
-mod keys;
+pub(super) mod keys;
 mod notices;
 pub mod page;
 mod policies;
@@ -94,12 +94,18 @@ pub fn routes() -> Vec<AdminRoute> {
 }
 
 /// A caller of the admin interface, who has the scope that the method of the path needs.
-struct Admin {
-    actor: Actor,
-    rights: Rights,
-    now: Timestamp,
-    credential_id: CredentialId,
-    scope: Scope,
+#[derive(Clone)]
+pub(super) struct Admin {
+    /// Who acts.
+    pub(super) actor: Actor,
+    /// What they may do.
+    pub(super) rights: Rights,
+    /// When they asked.
+    pub(super) now: Timestamp,
+    /// What they show.
+    pub(super) credential_id: CredentialId,
+    /// What they must have, still when something is changed.
+    pub(super) scope: Scope,
 }
 
 impl Admin {
@@ -130,7 +136,7 @@ impl Admin {
     /// Runs a transaction for the caller: the one way in which this interface changes anything. Within it their
     /// credential is held and their rights are read anew, so that what was revoked before it began changes
     /// nothing more, and whoever revokes it meanwhile waits for the end.
-    async fn write<T, E>(
+    pub(super) async fn write<T, E>(
         self,
         state: &State,
         body: impl Fn(&mut DatabaseConnection, &Self) -> Result<T, E> + Send + 'static,
@@ -165,7 +171,7 @@ impl Admin {
     }
 
     /// Why and when a change is made, for what follows from it.
-    fn cause(&self) -> Cause {
+    pub(super) fn cause(&self) -> Cause {
         Cause {
             actor: self.actor.clone(),
             requested_at: self.now,
@@ -252,7 +258,8 @@ fn rights_with(
     })
 }
 
-fn rights(
+/// What whoever shows this credential may do.
+pub(super) fn rights(
     connection: &mut DatabaseConnection,
     verified: &Verified,
 ) -> Result<Rights, CredentialError> {

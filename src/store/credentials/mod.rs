@@ -10,6 +10,7 @@ mod ending;
 mod held;
 mod idle;
 mod impact;
+mod search;
 
 pub use ending::{
     Counts, adopt_of_account, clear_orphan, flag_orphans_of, flag_orphans_of_account, revoke,
@@ -22,6 +23,7 @@ pub use held::{
 };
 pub use idle::{Idle, claim_idle, revoke_idle, revoke_orphans};
 pub use impact::{Whose, count_bound, count_owned, would_be_orphans};
+pub use search::{Search, Standing, newest};
 
 use crate::clock::Timestamp;
 use crate::secret::{HashedSecret, PlainSecret, SecretKind};

@@ -1,0 +1,133 @@
+//! Credentials as people look for them: the newest first, narrowed by how they stand.
+
+use diesel::prelude::*;
+
+use crate::clock::Timestamp;
+use crate::secret::SecretKind;
+
+use super::super::DatabaseConnection;
+use super::super::error::StoreError;
+use super::super::id::{DirectoryId, ProductId, ResourceId, ServiceAccountId};
+use super::super::schema::credentials;
+use super::{Credential, Row};
+
+/// How a credential stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It works.
+    Active,
+    /// It works, and a successor has been issued.
+    Rotated,
+    /// Its time is over.
+    Expired,
+    /// It was revoked.
+    Revoked,
+    /// Its maker has left it behind, and it was not revoked.
+    Orphaned,
+}
+
+/// Which credentials are looked for.
+#[derive(Debug, Clone, Default)]
+pub struct Search {
+    /// Of these kinds; of none where there are none.
+    pub kinds: Vec<SecretKind>,
+    /// How they stand at an instant.
+    pub standing: Option<(Standing, Timestamp)>,
+    /// Bound to this directory.
+    pub directory: Option<DirectoryId>,
+    /// Of this person.
+    pub owner: Option<ResourceId>,
+    /// Made by this person.
+    pub creator: Option<ResourceId>,
+    /// Of this product.
+    pub product: Option<ProductId>,
+    /// Of this service account.
+    pub service_account: Option<ServiceAccountId>,
+    /// Made before this.
+    pub made_before: Option<Timestamp>,
+    /// Not used since this, or never.
+    pub unused_since: Option<Timestamp>,
+}
+
+/// Credentials that are looked for, the newest first, from before an id. Each kind is a walk of its own down the
+/// index of kinds: keys are few, and are not looked for among a million of sessions.
+///
+/// # Errors
+/// When the database fails.
+pub fn newest(
+    connection: &mut DatabaseConnection,
+    search: &Search,
+    before: Option<&str>,
+    limit: i64,
+) -> Result<Vec<Credential>, StoreError> {
+    let mut found = Vec::new();
+    for kind in &search.kinds {
+        found.extend(newest_of_kind(connection, *kind, search, before, limit)?);
+    }
+    found.sort_by(|one, other| other.id.cmp(&one.id));
+    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(found)
+}
+
+fn newest_of_kind(
+    connection: &mut DatabaseConnection,
+    kind: SecretKind,
+    search: &Search,
+    before: Option<&str>,
+    limit: i64,
+) -> Result<Vec<Credential>, StoreError> {
+    let mut query = credentials::table
+        .filter(credentials::kind.eq(kind.name()))
+        .order(credentials::id.desc())
+        .limit(limit)
+        .select(Row::as_select())
+        .into_boxed();
+    if let Some(directory) = &search.directory {
+        query = query.filter(credentials::directory_id.eq(directory.as_str()));
+    }
+    if let Some(owner) = &search.owner {
+        query = query.filter(credentials::owner_id.eq(owner.as_str()));
+    }
+    if let Some(creator) = &search.creator {
+        query = query.filter(credentials::creator_id.eq(creator.as_str()));
+    }
+    if let Some(product) = &search.product {
+        query = query.filter(credentials::product_id.eq(product.as_str()));
+    }
+    if let Some(account) = &search.service_account {
+        query = query.filter(credentials::service_account_id.eq(account.as_str()));
+    }
+    if let Some(before) = search.made_before {
+        query = query.filter(credentials::created_at.lt(before.as_millis()));
+    }
+    if let Some(since) = search.unused_since {
+        let unused = credentials::last_used_at
+            .is_null()
+            .or(credentials::last_used_at.lt(since.as_millis()));
+        query = query.filter(unused.assume_not_null());
+    }
+    if let Some((standing, now)) = search.standing {
+        let now = now.as_millis();
+        query = match standing {
+            Standing::Revoked => query.filter(credentials::revoked_at.is_not_null()),
+            Standing::Orphaned => query
+                .filter(credentials::orphaned_at.is_not_null())
+                .filter(credentials::revoked_at.is_null()),
+            Standing::Rotated => query
+                .filter(credentials::successor_id.is_not_null())
+                .filter(credentials::revoked_at.is_null()),
+            Standing::Expired => query
+                .filter(credentials::revoked_at.is_null())
+                .filter(credentials::successor_id.is_null())
+                .filter(credentials::expires_at.le(now)),
+            Standing::Active => query
+                .filter(credentials::revoked_at.is_null())
+                .filter(credentials::successor_id.is_null())
+                .filter(credentials::expires_at.gt(now)),
+        };
+    }
+    if let Some(before) = before {
+        query = query.filter(credentials::id.lt(before));
+    }
+    query.load(connection)?.into_iter().map(Row::read).collect()
+}
