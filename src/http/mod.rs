@@ -8,7 +8,7 @@ pub mod admin;
 mod background;
 pub mod caller;
 mod chaining;
-mod console;
+pub mod console;
 mod endpoint;
 mod gateway;
 mod leaks;
@@ -140,6 +140,7 @@ fn configure(config: &mut web::ServiceConfig, state: &State) {
         .service(
             web::scope("/console")
                 .wrap(from_fn(problem::refuse_nul))
+                .wrap(from_fn(console::guarded))
                 .configure(console::configure),
         )
         .configure(well_known::configure)

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::people::{PASSWORD, Person};
 use crate::server::{Answer, Client, TestServer};
 
-const STEP: i64 = 30_000;
+pub const STEP: i64 = 30_000;
 
 /// What a person's app knows.
 pub struct Authenticator {
@@ -52,7 +52,7 @@ impl Authenticator {
     }
 
     /// A code that is not shown now.
-    fn wrong_code(&self, at: Timestamp) -> String {
+    pub fn wrong_code(&self, at: Timestamp) -> String {
         let shown: Vec<String> = (-2..=2)
             .map(|steps| self.code(at.plus_millis(steps * STEP)))
             .collect();
@@ -73,14 +73,14 @@ fn member<'a>(server: &'a TestServer, name: &str) -> Person<'a> {
 
 /// Somebody who is enrolled, their app and their recovery codes.
 pub struct Enrolled<'a> {
-    person: Person<'a>,
-    app: Authenticator,
+    pub person: Person<'a>,
+    pub app: Authenticator,
     pub session: String,
     pub recovery_codes: Vec<String>,
 }
 
 impl<'a> Enrolled<'a> {
-    fn arrange(server: &'a TestServer, name: &str) -> Self {
+    pub fn arrange(server: &'a TestServer, name: &str) -> Self {
         Self::of(member(server, name))
     }
 
@@ -97,7 +97,7 @@ impl<'a> Enrolled<'a> {
         }
     }
 
-    fn code(&self) -> String {
+    pub fn code(&self) -> String {
         self.app.code(self.person.server.clock.now())
     }
 

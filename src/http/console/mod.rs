@@ -1,0 +1,92 @@
+//! The web console: pages for admins, and for each person their own tokens, sessions and second factor.
+//!
+//! Server-rendered; everything that matters works without scripts. A page calls the same functions as the admin
+//! and account interfaces do, with the same rights. [`page::Page`] is the only way to mount one: each of its
+//! methods says what the visitor must have, and one that changes something takes a [`visitor::Posted`] form,
+//! whose origin and token have been checked, or a [`visitor::Confirmed`] one, whose sender has just shown again
+//! who they are. [`frame`] has what pages are made of.
+
+mod answer;
+mod assets;
+mod frame;
+mod keys;
+mod mine;
+mod new_key;
+mod orphans;
+mod overview;
+pub mod page;
+mod setup;
+mod sign_in;
+mod visitor;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use actix_web::middleware::Next;
+use actix_web::web;
+
+use page::{ConsoleRoute, Page};
+
+/// Every answer has these, unless it says otherwise itself.
+const HEADERS: [(HeaderName, HeaderValue); 5] = [
+    (
+        CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+             connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+        ),
+    ),
+    (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    // A form that is sent without a referrer has no origin either, and that is checked.
+    (REFERRER_POLICY, HeaderValue::from_static("same-origin")),
+    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+];
+
+fn pages() -> Vec<Page> {
+    let modules = [
+        overview::pages,
+        sign_in::pages,
+        // Before the pages of one key: `new` is no identifier.
+        new_key::pages,
+        keys::pages,
+        orphans::pages,
+        mine::pages,
+    ];
+    modules.into_iter().flat_map(|pages| pages()).collect()
+}
+
+pub(super) fn configure(config: &mut web::ServiceConfig) {
+    config
+        .configure(assets::configure)
+        .configure(setup::configure)
+        .configure(sign_in::configure);
+    for page in pages() {
+        config.service(page);
+    }
+    config.default_service(web::to(answer::no_such_page));
+}
+
+/// Every method and path of the console that is for those who are signed in, with what a visitor must have.
+#[must_use]
+pub fn routes() -> Vec<ConsoleRoute> {
+    pages().iter().flat_map(Page::routes).collect()
+}
+
+/// Nothing of the console is kept by a cache, framed by another page, or lent a script.
+pub(super) async fn guarded<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, actix_web::Error> {
+    let mut response = next.call(request).await?;
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        if !headers.contains_key(&name) {
+            headers.insert(name, value);
+        }
+    }
+    Ok(response)
+}

@@ -1,0 +1,368 @@
+//! Orphaned keys: what leavers have left behind, adopted, rotated or revoked, one or many at once.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use crate::credentials::keys;
+use crate::credentials::{Credential, CredentialError, Issued};
+use crate::policies::{Rights, Scope};
+use crate::store::credentials::{self as table, Search, Standing, newest};
+use crate::store::id::CredentialId;
+use crate::store::{DatabaseConnection, StoreError};
+
+use super::super::State;
+use super::super::admin::Admin;
+use super::super::admin::keys::{check_reach, orphans};
+use super::super::problem::{Problem, ProblemKind};
+use super::answer::{Failure, see_other};
+use super::frame::{
+    Question, Section, ago, confirm, counted, empty, heading, page, pager, secret, table as rows_of,
+};
+use super::keys::{Kind, Names, ROWS, first_of};
+use super::page::{Access, Page};
+use super::visitor::{Confirmed, Visitor};
+
+/// The same as the admin interface's list of them.
+const READ: Access = Access::With(Scope::ScimKeysRead);
+/// Whoever may change some kind of them; each is looked at by itself.
+const WRITE: Access = Access::WithAny(&WRITING);
+const WRITING: [Scope; 4] = [
+    Scope::ScimKeysWrite,
+    Scope::ApiKeysWrite,
+    Scope::ServiceAccountsWrite,
+    Scope::ProductsWrite,
+];
+
+pub(super) fn pages() -> Vec<Page> {
+    vec![
+        Page::at("/orphans").get(READ, list),
+        Page::at("/orphans/adopt")
+            .get(WRITE, ask_adopt)
+            .post(WRITE, adopt),
+        Page::at("/orphans/rotate")
+            .get(WRITE, ask_rotate)
+            .post(WRITE, rotate),
+        Page::at("/orphans/revoke")
+            .get(WRITE, ask_revoke)
+            .post(WRITE, revoke),
+    ]
+}
+
+#[derive(Deserialize)]
+struct Place {
+    cursor: Option<String>,
+}
+
+/// Which keys something is done with.
+#[derive(Deserialize)]
+struct Chosen {
+    #[serde(default)]
+    id: Vec<CredentialId>,
+}
+
+async fn list(
+    visitor: Visitor,
+    state: web::Data<State>,
+    place: web::Query<Place>,
+) -> Result<HttpResponse, Failure> {
+    let now = visitor.now();
+    let search = Search {
+        kinds: orphans(&visitor.rights).kinds,
+        standing: Some((Standing::Orphaned, now)),
+        ..Search::default()
+    };
+    let cursor = place.into_inner().cursor;
+    let (found, names) = state
+        .database
+        .read(move |connection| {
+            let found = newest(connection, &search, cursor.as_deref(), ROWS + 1)?;
+            let names = Names::of(connection, &found)?;
+            Ok::<_, StoreError>((found, names))
+        })
+        .await?;
+    let (shown, next) = first_of(found);
+    let may_change = WRITE.admits(&visitor.rights);
+    let content = html! {
+        (heading("Orphaned keys", None, &html! {}))
+        p.muted {
+            "Whoever made these has left or lost their role. They go on working, so that nothing stops by itself, "
+            "until somebody adopts, rotates or revokes them."
+        }
+        @if shown.is_empty() {
+            (empty("Nothing is left behind.", &html! {}))
+        } @else {
+            form method="get" action="/console/orphans/adopt" {
+                @if may_change {
+                    label.check data-script hidden { input type="checkbox" data-all; span { "All on this page" } }
+                }
+                (orphan_table(&shown, &names, &visitor))
+                @if may_change {
+                    div.buttons {
+                        button.primary { "Adopt those chosen" }
+                        button formaction="/console/orphans/rotate" { "Rotate" }
+                        button.danger formaction="/console/orphans/revoke" { "Revoke" }
+                    }
+                }
+            }
+        }
+        (pager(&visitor, next.as_deref()))
+    };
+    Ok(page(&visitor, Section::Orphans, "Orphaned keys", &content))
+}
+
+fn orphan_table(shown: &[Credential], names: &Names, visitor: &Visitor) -> Markup {
+    let now = visitor.now();
+    let rows: Vec<Vec<Markup>> = shown
+        .iter()
+        .map(|key| {
+            let kind = Kind::of_credential(key);
+            let creator = key.created_by.as_ref();
+            let name = creator.and_then(|one| one.display_name.as_ref().or(one.user_name.as_ref()));
+            vec![
+                html! {
+                    label.check {
+                        input type="checkbox" name="id" value=(key.id) aria-label={ "Choose " (key.name) };
+                    }
+                },
+                html! {
+                    @match kind {
+                        Some(kind) => { a href=(kind.address(&key.id)) { (key.name) } },
+                        None => { (key.name) },
+                    }
+                    small.muted { code { (key.prefix) "…" } }
+                },
+                html! { (kind.map_or("", |kind| kind.one)) },
+                names.holder(key),
+                html! { (name.map_or("nobody known", String::as_str)) },
+                html! {
+                    @if let Some(at) = key.orphaned_at { (ago(at, now)) }
+                    @if let Some(reason) = &key.orphaned_reason { small.muted { (reason.replace('_', " ")) } }
+                },
+                super::frame::ago_or(key.last_used_at, now, "never"),
+                ago(key.expires_at, now),
+            ]
+        })
+        .collect();
+    rows_of(
+        "The newest first",
+        &[
+            "",
+            "Name",
+            "Kind",
+            "Of",
+            "Left by",
+            "Since",
+            "Last used",
+            "Expires",
+        ],
+        &rows,
+    )
+}
+
+/// The chosen keys, each of which the caller may change and is an orphan.
+fn chosen_keys(
+    connection: &mut DatabaseConnection,
+    ids: &[CredentialId],
+    rights: &Rights,
+) -> Result<Vec<(Kind, Credential)>, CredentialError> {
+    if ids.is_empty() {
+        return Err(CredentialError::Invalid(
+            "choose at least one key".to_owned(),
+        ));
+    }
+    let mut keys = Vec::with_capacity(ids.len());
+    for id in ids {
+        let key = table::find(connection, id)?.ok_or(CredentialError::NotFound("credential"))?;
+        let kind = Kind::of_credential(&key).filter(|kind| kind.is_changed_by(rights));
+        let kind = kind.ok_or_else(|| {
+            CredentialError::Forbidden(format!("your role does not reach {}", key.name))
+        })?;
+        if key.orphaned_at.is_none() {
+            return Err(CredentialError::Conflict(format!(
+                "{} is not orphaned",
+                key.name
+            )));
+        }
+        keys.push((kind, key));
+    }
+    Ok(keys)
+}
+
+/// What is asked before something is done with several keys.
+struct Several {
+    verb: &'static str,
+    is_dangerous: bool,
+    consequences: fn(i64) -> Markup,
+}
+
+const ADOPT: Several = Several {
+    verb: "Adopt",
+    is_dangerous: false,
+    consequences: |count| {
+        html! {
+            p { (counted(count, "key becomes", "keys become")) " yours: should you leave, they are flagged again." }
+        }
+    },
+};
+const ROTATE: Several = Several {
+    verb: "Rotate",
+    is_dangerous: false,
+    consequences: |count| {
+        html! {
+            p { (counted(count, "successor is", "successors are")) " issued in your name, and shown once." }
+            p { "What there is goes on working for 24 hours after the first use of its successor." }
+        }
+    },
+};
+const REVOKE: Several = Several {
+    verb: "Revoke",
+    is_dangerous: true,
+    consequences: |count| {
+        html! {
+            p { (counted(count, "key stops", "keys stop")) " working at once, everywhere, and for good." }
+        }
+    },
+};
+
+async fn ask_adopt(
+    visitor: Visitor,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Failure> {
+    ask(&visitor, &state, &request, &ADOPT)
+}
+
+async fn ask_rotate(
+    visitor: Visitor,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Failure> {
+    ask(&visitor, &state, &request, &ROTATE)
+}
+
+async fn ask_revoke(
+    visitor: Visitor,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Failure> {
+    ask(&visitor, &state, &request, &REVOKE)
+}
+
+fn ask(
+    visitor: &Visitor,
+    state: &State,
+    request: &HttpRequest,
+    several: &Several,
+) -> Result<HttpResponse, Failure> {
+    let chosen: Chosen = serde_html_form::from_str(request.query_string())
+        .map_err(|_| Problem::new(ProblemKind::InvalidRequest, "the choice could not be read"))?;
+    let found = state
+        .database
+        .read_now(|connection| chosen_keys(connection, &chosen.id, &visitor.rights))?;
+    let count = i64::try_from(found.len()).unwrap_or(i64::MAX);
+    let title = format!(
+        "{} {}",
+        several.verb,
+        counted(count, "orphaned key", "orphaned keys")
+    );
+    let content = confirm(
+        visitor,
+        visitor.asked(state)?,
+        &Question {
+            title: &title,
+            back: ("/console/orphans", "Orphaned keys"),
+            consequences: html! {
+                ((several.consequences)(count))
+                ul { @for (kind, key) in &found { li { (key.name) ", " (kind.one) ", " code { (key.prefix) "…" } } } }
+            },
+            fields: html! { @for id in &chosen.id { input type="hidden" name="id" value=(id); } },
+            button: several.verb,
+            is_dangerous: several.is_dangerous,
+        },
+    );
+    Ok(page(visitor, Section::Orphans, &title, &content))
+}
+
+/// Does something with each of the chosen keys, or with none.
+async fn with_each<T: Send + 'static>(
+    state: &State,
+    visitor: &Visitor,
+    ids: Vec<CredentialId>,
+    act: impl Fn(&mut DatabaseConnection, Kind, &Credential, &Admin) -> Result<T, CredentialError>
+    + Send
+    + 'static,
+) -> Result<Vec<T>, Failure> {
+    // One of these they have; what each key needs is looked at beside it.
+    let scope = WRITING.into_iter().find(|scope| visitor.may(*scope));
+    let admin = visitor.admin(scope.unwrap_or(Scope::ScimKeysWrite));
+    let done = admin
+        .write(state, move |connection, admin| {
+            let mut done = Vec::with_capacity(ids.len());
+            for (kind, key) in chosen_keys(connection, &ids, &admin.rights)? {
+                done.push(act(connection, kind, &key, admin)?);
+            }
+            Ok::<_, CredentialError>(done)
+        })
+        .await?;
+    Ok(done)
+}
+
+async fn adopt(sent: Confirmed<Chosen>, state: web::Data<State>) -> Result<HttpResponse, Failure> {
+    with_each(
+        &state,
+        &sent.visitor,
+        sent.form.id,
+        |connection, kind, key, admin| {
+            check_reach(connection, kind.secret, &key.id, &admin.rights)?;
+            keys::adopt(connection, kind.secret, &key.id, &admin.actor, admin.now)
+        },
+    )
+    .await?;
+    Ok(see_other("/console/orphans?done=keys-adopted"))
+}
+
+async fn revoke(sent: Confirmed<Chosen>, state: web::Data<State>) -> Result<HttpResponse, Failure> {
+    with_each(
+        &state,
+        &sent.visitor,
+        sent.form.id,
+        |connection, kind, key, admin| {
+            let (actor, now) = (&admin.actor, admin.now);
+            keys::revoke(
+                connection,
+                kind.secret,
+                &key.id,
+                "revoked_by_admin",
+                actor,
+                now,
+            )
+        },
+    )
+    .await?;
+    Ok(see_other("/console/orphans?done=keys-revoked"))
+}
+
+async fn rotate(sent: Confirmed<Chosen>, state: web::Data<State>) -> Result<HttpResponse, Failure> {
+    let visitor = sent.visitor;
+    let issued: Vec<Issued> = with_each(
+        &state,
+        &visitor,
+        sent.form.id,
+        |connection, kind, key, admin| {
+            check_reach(connection, kind.secret, &key.id, &admin.rights)?;
+            let (actor, now) = (&admin.actor, admin.now);
+            keys::rotate(connection, kind.secret, &key.id, None, None, actor, now)
+        },
+    )
+    .await?;
+    let content = html! {
+        (heading("The successors", Some(("/console/orphans", "Orphaned keys")), &html! {}))
+        @for one in &issued {
+            h2 { (one.credential.name) }
+            (secret(&one.credential.name, one.secret.expose(), one.credential.expires_at))
+        }
+        p { a.button href="/console/orphans" { "I have copied them" } }
+    };
+    Ok(page(&visitor, Section::Orphans, "Rotated", &content))
+}

@@ -1,0 +1,132 @@
+//! The console over HTTP, as a browser sees it without scripts: who gets in, what a form must carry, and that
+//! nothing secret is kept.
+
+mod access;
+mod forms;
+mod keys;
+mod own;
+mod sessions;
+
+use crate::people::{PASSWORD, Person};
+use crate::server::{Answer, Client, TestServer};
+
+/// Somebody with a password and, where one is given, a role.
+fn member<'a>(server: &'a TestServer, name: &str, role: Option<&str>) -> Person<'a> {
+    let person = Person::create(server, &server.directory_id, &server.scim_key, name);
+    if let Some(role) = role {
+        person.assign(role);
+    }
+    let link = person.password_link();
+    person.set_password(&link, PASSWORD).expect(204);
+    person
+}
+
+/// A browser that carries one cookie.
+struct Browser<'a> {
+    server: &'a TestServer,
+    client: Client,
+    cookie: Option<String>,
+}
+
+impl<'a> Browser<'a> {
+    fn new(server: &'a TestServer) -> Self {
+        Self {
+            server,
+            client: server.anonymous(),
+            cookie: None,
+        }
+    }
+
+    /// One that carries this session.
+    fn with_session(server: &'a TestServer, secret: &str) -> Self {
+        Self {
+            cookie: Some(format!("portcullis_session={secret}")),
+            ..Self::new(server)
+        }
+    }
+
+    /// One whose person has signed in.
+    fn of(person: &Person<'a>) -> Self {
+        let mut browser = Self::new(person.server);
+        browser.sign_in(person).expect(303);
+        browser
+    }
+
+    fn sign_in(&mut self, person: &Person) -> Answer {
+        let fields = [
+            ("directory", person.directory_name.as_str()),
+            ("user_name", person.user_name.as_str()),
+            ("password", PASSWORD),
+        ];
+        self.send("/console/sign-in", &fields)
+    }
+
+    fn request(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
+        let cookie = self.cookie.clone();
+        let mut all = headers.to_vec();
+        if let Some(cookie) = &cookie {
+            all.push(("Cookie", cookie));
+        }
+        let answer = self.client.request(method, path, &all, body.as_bytes());
+        if let Some(set) = answer.header("set-cookie") {
+            let pair = set.split(';').next().expect("a cookie");
+            self.cookie = Some(pair.to_owned()).filter(|_| !set.contains("Max-Age=0"));
+        }
+        answer
+    }
+
+    fn get(&mut self, path: &str) -> Answer {
+        self.request("GET", path, &[], "")
+    }
+
+    /// Sends fields as they are, from the origin of the server.
+    fn send(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let origin = self.server.base_url.clone();
+        let headers = [
+            ("Content-Type", "application/x-www-form-urlencoded"),
+            ("Origin", origin.as_str()),
+        ];
+        self.request("POST", path, &headers, &encoded(fields))
+    }
+
+    /// The token that forms of this session carry.
+    fn form_token(&mut self) -> String {
+        let page = self.get("/console/me").expect(200).text;
+        hidden(&page, "form_token")
+    }
+
+    /// Fills in a form of a page and sends it.
+    fn submit(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let token = self.form_token();
+        let mut all = fields.to_vec();
+        all.push(("form_token", &token));
+        self.send(path, &all)
+    }
+}
+
+/// The value of a hidden field.
+fn hidden(page: &str, name: &str) -> String {
+    let start = format!("name=\"{name}\" value=\"");
+    let (_, rest) = page.split_once(&start).expect("the page has the field");
+    rest.split('"').next().expect("it ends").to_owned()
+}
+
+/// What a page shows once.
+fn shown_secret(page: &str) -> String {
+    let (_, rest) = page
+        .split_once("id=\"secret\" value=\"")
+        .expect("the page shows a secret");
+    rest.split('"').next().expect("it ends").to_owned()
+}
+
+fn encoded(fields: &[(&str, &str)]) -> String {
+    let mut serializer = url::form_urlencoded::Serializer::new(String::new());
+    serializer.extend_pairs(fields);
+    serializer.finish()
+}
