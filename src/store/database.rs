@@ -1,8 +1,11 @@
 //! The database as the rooms above see it: reads, and transactions that are on disk when they are answered.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
 use diesel::Connection as _;
-use diesel::r2d2::Pool;
-use std::time::Duration;
+use diesel::r2d2::{HandleError, Pool, PooledConnection};
 use tokio::sync::oneshot;
 
 use super::connection::{
@@ -10,12 +13,14 @@ use super::connection::{
 };
 use super::error::{StoreError, TransactionError};
 use super::migrate;
-use super::writer::{Committed, Writer};
+use super::writer::{Committed, Done, Writer};
 
 /// How often a transaction is run again that a deadlock or serialization failure ended.
 const ATTEMPTS: u32 = 8;
 /// How long a caller waits for a pooled connection.
 const POOL_WAIT: Duration = Duration::from_secs(5);
+/// After how long it looks whether there is anything to wait for.
+const POOL_LOOK: Duration = Duration::from_millis(50);
 
 /// One database, shared by everything in the process; cloning is cheap.
 #[derive(Clone)]
@@ -24,6 +29,20 @@ pub struct Database {
     pool: ConnectionPool,
     /// SQLite takes one writer at a time; PostgreSQL writes through the pool.
     writer: Option<Writer>,
+    /// Whether the database could not be reached when last a connection was made.
+    is_away: Arc<AtomicBool>,
+}
+
+/// Notes that the database cannot be reached, so that nobody waits for it: threads are few.
+#[derive(Debug)]
+struct NoteAbsence(Arc<AtomicBool>);
+
+impl HandleError<StoreError> for NoteAbsence {
+    fn handle_error(&self, error: StoreError) {
+        if !self.0.swap(true, Ordering::Relaxed) {
+            tracing::warn!(%error, "the database cannot be reached");
+        }
+    }
 }
 
 impl Database {
@@ -34,7 +53,9 @@ impl Database {
     /// # Errors
     /// When the database cannot be reached.
     pub fn open(url: DatabaseUrl, connections: u32) -> Result<Self, StoreError> {
+        let is_away = Arc::<AtomicBool>::default();
         let pool = Pool::builder()
+            .error_handler(Box::new(NoteAbsence(Arc::clone(&is_away))))
             .max_size(connections)
             // None in reserve: the pool would make one in the background behind each short command.
             .min_idle(Some(0))
@@ -45,7 +66,12 @@ impl Database {
             SqlDialect::Sqlite => Some(Writer::start(url.connect()?)),
             SqlDialect::Postgres => None,
         };
-        Ok(Self { url, pool, writer })
+        Ok(Self {
+            url,
+            pool,
+            writer,
+            is_away,
+        })
     }
 
     /// Applies pending migrations and opens the database.
@@ -78,8 +104,30 @@ impl Database {
         &self,
         body: impl FnOnce(&mut DatabaseConnection) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut connection = self.pool.get().map_err(StoreError::from)?;
+        let mut connection = self.connection()?;
         body(&mut connection).inspect_err(|_| connection.abandon_if_lost())
+    }
+
+    /// A connection that is free, or comes free in time; at once none where the database is away.
+    fn connection(&self) -> Result<PooledConnection<ConnectionManager>, StoreError> {
+        let begun = Instant::now();
+        loop {
+            let error = match self.pool.get_timeout(POOL_LOOK) {
+                Ok(connection) => {
+                    self.is_away.store(false, Ordering::Relaxed);
+                    return Ok(connection);
+                }
+                Err(error) => error,
+            };
+            let is_over = begun.elapsed() >= POOL_WAIT;
+            let has_none = self.pool.state().connections == 0;
+            if is_over && has_none {
+                self.is_away.store(true, Ordering::Relaxed);
+            }
+            if is_over || has_none && self.is_away.load(Ordering::Relaxed) {
+                return Err(error.into());
+            }
+        }
     }
 
     /// Reads on a thread that may block.
@@ -150,7 +198,7 @@ impl Database {
         &self,
         body: &impl Fn(&mut DatabaseConnection) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut connection = self.pool.get().map_err(StoreError::from)?;
+        let mut connection = self.connection()?;
         let mut attempt = 1;
         loop {
             let outcome = savepoint(&mut connection, body);
@@ -175,24 +223,15 @@ pub fn savepoint<T, E: From<StoreError>>(
     connection: &mut DatabaseConnection,
     body: impl FnOnce(&mut DatabaseConnection) -> Result<T, E>,
 ) -> Result<T, E> {
-    connection
-        .transaction(|connection| body(connection).map_err(Undo::Body))
-        .map_err(|undo| match undo {
-            Undo::Body(error) => error,
-            Undo::Database(error) => StoreError::from(error).into(),
+    let mut cause = None;
+    let outcome = connection.transaction(|connection| {
+        body(connection).map_err(|error| {
+            cause = Some(error);
+            diesel::result::Error::RollbackTransaction
         })
-}
-
-/// Why a transaction is undone; diesel wants its own errors to be representable.
-enum Undo<E> {
-    Body(E),
-    Database(diesel::result::Error),
-}
-
-impl<E> From<diesel::result::Error> for Undo<E> {
-    fn from(error: diesel::result::Error) -> Self {
-        Self::Database(error)
-    }
+    });
+    // Where undoing failed too, what came first says why: a full disk undoes everything by itself.
+    outcome.map_err(|error| cause.unwrap_or_else(|| StoreError::from(error).into()))
 }
 
 /// Queues the body for the writer; what comes back is its outcome after the commit.
@@ -207,19 +246,23 @@ where
     let (answer, outcome) = oneshot::channel();
     writer.submit(Box::new(move |connection| {
         let result = savepoint(connection, body);
-        Box::new(move |committed: Committed| {
-            // A caller that has gone away needs no answer.
-            let _ = answer.send(match committed {
-                Ok(()) => result,
-                Err(error) => result.and_then(|_| Err(error.into())),
-            });
-        })
+        Done {
+            has_failed: result.is_err(),
+            release: Box::new(move |committed: Committed| {
+                // A caller that has gone away needs no answer.
+                let _ = answer.send(match committed {
+                    Ok(()) => result,
+                    Err(error) => result.and_then(|_| Err(error.into())),
+                });
+            }),
+        }
     }))?;
     Ok(outcome)
 }
 
 #[cfg(test)]
 mod tests {
+    use diesel::RunQueryDsl;
     use diesel::connection::SimpleConnection;
 
     use super::*;
@@ -240,23 +283,77 @@ mod tests {
         std::fs::remove_dir_all(&directory).unwrap();
     }
 
-    #[test]
-    fn writes_go_on_once_a_full_disk_has_room_again() {
+    /// A database of one connection in which there is no room for more than there is, and a table in it.
+    fn full_database() -> (Database, std::path::PathBuf) {
         let directory = std::env::temp_dir().join(format!("portcullis-{}", uuid::Uuid::now_v7()));
         std::fs::create_dir(&directory).unwrap();
         let url = DatabaseUrl::Sqlite(directory.join("portcullis.sqlite"));
         let database = Database::migrate_and_open(url, 1).unwrap();
-        let run = |statements: &'static str| {
-            database.write_blocking(move |connection| {
-                Ok::<_, StoreError>(connection.batch_execute(statements)?)
+        run(
+            &database,
+            "CREATE TABLE filler (bytes BLOB); PRAGMA max_page_count = 1;",
+        )
+        .unwrap();
+        (database, directory)
+    }
+
+    fn run(database: &Database, statements: &'static str) -> Result<(), StoreError> {
+        database.write_blocking(move |connection| {
+            Ok::<_, StoreError>(connection.batch_execute(statements)?)
+        })
+    }
+
+    const FILL: &str = "INSERT INTO filler VALUES (zeroblob(10000000));";
+
+    #[test]
+    fn writes_go_on_once_a_full_disk_has_room_again() {
+        let (database, directory) = full_database();
+        for _ in 0..2 {
+            let error = run(&database, FILL).unwrap_err();
+            assert!(error.is_unavailable(), "{error:?}");
+        }
+        run(&database, "PRAGMA max_page_count = 1000000;").unwrap();
+        run(&database, FILL).unwrap();
+        std::fs::remove_dir_all(&directory).unwrap();
+    }
+
+    #[test]
+    fn those_who_share_a_commit_with_one_that_fills_the_disk_are_told_the_truth() {
+        let (database, directory) = full_database();
+        // The first holds the writer until the others wait, so that they share its commit.
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let wait = std::sync::Mutex::new(wait);
+        let first = queue(database.writer.as_ref().unwrap(), move |connection| {
+            let _ = wait.lock().unwrap().recv();
+            Ok::<_, StoreError>(connection.batch_execute("INSERT INTO filler VALUES ('first')")?)
+        })
+        .unwrap();
+        let others = [FILL, "INSERT INTO filler VALUES ('last')"].map(|statement| {
+            queue(database.writer.as_ref().unwrap(), move |connection| {
+                Ok::<_, StoreError>(connection.batch_execute(statement)?)
             })
+            .unwrap()
+        });
+        go.send(()).unwrap();
+        let [filling, last] = others.map(|outcome| outcome.blocking_recv().unwrap());
+        let first = first.blocking_recv().unwrap();
+        let count = |text: &str| -> usize {
+            let query = format!("DELETE FROM filler WHERE bytes = '{text}'");
+            database
+                .write_blocking(move |connection| {
+                    let query = diesel::sql_query(&query);
+                    Ok::<_, StoreError>(query.execute(connection)?)
+                })
+                .unwrap()
         };
-        run("CREATE TABLE filler (bytes BLOB); PRAGMA max_page_count = 1;").unwrap();
-        let fill = "INSERT INTO filler VALUES (zeroblob(10000000));";
-        assert!(run(fill).is_err());
-        assert!(run(fill).is_err());
-        run("PRAGMA max_page_count = 1000000;").unwrap();
-        run(fill).unwrap();
+        assert!(filling.unwrap_err().is_unavailable());
+        for (outcome, text) in [(first, "first"), (last, "last")] {
+            let is_there = count(text) == 1;
+            match outcome {
+                Ok(()) => assert!(is_there, "{text} was acknowledged"),
+                Err(error) => assert!(!is_there && error.is_unavailable(), "{text}: {error:?}"),
+            }
+        }
         std::fs::remove_dir_all(&directory).unwrap();
     }
 }

@@ -28,9 +28,12 @@ pub enum StoreError {
     /// The statement ran longer than it may.
     #[error("the query exceeded its time limit")]
     TimeLimit,
-    /// A transaction that others had to share a commit with was lost.
+    /// The transaction did not come to its end.
     #[error("the transaction could not be committed")]
     Commit,
+    /// The transaction was undone together with others that were to share its commit; it can be run again.
+    #[error("the transaction was undone with others that it was to be committed with")]
+    Undone,
     /// A stored text could not be read back.
     #[error("a stored {what} could not be read back")]
     Corrupt {
@@ -38,6 +41,15 @@ pub enum StoreError {
         what: &'static str,
     },
 }
+
+/// What tells, beside the kinds that there are, that the database cannot be asked now.
+const UNAVAILABLE: [&str; 3] = [
+    // libpq, asked to send on a connection that it knows to be lost.
+    "no connection to the server",
+    // SQLite, and PostgreSQL: a full disk has room again when somebody has made some.
+    "database or disk is full",
+    "No space left on device",
+];
 
 impl StoreError {
     /// Whether running the same transaction again may succeed (PostgreSQL: deadlock, serialization failure).
@@ -59,13 +71,15 @@ impl StoreError {
     pub fn is_unavailable(&self) -> bool {
         match self {
             Self::Busy
+            | Self::Undone
             | Self::Pool(_)
             | Self::Connect(_)
             | Self::Query(DieselError::BrokenTransactionManager) => true,
             Self::Query(DieselError::DatabaseError(kind, information)) => {
                 matches!(kind, DatabaseErrorKind::ClosedConnection)
-                    // What libpq says when it was asked to send on a connection that it knows to be lost.
-                    || information.message().contains("no connection to the server")
+                    || UNAVAILABLE
+                        .iter()
+                        .any(|text| information.message().contains(text))
             }
             _ => false,
         }

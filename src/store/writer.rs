@@ -4,7 +4,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
-use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 
 use super::connection::DatabaseConnection;
 use super::error::StoreError;
@@ -14,7 +14,15 @@ pub type Committed = Result<(), StoreError>;
 /// Releases the answer of one job once it is known whether it was committed.
 pub type Release = Box<dyn FnOnce(Committed) + Send>;
 /// One transaction. It runs inside a savepoint and leaves its answer to be released.
-pub type Job = Box<dyn FnOnce(&mut DatabaseConnection) -> Release + Send>;
+pub type Job = Box<dyn FnOnce(&mut DatabaseConnection) -> Done + Send>;
+
+/// A transaction that has run.
+pub struct Done {
+    /// Whether it was undone.
+    pub has_failed: bool,
+    /// Its answer.
+    pub release: Release,
+}
 
 /// How many transactions may share one commit.
 const BATCH: usize = 256;
@@ -62,7 +70,7 @@ fn run(mut connection: DatabaseConnection, jobs: &Receiver<Job>) {
             release(if committed {
                 Ok(())
             } else {
-                Err(StoreError::Commit)
+                Err(StoreError::Undone)
             });
         }
     }
@@ -79,11 +87,15 @@ fn commit_together(
     }
     for job in batch {
         // A job that panics must not take the writer with it; what it did is rolled back with its batch.
-        if let Ok(release) = catch_unwind(AssertUnwindSafe(|| job(connection))) {
-            releases.push(release);
-        } else {
+        let Ok(done) = catch_unwind(AssertUnwindSafe(|| job(connection))) else {
             roll_back(connection)?;
-            return Err(StoreError::Commit);
+            return Err(StoreError::Undone);
+        };
+        releases.push(done.release);
+        // The next job would otherwise run, and commit, by itself.
+        if done.has_failed && !is_in_transaction(connection) {
+            roll_back(connection)?;
+            return Err(StoreError::Undone);
         }
     }
     if let DatabaseConnection::Sqlite(sqlite) = connection
@@ -95,6 +107,20 @@ fn commit_together(
     Ok(())
 }
 
+/// Whether the batch is still one transaction: a disk that is full or fails has SQLite undo all of it at once.
+fn is_in_transaction(connection: &mut DatabaseConnection) -> bool {
+    let DatabaseConnection::Sqlite(sqlite) = connection else {
+        return true;
+    };
+    // Past diesel, which goes by what it has begun itself. Within a transaction there is no other.
+    let has_begun_another = sqlite.batch_execute("BEGIN").is_ok();
+    if has_begun_another && let Err(error) = sqlite.batch_execute("ROLLBACK") {
+        tracing::error!(%error, "an empty transaction could not be ended");
+    }
+    !has_begun_another
+}
+
+/// What cannot be undone was undone already.
 fn roll_back(connection: &mut DatabaseConnection) -> Result<(), StoreError> {
     if let DatabaseConnection::Sqlite(sqlite) = connection {
         while AnsiTransactionManager::transaction_manager_status_mut(sqlite)
