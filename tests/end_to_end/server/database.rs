@@ -28,37 +28,59 @@ pub struct TestDatabase {
     pub directory: PathBuf,
     /// Where it is.
     pub url: DatabaseUrl,
-    postgres_name: Option<String>,
+    on_postgres: Option<OnPostgres>,
+}
+
+/// The database of this name, and the server that it is on.
+struct OnPostgres {
+    server: String,
+    name: String,
 }
 
 impl TestDatabase {
     pub fn create(kind: DatabaseKind) -> Self {
-        let name = format!("portcullis_test_{}", Uuid::now_v7().simple());
-        let directory = std::env::temp_dir().join(&name);
-        std::fs::create_dir(&directory).expect("a temporary directory can be made");
-        let (url, postgres_name) = match kind {
+        match kind {
             DatabaseKind::Sqlite => {
-                let file = directory.join("portcullis.sqlite");
-                (DatabaseUrl::Sqlite(file), None)
+                let (_, directory) = named_directory();
+                let url = DatabaseUrl::Sqlite(directory.join("portcullis.sqlite"));
+                Self {
+                    directory,
+                    url,
+                    on_postgres: None,
+                }
             }
-            DatabaseKind::Postgres => {
-                execute_on_postgres(&format!("CREATE DATABASE {name}"));
-                let url = with_database(&postgres_url(), &name);
-                (DatabaseUrl::Postgres(url), Some(name))
-            }
-        };
-        Self {
-            directory,
-            url,
-            postgres_name,
+            DatabaseKind::Postgres => Self::create_on(&postgres_url()),
         }
     }
+
+    /// On this PostgreSQL server, which must outlive it or be gone by then.
+    pub fn create_on(server: &str) -> Self {
+        let (name, directory) = named_directory();
+        execute(server, &format!("CREATE DATABASE {name}"))
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        Self {
+            directory,
+            url: DatabaseUrl::Postgres(with_database(server, &name)),
+            on_postgres: Some(OnPostgres {
+                server: server.to_owned(),
+                name,
+            }),
+        }
+    }
+}
+
+/// A name that nothing has yet, and a directory of that name.
+fn named_directory() -> (String, PathBuf) {
+    let name = format!("portcullis_test_{}", Uuid::now_v7().simple());
+    let directory = std::env::temp_dir().join(&name);
+    std::fs::create_dir(&directory).expect("a temporary directory can be made");
+    (name, directory)
 }
 
 impl TestDatabase {
     /// Which of the two it is.
     pub fn kind(&self) -> DatabaseKind {
-        match self.postgres_name {
+        match self.on_postgres {
             Some(_) => DatabaseKind::Postgres,
             None => DatabaseKind::Sqlite,
         }
@@ -67,8 +89,12 @@ impl TestDatabase {
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        if let Some(name) = &self.postgres_name {
-            execute_on_postgres(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
+        if let Some(OnPostgres { server, name }) = &self.on_postgres {
+            // With a server of the test's own, it goes anyway.
+            let _ = execute(
+                server,
+                &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
+            );
         }
         // What is left of a temporary directory harms nobody.
         let _ = std::fs::remove_dir_all(&self.directory);
@@ -97,9 +123,9 @@ fn with_database(url: &str, name: &str) -> String {
     }
 }
 
-fn execute_on_postgres(statement: &str) {
-    PgConnection::establish(&postgres_url())
-        .expect("PostgreSQL can be reached")
+fn execute(server: &str, statement: &str) -> Result<(), String> {
+    PgConnection::establish(server)
+        .map_err(|error| error.to_string())?
         .batch_execute(statement)
-        .unwrap_or_else(|error| panic!("{statement}: {error}"));
+        .map_err(|error| error.to_string())
 }

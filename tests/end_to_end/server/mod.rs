@@ -4,6 +4,7 @@
 
 mod client;
 mod database;
+mod postgres;
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -29,6 +30,7 @@ use tokio::sync::oneshot;
 
 pub use client::{Answer, Client};
 pub use database::{DatabaseKind, TestDatabase, databases, postgres_url};
+pub use postgres::OwnPostgres;
 
 /// The user name of the person who made the first keys.
 pub const ADMIN: &str = "admin@example.org";
@@ -110,6 +112,14 @@ impl TestServer {
         Self::start_on(TestDatabase::create(kind), change, Work::Everything)
     }
 
+    /// Starts one on a database that is there already.
+    pub fn start_on_database(
+        test_database: TestDatabase,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
+        Self::start_on(test_database, change, Work::Everything)
+    }
+
     /// Starts one that answers requests and does nothing beside them, on a database that may be prepared.
     pub fn start_answering(
         test_database: TestDatabase,
@@ -184,6 +194,11 @@ impl TestServer {
 
     /// Starts a further node on the database of another, which must outlive it.
     pub fn start_beside(first: &Self) -> Self {
+        Self::start_beside_with(first, first.clock.clone())
+    }
+
+    /// The same with a clock of its own.
+    pub fn start_beside_with(first: &Self, clock: Clock) -> Self {
         let test_database = first.test_database.as_ref();
         let url = test_database.expect("it is the first").url.clone();
         let database =
@@ -195,7 +210,7 @@ impl TestServer {
             database.clone(),
             first.state.registry.clone(),
             first.state.settings.clone(),
-            first.clock.clone(),
+            clock.clone(),
             &MasterKey::parse(MASTER_KEY).expect("64 digits"),
             &first.base_url,
         );
@@ -209,7 +224,7 @@ impl TestServer {
             admin_key: first.admin_key.clone(),
             directory_id: first.directory_id.clone(),
             admin_id: first.admin_id.clone(),
-            clock: first.clock.clone(),
+            clock,
             database,
             state,
             stop: Some(stop),
