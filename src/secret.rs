@@ -49,6 +49,18 @@ impl SecretKind {
         Self::PasswordLink,
     ];
 
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::ScimKey,
+        Self::AdminKey,
+        Self::UserToken,
+        Self::ServiceAccountToken,
+        Self::ServiceAccountKey,
+        Self::ProductCredential,
+        Self::Session,
+        Self::PasswordLink,
+    ];
+
     /// The prefix before the underscore; none for what is no secret.
     #[must_use]
     pub fn prefix(self) -> &'static str {
@@ -82,10 +94,7 @@ impl SecretKind {
     /// The kind of this stored name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        if name == Self::ServiceAccountKey.name() {
-            return Some(Self::ServiceAccountKey);
-        }
-        Self::SECRETS.into_iter().find(|kind| kind.name() == name)
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 }
 

@@ -32,6 +32,7 @@ use clap_complete::Shell;
 use crate::audit::chain::ChainError;
 use crate::config::{ConfigError, Options, Settings};
 use crate::credentials::CredentialError;
+use crate::http::openapi;
 use crate::lifecycle::LifecycleError;
 use crate::notices::NoticeError;
 use crate::policies::PolicyError;
@@ -129,6 +130,9 @@ enum Command {
     /// Endpoints of other programs that notices are sent to
     #[command(subcommand)]
     Webhook(WebhookCommand),
+    /// Prints the OpenAPI document of every interface
+    #[command(name = "openapi")]
+    OpenApi,
     /// Prints a completion script for a shell
     Completions {
         /// Which shell
@@ -259,8 +263,16 @@ fn execute(arguments: Arguments) -> Result<(), CommandError> {
         Command::Audit(command) => audit::run(command, &open(settings)?),
         Command::Notice(command) => notice::run(command, &open(settings)?),
         Command::Webhook(command) => webhook::run(command, &open(settings)?),
+        Command::OpenApi => print_openapi(&settings),
         Command::Completions { .. } => Ok(()),
     }
+}
+
+fn print_openapi(settings: &Settings) -> Result<(), CommandError> {
+    let registry = startup::load_registry(settings.schemas.as_deref())?;
+    let base_url = settings.base_url(settings.listen);
+    let document = openapi::document(&base_url, &registry);
+    output::print(&serde_json::to_string_pretty(&document)?)
 }
 
 fn run_migrations(settings: &Settings, output: Output) -> Result<(), CommandError> {

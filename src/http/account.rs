@@ -4,13 +4,14 @@ pub(super) mod second_factor;
 
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::audit::Actor;
 use crate::clock::Timestamp;
 use crate::credentials::second_factor::{Outstanding, asked_of};
 use crate::credentials::sessions::{self, Candidate, usable_roles};
+use crate::credentials::view::CredentialView;
 use crate::credentials::{
     CredentialError, Issued, NewCredential, Owner, Verified, issue, keys, passwords, verify,
 };
@@ -19,29 +20,61 @@ use crate::policies::{Role, Scope, networks};
 use crate::secret::{PlainSecret, SecretKind};
 use crate::store::DatabaseConnection;
 use crate::store::credentials::{self as table, Selection};
-use crate::store::id::{CredentialId, InstanceId, ProductId, ResourceId};
+use crate::store::id::{CredentialId, DirectoryId, InstanceId, ProductId, ResourceId};
 
+use super::State;
 use super::admin::page::PageQuery;
-use super::admin::view;
+use super::admin::view::{self, IssuedView, UserView};
 use super::caller::{
     AuthenticationFailure, Caller, authenticate, authenticate_half_way, source_ip,
 };
+use super::openapi::{ApiEndpoint, Caller as Callers, Operation};
 use super::problem::{Problem, ProblemKind};
 use super::throttle::Attempt;
-use super::{Endpoint, State};
 
-pub(super) fn configure(config: &mut web::ServiceConfig) {
-    config
-        .service(
-            Endpoint::at("/session")
-                .get(show_session)
-                .post(sign_in)
-                .delete(sign_out),
-        )
-        .service(Endpoint::at("/tokens").get(list_tokens).post(create_token))
-        .service(Endpoint::at("/tokens/{id}").delete(revoke_token))
-        .service(Endpoint::at("/password").post(set_password))
-        .configure(second_factor::configure);
+pub(super) fn endpoints() -> Vec<ApiEndpoint> {
+    let own = |summary| Operation::new(summary).of(Callers::Person);
+    let mut endpoints = vec![
+        ApiEndpoint::at("/session")
+            .get(
+                show_session,
+                own("Show one's session").shows::<SessionView>(),
+            )
+            .post(
+                sign_in,
+                Operation::new("Sign in")
+                    .explained(
+                        "Where `second_factor` is `code_required` or `enrolment_required`, the session counts nowhere \
+                         but where that is shown.",
+                    )
+                    .answers_with::<StartedView>(201, "The session has begun")
+                    .refuses(&[401, 429, 503]),
+            )
+            .delete(sign_out, own("Sign out").ends()),
+        ApiEndpoint::at("/tokens")
+            .get(
+                list_tokens,
+                own("List one's API tokens").lists::<CredentialView>(),
+            )
+            .post(
+                create_token,
+                own("Make an API token for a product")
+                    .answers_with::<IssuedView>(201, "It was made")
+                    .refuses(&[404, 409]),
+            ),
+        ApiEndpoint::at("/tokens/{id}").delete(
+            revoke_token,
+            own("Revoke one of one's API tokens").ends(),
+        ),
+        ApiEndpoint::at("/password").post(
+            set_password,
+            Operation::new("Set one's password with a one-time link")
+                .ends()
+                .refuses(&[403, 404, 409, 503]),
+        ),
+    ];
+    endpoints.extend(second_factor::endpoints());
+    endpoints
 }
 
 /// A signed-in person.
@@ -79,7 +112,7 @@ impl Person {
 }
 
 /// What a person signs in with.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SignIn {
     /// The name of their directory; the local one where there is none.
@@ -91,8 +124,9 @@ pub(super) struct SignIn {
 }
 
 /// What a person asks for who wants an API token.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewUserToken)]
 pub(super) struct NewToken {
     /// What they call it.
     pub(super) name: String,
@@ -108,12 +142,14 @@ pub(super) struct NewToken {
     #[serde(default)]
     pub(super) allowed_networks: Vec<String>,
     /// How long it lives.
+    #[schema(minimum = 1, maximum = 365)]
     pub(super) expires_in_days: Option<i64>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewPassword {
+    /// The secret of the link.
     link: String,
     password: String,
 }
@@ -193,12 +229,64 @@ async fn refused(state: &State, candidate: Candidate, user_name: String, actor: 
     }
 }
 
+/// A session that has begun.
+#[derive(Serialize, ToSchema)]
+#[schema(as = StartedSession)]
+struct StartedView {
+    id: CredentialId,
+    /// Shown this once.
+    token: String,
+    expires_at: Timestamp,
+    /// When it ends unless it is used.
+    #[schema(required)]
+    idle_expires_at: Option<Timestamp>,
+    #[schema(required)]
+    user: Option<UserView>,
+    #[schema(value_type = Vec<Role>)]
+    roles: Vec<&'static str>,
+    /// `not_required`, `code_required` or `enrolment_required`.
+    second_factor: &'static str,
+}
+
+/// A session that goes on.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Session)]
+struct SessionView {
+    id: CredentialId,
+    created_at: Timestamp,
+    expires_at: Timestamp,
+    /// When it ends unless it is used.
+    #[schema(required)]
+    idle_expires_at: Option<Timestamp>,
+    /// When the second factor was passed.
+    #[schema(required)]
+    second_factor_at: Option<Timestamp>,
+    #[schema(required)]
+    user: Option<OwnerView>,
+    #[schema(value_type = Vec<Role>)]
+    roles: Vec<&'static str>,
+    /// What the roles allow in the admin interface.
+    scopes: Vec<&'static str>,
+}
+
+/// Whose a session is.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SessionOwner)]
+struct OwnerView {
+    id: ResourceId,
+    directory_id: DirectoryId,
+    #[schema(required)]
+    user_name: Option<String>,
+    #[schema(required)]
+    display_name: Option<String>,
+}
+
 fn started(
     connection: &mut DatabaseConnection,
     candidate: &Candidate,
     issued: &Issued,
     now: Timestamp,
-) -> Result<Value, CredentialError> {
+) -> Result<StartedView, CredentialError> {
     let session = &issued.credential;
     let asked = match &session.owner_id {
         Some(person) => asked_of(connection, person, now)?,
@@ -208,15 +296,15 @@ fn started(
         Some(person) => usable_roles(connection, person)?,
         None => Vec::new(),
     };
-    Ok(json!({
-        "id": session.id,
-        "token": issued.secret.expose(),
-        "expires_at": session.expires_at,
-        "idle_expires_at": session.idle_expires_at,
-        "user": candidate.person.as_ref().map(view::user),
-        "roles": role_names(&roles),
-        "second_factor": asked.map_or("not_required", Outstanding::name),
-    }))
+    Ok(StartedView {
+        id: session.id.clone(),
+        token: issued.secret.expose().to_owned(),
+        expires_at: session.expires_at,
+        idle_expires_at: session.idle_expires_at,
+        user: candidate.person.as_ref().map(view::user),
+        roles: role_names(&roles),
+        second_factor: asked.map_or("not_required", Outstanding::name),
+    })
 }
 
 fn role_names(roles: &[Role]) -> Vec<&'static str> {
@@ -234,26 +322,26 @@ async fn show_session(
     let Verified {
         credential, owner, ..
     } = &person.caller.verified;
-    let scopes: Vec<&str> = scopes_of(&roles).into_iter().map(Scope::name).collect();
-    Ok(HttpResponse::Ok().json(json!({
-        "id": credential.id,
-        "created_at": credential.created_at,
-        "expires_at": credential.expires_at,
-        "idle_expires_at": credential.idle_expires_at,
-        "second_factor_at": credential.second_factor_at,
-        "user": owner.as_ref().map(owner_view),
-        "roles": role_names(&roles),
-        "scopes": scopes,
-    })))
+    let scopes: Vec<&'static str> = scopes_of(&roles).into_iter().map(Scope::name).collect();
+    Ok(HttpResponse::Ok().json(SessionView {
+        id: credential.id.clone(),
+        created_at: credential.created_at,
+        expires_at: credential.expires_at,
+        idle_expires_at: credential.idle_expires_at,
+        second_factor_at: credential.second_factor_at,
+        user: owner.as_ref().map(owner_view),
+        roles: role_names(&roles),
+        scopes,
+    }))
 }
 
-fn owner_view(owner: &Owner) -> Value {
-    json!({
-        "id": owner.id,
-        "directory_id": owner.directory_id,
-        "user_name": owner.user_name,
-        "display_name": owner.display_name,
-    })
+fn owner_view(owner: &Owner) -> OwnerView {
+    OwnerView {
+        id: owner.id.clone(),
+        directory_id: owner.directory_id.clone(),
+        user_name: owner.user_name.clone(),
+        display_name: owner.display_name.clone(),
+    }
 }
 
 async fn sign_out(request: HttpRequest, state: web::Data<State>) -> Result<HttpResponse, Problem> {

@@ -8,12 +8,14 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use actix_web::http::StatusCode;
 use actix_web::http::header::{
     AUTHORIZATION, CACHE_CONTROL, HeaderName, HeaderValue, WWW_AUTHENTICATE,
 };
+use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use utoipa::PartialSchema;
+use utoipa::openapi::{HeaderBuilder, ResponseBuilder};
 
 use crate::credentials::Refusal;
 
@@ -22,10 +24,11 @@ use super::caller::{
     AuthenticationFailure, authenticate_from, bearer, insufficient_scope, note_token_use, source_ip,
 };
 use super::oauth::{Client, asker, identity, judge};
+use super::openapi::{Caller, Mounted, Operation, Taken, query_parameter};
 use super::problem::{Problem, ProblemKind};
 
 /// The credential of the product that the proxy stands before.
-const PRODUCT_CREDENTIAL: &str = "x-portcullis-product-credential";
+pub(super) const PRODUCT_CREDENTIAL: &str = "x-portcullis-product-credential";
 /// Scopes that the proxy requires where it can add nothing to the query. Whoever else sends it makes it only
 /// harder for themselves.
 const REQUIRED_SCOPE: &str = "x-portcullis-required-scope";
@@ -41,6 +44,54 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
     config
         .service(web::resource("/auth").to(auth))
         .service(web::resource("/auth/{original:.*}").to(auth_of_original));
+}
+
+/// What is said of it. It answers any method, and below it any path.
+pub(super) fn operations() -> [Mounted; 1] {
+    let described = |text: &str| {
+        HeaderBuilder::new()
+            .schema(Some(String::schema()))
+            .description(Some(text))
+            .build()
+    };
+    let taken = Taken::default().with([
+        query_parameter(
+            "scope",
+            "Scopes that the token must have, separated by spaces",
+        ),
+        query_parameter("instance", "The instance of the product that asks"),
+    ]);
+    let operation = Operation::new("Say yes or no to a reverse proxy")
+        .explained(
+            "Answers any method, and any path below it as well; there the query does not count. \
+             `X-Portcullis-Required-Scope` names further scopes.",
+        )
+        .of(Caller::Gateway)
+        .answer(
+            200,
+            ResponseBuilder::new()
+                .description("Yes; the headers say who the user is")
+                .build(),
+        )
+        .with_headers(
+            200,
+            [
+                (
+                    "X-Portcullis-Subject",
+                    described("The identifier of the user"),
+                ),
+                ("X-Portcullis-User", described("What the user is called")),
+                (
+                    "X-Portcullis-Scopes",
+                    described("What the token allows, separated by spaces"),
+                ),
+                (
+                    "X-Portcullis-Token-Id",
+                    described("The identifier of the token"),
+                ),
+            ],
+        );
+    [Mounted::new(Method::GET, "/gateway/auth", taken, operation)]
 }
 
 /// What the proxy requires of the token.

@@ -5,33 +5,63 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::audit::Actor;
 use crate::credentials::revocation::{revoke_leaked, still_usable};
 use crate::secret::{PATTERN, PlainSecret};
 
+use super::State;
 use super::caller::source_ip;
+use super::openapi::{ApiEndpoint, Operation};
 use super::problem::Problem;
 use super::throttle::Attempt;
-use super::{Endpoint, State};
 
 /// How many secrets one report holds at most.
 const MAX_SECRETS: usize = 100;
 /// How many reports one address makes within fifteen minutes.
 pub(super) const REPORTS: u32 = 60;
 
-pub(super) fn configure(config: &mut web::ServiceConfig) {
-    config
-        .service(Endpoint::at("/leaks").post(report))
-        .service(Endpoint::at("/.well-known/secret-scanning-pattern").get(pattern));
+pub(super) fn endpoints() -> Vec<ApiEndpoint> {
+    vec![
+        ApiEndpoint::at("/leaks").post(
+            report,
+            Operation::new("Have secrets revoked that were found somewhere")
+                .explained("Presenting a secret is enough. The answer does not say whether anybody knows it.")
+                .shows::<Taken>()
+                .refuses(&[429, 503]),
+        ),
+        ApiEndpoint::at("/.well-known/secret-scanning-pattern").get(
+            pattern,
+            Operation::new("Show what secrets look like, for secret scanners").shows::<Pattern>(),
+        ),
+    ]
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = LeakReport)]
 struct Report {
+    #[schema(min_items = 1, max_items = 100)]
     secrets: Vec<String>,
+}
+
+/// How many texts have the form of a secret.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TakenReport)]
+struct Taken {
+    taken: usize,
+}
+
+/// What secrets look like.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SecretScanningPattern)]
+struct Pattern {
+    /// A regular expression.
+    pattern: &'static str,
+    /// Where they are reported to.
+    report_to: String,
 }
 
 async fn report(
@@ -69,13 +99,13 @@ async fn report(
     }
     Ok(HttpResponse::build(StatusCode::OK)
         .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
-        .json(json!({"taken": taken})))
+        .json(Taken { taken }))
 }
 
 /// For secret scanners.
 async fn pattern(state: web::Data<State>) -> HttpResponse {
-    HttpResponse::Ok().json(json!({
-        "pattern": PATTERN,
-        "report_to": format!("{}/leaks", state.base_url),
-    }))
+    HttpResponse::Ok().json(Pattern {
+        pattern: PATTERN,
+        report_to: format!("{}/leaks", state.base_url),
+    })
 }

@@ -16,6 +16,7 @@ mod lines;
 pub mod metrics;
 mod notices;
 mod oauth;
+pub mod openapi;
 mod operations;
 pub mod problem;
 mod revocation;
@@ -36,6 +37,7 @@ use actix_web::rt::net::TcpStream;
 use actix_web::{App, HttpServer, web};
 
 pub use endpoint::Endpoint;
+use openapi::{ApiEndpoint, Document};
 pub use state::State;
 
 /// How long an idle connection is kept.
@@ -79,11 +81,12 @@ pub async fn answer(
 ) -> std::io::Result<()> {
     let settings = state.settings.clone();
     let stopping = state.clone();
+    let document = web::Data::new(Document::of(&state.base_url, &state.registry));
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let server = HttpServer::new(move || {
         App::new()
             .wrap(from_fn(metrics::measure))
-            .configure(|config| configure(config, &state))
+            .configure(|config| configure(config, &state, &document))
     })
     .workers(workers)
     .keep_alive(KeepAlive::Timeout(KEEP_ALIVE))
@@ -110,10 +113,68 @@ fn send_at_once(connection: &dyn Any) {
     }
 }
 
+/// An interface whose operations are described where they are mounted.
+struct Interface {
+    /// What it is called in the OpenAPI document.
+    name: &'static str,
+    /// Where it is mounted.
+    prefix: &'static str,
+    endpoints: fn() -> Vec<ApiEndpoint>,
+}
+
+/// All of them but the admin interface, which names scopes beside.
+const INTERFACES: [Interface; 5] = [
+    Interface {
+        name: "account",
+        prefix: "/account/v1",
+        endpoints: account::endpoints,
+    },
+    Interface {
+        name: "oauth2",
+        prefix: "/oauth2",
+        endpoints: oauth::endpoints,
+    },
+    Interface {
+        name: "well-known",
+        prefix: "",
+        endpoints: well_known::endpoints,
+    },
+    Interface {
+        name: "leaks",
+        prefix: "",
+        endpoints: leaks::endpoints,
+    },
+    Interface {
+        name: "operations",
+        prefix: "",
+        endpoints: operations::endpoints,
+    },
+];
+
+impl Interface {
+    fn mount(&self, config: &mut web::ServiceConfig) {
+        let mount = |config: &mut web::ServiceConfig| {
+            for endpoint in (self.endpoints)() {
+                config.service(endpoint);
+            }
+        };
+        if self.prefix.is_empty() {
+            mount(config);
+        } else {
+            config.service(
+                web::scope(self.prefix)
+                    .wrap(from_fn(problem::refuse_nul))
+                    .configure(mount),
+            );
+        }
+    }
+}
+
 /// Mounts every interface.
-fn configure(config: &mut web::ServiceConfig, state: &State) {
+fn configure(config: &mut web::ServiceConfig, state: &State, document: &web::Data<Document>) {
     config
         .app_data(web::Data::new(state.clone()))
+        .app_data(document.clone())
         .app_data(problem::json_config(MAX_BODY))
         .app_data(problem::query_config())
         .app_data(problem::path_config())
@@ -126,30 +187,18 @@ fn configure(config: &mut web::ServiceConfig, state: &State) {
                 .configure(admin::configure),
         )
         .service(
-            web::scope("/account/v1")
-                .wrap(from_fn(problem::refuse_nul))
-                .configure(account::configure),
-        )
-        .service(
-            web::scope("/oauth2")
-                .wrap(from_fn(problem::refuse_nul))
-                .configure(oauth::configure)
-                .configure(token::configure)
-                .configure(revocation::configure),
-        )
-        .service(
             web::scope("/console")
                 .wrap(from_fn(problem::refuse_nul))
                 .wrap(from_fn(console::guarded))
                 .configure(console::configure),
         )
-        .configure(well_known::configure)
         .service(
             web::scope("/gateway")
                 .wrap(from_fn(problem::refuse_nul))
                 .configure(gateway::configure),
-        )
-        .configure(leaks::configure)
-        .configure(operations::configure)
-        .default_service(web::to(problem::no_such_path));
+        );
+    for interface in &INTERFACES {
+        interface.mount(config);
+    }
+    config.default_service(web::to(problem::no_such_path));
 }

@@ -10,8 +10,8 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::clock::Timestamp;
 use crate::credentials::access::{Access, Asker, access_at};
@@ -25,16 +25,29 @@ use super::caller::{
     AuthenticationFailure, Caller, authenticate, authenticate_secret, note_token_use,
     rate_limit_headers,
 };
+use super::openapi::{ApiEndpoint, Caller as ClientKind, Form, Operation};
 use super::problem::{Chain, RETRY_SECONDS};
-use super::{Endpoint, State};
+use super::{State, revocation, token};
 
-pub(super) fn configure(config: &mut web::ServiceConfig) {
-    config.service(Endpoint::at("/introspect").post(introspect));
+pub(super) fn endpoints() -> Vec<ApiEndpoint> {
+    vec![
+        ApiEndpoint::at("/introspect").post(
+            introspect,
+            Operation::new("Ask about a token (RFC 7662)")
+                .of(ClientKind::Product)
+                .refused_as(Form::OAuth)
+                .shows::<Introspected>(),
+        ),
+        token::endpoint(),
+        revocation::endpoint(),
+    ]
 }
 
 /// RFC 7662 section 2.1; a hint changes nothing, since a token says itself what it is.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = IntrospectionRequest)]
 struct Introspection {
+    #[schema(required, nullable = false)]
     token: Option<String>,
     /// Ours: the address that the token was presented from. A token that is bound to networks is active
     /// only where this is given and within them.
@@ -91,14 +104,17 @@ async fn introspect(
             if let Err(error) = note_token_use(&state, &verified, now, address).await {
                 return failed(&error);
             }
-            active(&verified, &access, &client, &state.base_url)
+            Introspected {
+                active: true,
+                token: Some(active(&verified, &access, &client, &state.base_url)),
+            }
         }
         // Neither why, nor that another product may use it.
-        Ok(None) => json!({"active": false}),
+        Ok(None) => Introspected::default(),
         Err(Refusal::Store(error)) => return failed(&error),
         Err(refusal) => {
             state.metrics.count_refusal(refusal.name());
-            json!({"active": false})
+            Introspected::default()
         }
     };
     respond(StatusCode::OK).json(answer)
@@ -152,8 +168,49 @@ pub(super) fn asker(
     }))
 }
 
-/// RFC 7662 section 2.2.
-fn active(verified: &Verified, access: &Access, client: &Client, issuer: &str) -> Value {
+/// RFC 7662 section 2.2; of a token that is not active nothing more is said.
+#[derive(Default, Serialize, ToSchema)]
+#[schema(as = Introspection)]
+struct Introspected {
+    active: bool,
+    #[serde(flatten)]
+    #[schema(value_type = IntrospectedToken)]
+    token: Option<IntrospectedToken>,
+}
+
+/// What is said of a token that is active.
+#[derive(Serialize, ToSchema)]
+struct IntrospectedToken {
+    sub: Option<String>,
+    username: Option<String>,
+    /// What it allows, separated by spaces.
+    #[schema(required = false)]
+    scope: String,
+    #[schema(required = false, nullable)]
+    client_id: Option<String>,
+    #[schema(required = false)]
+    token_type: &'static str,
+    #[schema(required = false)]
+    exp: i64,
+    #[schema(required = false)]
+    iat: i64,
+    #[schema(required = false)]
+    iss: String,
+    #[schema(required = false)]
+    aud: ProductId,
+    #[schema(required = false)]
+    jti: String,
+    /// Ours: the instances that it is limited to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    instances: Vec<InstanceId>,
+}
+
+fn active(
+    verified: &Verified,
+    access: &Access,
+    client: &Client,
+    issuer: &str,
+) -> IntrospectedToken {
     let token = &verified.credential;
     let expires_at = verified.policy.as_ref().map_or(token.expires_at, |policy| {
         policy.token_end(token.created_at, token.expires_at)
@@ -162,43 +219,31 @@ fn active(verified: &Verified, access: &Access, client: &Client, issuer: &str) -
     let (subject, username) = identity(verified);
     // An access token is one of many that were issued from its key, and says of itself when and to whom.
     let (client_id, id, issued_at, expires_at) = match &verified.access_token {
-        Some(own) => (
-            json!(subject),
-            json!(own.jti),
-            own.issued_at,
-            own.expires_at,
-        ),
+        Some(own) => (subject, own.jti.as_str(), own.issued_at, own.expires_at),
         None => (
-            json!(product),
-            json!(token.id),
+            Some(product.as_str()),
+            token.id.as_str(),
             token.created_at,
             expires_at,
         ),
     };
-    let mut answer = json!({
-        "active": true,
-        "sub": subject,
-        "username": username,
-        "scope": access.scopes.join(" "),
-        "client_id": client_id,
-        "token_type": "Bearer",
-        "exp": expires_at.as_millis() / 1_000,
-        "iat": issued_at.as_millis() / 1_000,
-        "iss": issuer,
-        "aud": product,
-        "jti": id,
-    });
-    if !token.instance_ids.is_empty() {
+    IntrospectedToken {
+        sub: subject.map(str::to_owned),
+        username: username.map(str::to_owned),
+        scope: access.scopes.join(" "),
+        client_id: client_id.map(str::to_owned),
+        token_type: "Bearer",
+        exp: expires_at.as_millis() / 1_000,
+        iat: issued_at.as_millis() / 1_000,
+        iss: issuer.to_owned(),
+        aud: product.clone(),
+        jti: id.to_owned(),
         // An instance is told of itself alone.
-        let shown = match &client.instance {
-            Some(own) => std::slice::from_ref(own),
-            None => token.instance_ids.as_slice(),
-        };
-        if let Some(members) = answer.as_object_mut() {
-            members.insert("instances".to_owned(), json!(shown));
-        }
+        instances: match &client.instance {
+            Some(own) if !token.instance_ids.is_empty() => vec![own.clone()],
+            _ => token.instance_ids.clone(),
+        },
     }
-    answer
 }
 
 /// Whom a token stands for: the identifier, and what they are called.
@@ -323,8 +368,20 @@ pub(super) fn failed(cause: &StoreError) -> HttpResponse {
     answer
 }
 
+/// Why a request is refused (RFC 6749 section 5.2).
+#[derive(Serialize, ToSchema)]
+pub(super) struct OAuthError {
+    #[schema(example = "invalid_request")]
+    error: String,
+    /// One sentence for people.
+    error_description: String,
+}
+
 pub(super) fn error(status: StatusCode, code: &str, description: &str) -> HttpResponse {
-    respond(status).json(json!({"error": code, "error_description": description}))
+    respond(status).json(OAuthError {
+        error: code.to_owned(),
+        error_description: description.to_owned(),
+    })
 }
 
 pub(super) fn respond(status: StatusCode) -> HttpResponseBuilder {

@@ -11,7 +11,8 @@ use actix_web::http::header::{
 };
 use actix_web::middleware::Next;
 use actix_web::{HttpResponse, ResponseError, web};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::audit::chain::ChainError;
 use crate::credentials::CredentialError;
@@ -24,7 +25,7 @@ use crate::store::StoreError;
 use super::caller::AuthenticationFailure;
 
 /// The media type of RFC 9457 section 3.
-const MEDIA_TYPE: &str = "application/problem+json";
+pub(super) const MEDIA_TYPE: &str = "application/problem+json";
 /// Seconds after which a request that the database could not take is worth repeating.
 pub(super) const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
@@ -127,6 +128,19 @@ impl ProblemKind {
     }
 }
 
+/// Why a request is refused (RFC 9457).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct ProblemBody {
+    /// What kind of problem it is; it does not change.
+    #[schema(example = "urn:portcullis:problem:not-found")]
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    /// One sentence for people.
+    detail: String,
+}
+
 /// An error to be answered as `application/problem+json`.
 #[derive(Debug, Clone)]
 pub struct Problem {
@@ -223,15 +237,12 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut response = HttpResponse::build(self.kind.status()).body(
-            json!({
-                "type": format!("urn:portcullis:problem:{}", self.kind.slug()),
-                "title": self.kind.title(),
-                "status": self.kind.status().as_u16(),
-                "detail": self.detail,
-            })
-            .to_string(),
-        );
+        let mut response = HttpResponse::build(self.kind.status()).json(ProblemBody {
+            r#type: format!("urn:portcullis:problem:{}", self.kind.slug()),
+            title: self.kind.title(),
+            status: self.kind.status().as_u16(),
+            detail: self.detail.clone(),
+        });
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         for (name, value) in &self.headers {

@@ -3,22 +3,38 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
+use utoipa::ToSchema;
+use utoipa::openapi::ResponseBuilder;
 
 use crate::credentials::revocation::{Outcome, Revoker, revoke_presented};
 use crate::credentials::{CredentialError, tokens};
 use crate::secret::{PlainSecret, SecretKind};
 
+use super::State;
 use super::caller::{AuthenticationFailure, Caller};
 use super::oauth::{Client, client_caller, error, failed, invalid_client, respond};
-use super::{Endpoint, State};
+use super::openapi::{ApiEndpoint, Caller as ClientKind, Form, Operation};
 
-pub(super) fn configure(config: &mut web::ServiceConfig) {
-    config.service(Endpoint::at("/revoke").post(revoke));
+pub(super) fn endpoint() -> ApiEndpoint {
+    let ended = ResponseBuilder::new().description("It is ended, or was no token of anybody's");
+    ApiEndpoint::at("/revoke").post(
+        revoke,
+        Operation::new("End a token (RFC 7009)")
+            .explained(
+                "A product ends tokens for it, a person their own, and any credential itself.",
+            )
+            .of(ClientKind::Holder)
+            .refused_as(Form::OAuth)
+            .answer(200, ended.build())
+            .refuses(&[500]),
+    )
 }
 
 /// RFC 7009 section 2.1; a hint changes nothing, since a token says itself what it is.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = RevocationRequest)]
 struct Revocation {
+    #[schema(required, nullable = false)]
     token: Option<String>,
 }
 

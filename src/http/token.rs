@@ -4,8 +4,8 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, HeaderValue, PRAGMA, WWW_AUTHENTICATE};
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::credentials::access_tokens::{self, ExchangeError, Terms, Wanted};
 use crate::credentials::assertions::{self, AssertionError};
@@ -14,7 +14,8 @@ use crate::policies::Scope;
 
 use super::caller::source_ip;
 use super::oauth::{error, failed, respond, too_many};
-use super::{Endpoint, State, problem};
+use super::openapi::{ApiEndpoint, Form, Operation};
+use super::{State, problem};
 
 /// Where tokens are given, below the base URL.
 const TOKEN_PATH: &str = "/oauth2/token";
@@ -22,21 +23,46 @@ const CLIENT_CREDENTIALS: &str = "client_credentials";
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 const CLIENT_ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-pub(super) fn configure(config: &mut web::ServiceConfig) {
-    config.service(Endpoint::at("/token").post(token));
+pub(super) fn endpoint() -> ApiEndpoint {
+    ApiEndpoint::at("/token").post(
+        token,
+        Operation::new("Get an access token for an assertion (RFC 7523)")
+            .explained(
+                "With `client_credentials`, `client_assertion` authenticates (`private_key_jwt`); with the JWT bearer \
+                 grant, `assertion` does.",
+            )
+            .refused_as(Form::OAuth)
+            .shows::<Granted>()
+            .refuses(&[401, 429, 500, 503]),
+    )
 }
 
 /// The parameters of both grants; one that is sent twice is refused with the form (RFC 6749 section 3.2).
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 struct TokenRequest {
+    /// `client_credentials` or `urn:ietf:params:oauth:grant-type:jwt-bearer`
+    #[schema(required, nullable = false)]
     grant_type: Option<String>,
+    /// All that the key has where nothing is said.
     scope: Option<String>,
+    /// The product that it is for (RFC 8707).
     resource: Option<String>,
     audience: Option<String>,
     client_id: Option<String>,
     client_assertion_type: Option<String>,
     client_assertion: Option<String>,
     assertion: Option<String>,
+}
+
+/// An access token (RFC 6749 section 5.1).
+#[derive(Serialize, ToSchema)]
+#[schema(as = AccessToken)]
+struct Granted {
+    access_token: String,
+    token_type: &'static str,
+    /// Seconds.
+    expires_in: i64,
+    scope: String,
 }
 
 /// A refusal of RFC 6749 section 5.2.
@@ -194,12 +220,12 @@ async fn give(
             state.last_use.note(&assertion.key, now, address);
             Ok(respond(StatusCode::OK)
                 .insert_header((PRAGMA, HeaderValue::from_static("no-cache")))
-                .json(json!({
-                    "access_token": granted.token,
-                    "token_type": "Bearer",
-                    "expires_in": granted.expires_in,
-                    "scope": granted.scope,
-                })))
+                .json(Granted {
+                    access_token: granted.token,
+                    token_type: "Bearer",
+                    expires_in: granted.expires_in,
+                    scope: granted.scope,
+                }))
         }
         Err(ExchangeError::Assertion(error)) => refused(code, error),
         Err(error @ ExchangeError::Scope(_)) => Err(Refused::new("invalid_scope", &error)),
@@ -232,22 +258,40 @@ fn terms(state: &State) -> Terms {
 }
 
 /// RFC 8414 section 2: what this server does, and nothing that it does not.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuthorizationServerMetadata)]
+pub(super) struct Metadata {
+    issuer: String,
+    token_endpoint: String,
+    jwks_uri: String,
+    scopes_supported: Vec<&'static str>,
+    response_types_supported: [&'static str; 0],
+    grant_types_supported: [&'static str; 2],
+    token_endpoint_auth_methods_supported: [&'static str; 1],
+    token_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
+    introspection_endpoint: String,
+    introspection_endpoint_auth_methods_supported: [&'static str; 1],
+    revocation_endpoint: String,
+    revocation_endpoint_auth_methods_supported: [&'static str; 1],
+}
+
+/// What this server offers.
 pub(super) async fn metadata(state: web::Data<State>) -> HttpResponse {
     let base = &state.base_url;
     let mut scopes: Vec<&str> = Scope::ALL.iter().map(|scope| scope.name()).collect();
     scopes.push(crate::credentials::registered_keys::SCIM_SCOPE);
-    HttpResponse::Ok().json(json!({
-        "issuer": **base,
-        "token_endpoint": format!("{base}{TOKEN_PATH}"),
-        "jwks_uri": format!("{base}/.well-known/jwks.json"),
-        "scopes_supported": scopes,
-        "response_types_supported": [],
-        "grant_types_supported": [CLIENT_CREDENTIALS, JWT_BEARER],
-        "token_endpoint_auth_methods_supported": ["private_key_jwt"],
-        "token_endpoint_auth_signing_alg_values_supported": public_keys::ALGORITHMS,
-        "introspection_endpoint": format!("{base}/oauth2/introspect"),
-        "introspection_endpoint_auth_methods_supported": ["client_secret_basic"],
-        "revocation_endpoint": format!("{base}/oauth2/revoke"),
-        "revocation_endpoint_auth_methods_supported": ["client_secret_basic"],
-    }))
+    HttpResponse::Ok().json(Metadata {
+        issuer: base.to_string(),
+        token_endpoint: format!("{base}{TOKEN_PATH}"),
+        jwks_uri: format!("{base}/.well-known/jwks.json"),
+        scopes_supported: scopes,
+        response_types_supported: [],
+        grant_types_supported: [CLIENT_CREDENTIALS, JWT_BEARER],
+        token_endpoint_auth_methods_supported: ["private_key_jwt"],
+        token_endpoint_auth_signing_alg_values_supported: public_keys::ALGORITHMS.to_vec(),
+        introspection_endpoint: format!("{base}/oauth2/introspect"),
+        introspection_endpoint_auth_methods_supported: ["client_secret_basic"],
+        revocation_endpoint: format!("{base}/oauth2/revoke"),
+        revocation_endpoint_auth_methods_supported: ["client_secret_basic"],
+    })
 }

@@ -3,20 +3,40 @@
 
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpResponse, web};
-use serde_json::json;
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
 
 use crate::credentials::{CredentialError, signing_keys};
 
+use super::openapi::{ApiEndpoint, Operation};
 use super::problem::Problem;
-use super::{Endpoint, State, token};
+use super::{State, token};
 
 /// How long the keys may be kept: shorter than a key is published before it signs.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("public, max-age=300");
 
-pub(super) fn configure(config: &mut web::ServiceConfig) {
-    config
-        .service(Endpoint::at("/.well-known/jwks.json").get(key_set))
-        .service(Endpoint::at("/.well-known/oauth-authorization-server").get(token::metadata));
+pub(super) fn endpoints() -> Vec<ApiEndpoint> {
+    vec![
+        ApiEndpoint::at("/.well-known/jwks.json").get(
+            key_set,
+            Operation::new("Show the keys that access tokens are signed with (RFC 7517)")
+                .shows::<KeySet>()
+                .refuses(&[503]),
+        ),
+        ApiEndpoint::at("/.well-known/oauth-authorization-server").get(
+            token::metadata,
+            Operation::new("Show what the authorization server offers (RFC 8414)")
+                .shows::<token::Metadata>(),
+        ),
+    ]
+}
+
+/// Public keys (RFC 7517 section 5).
+#[derive(Serialize, ToSchema)]
+struct KeySet {
+    #[schema(value_type = Vec<Object>)]
+    keys: Vec<Value>,
 }
 
 /// RFC 7517 section 5.
@@ -33,7 +53,7 @@ async fn key_set(state: web::Data<State>) -> Result<HttpResponse, Problem> {
     }
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, MAX_AGE))
-        .json(json!({"keys": keys})))
+        .json(KeySet { keys }))
 }
 
 /// Makes the signing keys that are due.

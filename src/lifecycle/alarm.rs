@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::ToSchema;
 
 use crate::audit::{self, Action, Actor, Event};
 use crate::clock::Timestamp;
@@ -21,8 +22,9 @@ const SETTING: &str = "mass_deprovisioning";
 const WINDOW_SECONDS: i64 = 3_600;
 
 /// What is unusual: more than this share of a directory's people, and at least so many.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = MassDeprovisioningThreshold)]
 pub struct Threshold {
     /// The share, in per cent.
     pub percent: i64,

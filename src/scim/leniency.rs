@@ -89,7 +89,8 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    const ALL: [Self; 4] = [Self::Lenient, Self::Strict, Self::Entra, Self::Okta];
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Lenient, Self::Strict, Self::Entra, Self::Okta];
 
     /// The name under which it is stored and shown.
     #[must_use]

@@ -20,6 +20,9 @@ pub enum DirectoryKind {
 }
 
 impl DirectoryKind {
+    /// Both of them.
+    pub const ALL: [Self; 2] = [Self::Local, Self::Scim];
+
     /// The name under which it is stored and shown.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -105,6 +105,26 @@ fn what_is_stored_sealed_is_sealed_again_when_the_master_key_changes() {
     }));
 }
 
+/// An endpoint of which the OpenAPI document says nothing serves pages to people.
+#[test]
+fn only_the_console_is_served_without_a_description() {
+    let may = [
+        "http/console.rs",
+        "http/endpoint.rs",
+        "http/mod.rs",
+        "http/openapi/endpoint.rs",
+    ];
+    assert_none(&violations_in_sources(|source| {
+        let is_free = may.iter().any(|path| source.path == Path::new(path))
+            || source.path.starts_with("http/console");
+        let is_plain = source.tokens.iter().any(|token| token == "Endpoint");
+        (is_plain && !is_free)
+            .then(|| "mounts an endpoint that is not described".to_owned())
+            .into_iter()
+            .collect()
+    }));
+}
+
 #[test]
 fn a_wrong_direction_is_caught() {
     assert_catches(

@@ -28,6 +28,7 @@ mod isolation;
 mod machine;
 mod many_nodes;
 mod notices;
+mod openapi;
 mod outages;
 mod people;
 mod policies;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::clock::Timestamp;
 use crate::sealed::Sealer;
@@ -20,8 +21,9 @@ const NAMED: usize = 100;
 const LATE_MILLIS: i64 = 3_600_000;
 
 /// What is wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = ChainFindingKind)]
 pub enum FindingKind {
     /// An event, or its entry in the chain, is not as it was.
     Changed,
@@ -37,20 +39,24 @@ pub enum FindingKind {
 }
 
 /// One thing that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ChainFinding)]
 pub struct Finding {
     /// What.
     pub kind: FindingKind,
     /// Where in the chain; null for what is not part of it.
+    #[schema(required)]
     pub position: Option<i64>,
     /// Which event.
+    #[schema(required)]
     pub event_id: Option<String>,
     /// In words.
     pub detail: String,
 }
 
 /// A position and its hash: noted elsewhere, it shows later that nothing before it was replaced.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ChainPlace)]
 pub struct Place {
     /// The position.
     pub position: i64,
@@ -59,7 +65,8 @@ pub struct Place {
 }
 
 /// What was removed by retention.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = RemovedEvents)]
 pub struct Removed {
     /// The last position that was removed.
     pub through_position: i64,
@@ -68,19 +75,23 @@ pub struct Removed {
 }
 
 /// What going through the chain has shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ChainReport)]
 pub struct Report {
     /// Whether all is as it was written, and the noted head is part of it.
     pub verified: bool,
     /// How many positions were checked.
     pub checked: i64,
     /// The last of them.
+    #[schema(required)]
     pub head: Option<Place>,
     /// Where the head stands that was noted elsewhere; null where none was given, or it is not there.
+    #[schema(required)]
     pub noted_head_position: Option<i64>,
     /// How many events are not chained yet.
     pub not_chained: i64,
     /// What retention has removed.
+    #[schema(required)]
     pub removed: Option<Removed>,
     /// What is wrong.
     pub findings: Vec<Finding>,

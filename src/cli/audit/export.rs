@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::Value;
+use serde::Serialize;
 
 use crate::audit::chain;
 use crate::http::admin::view;
@@ -117,7 +117,8 @@ impl<'a> Lines<'a> {
         })
     }
 
-    fn write(&mut self, item: &Value) -> Result<(), CommandError> {
+    fn write(&mut self, item: &impl Serialize) -> Result<(), CommandError> {
+        let item = serde_json::to_string(item)?;
         let written = writeln!(self.output, "{item}");
         written.map_err(|cause| failed(self.path, cause))?;
         self.count += 1;

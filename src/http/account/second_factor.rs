@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use fast_qr::convert::svg::SvgBuilder;
 use fast_qr::qr::QRBuilder;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use crate::clock::Timestamp;
 use crate::credentials::second_factor::{self, Confirmed, Enrolment, Outstanding, Standing};
@@ -15,34 +15,99 @@ use crate::credentials::{CredentialError, Issued};
 
 use crate::store::id::CredentialId;
 
+use super::super::State;
+use super::super::openapi::{ApiEndpoint, Caller, Operation};
 use super::super::problem::{Problem, ProblemKind};
 use super::super::throttle::Attempt;
-use super::super::{Endpoint, State};
 use super::Person;
 
-pub(super) fn configure(config: &mut web::ServiceConfig) {
-    config
-        .service(Endpoint::at("/session/second-factor").post(pass))
-        .service(Endpoint::at("/second-factor").get(show).post(begin))
-        .service(Endpoint::at("/second-factor/confirm").post(confirm))
-        .service(Endpoint::at("/second-factor/remove").post(remove))
-        .service(Endpoint::at("/second-factor/recovery-codes").post(renew_recovery_codes));
+pub(super) fn endpoints() -> [ApiEndpoint; 5] {
+    let own = |summary| Operation::new(summary).of(Caller::Person);
+    [
+        ApiEndpoint::at("/session/second-factor").post(
+            pass,
+            own("Show a code, and go on with another session in place of this one")
+                .shows::<Renewed>()
+                .refuses(&[404, 409]),
+        ),
+        ApiEndpoint::at("/second-factor")
+            .get(
+                show,
+                own("Show whether one has a second factor").shows::<StandingView>(),
+            )
+            .post(
+                begin,
+                own("Begin to enrol an authenticator")
+                    .answers_with::<EnrolmentView>(201, "What the authenticator needs")
+                    .refuses(&[404, 409]),
+            ),
+        ApiEndpoint::at("/second-factor/confirm").post(
+            confirm,
+            own("Finish enrolling with a first code")
+                .explained("Another session goes on in place of this one.")
+                .shows::<Renewed>()
+                .refuses(&[404, 409]),
+        ),
+        ApiEndpoint::at("/second-factor/remove").post(
+            remove,
+            own("Remove one's second factor")
+                .ends()
+                .refuses(&[404, 409]),
+        ),
+        ApiEndpoint::at("/second-factor/recovery-codes").post(
+            renew_recovery_codes,
+            own("Make new recovery codes in place of the others")
+                .shows::<RecoveryCodesView>()
+                .refuses(&[404, 409]),
+        ),
+    ]
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = SecondFactorCode)]
 struct Code {
     code: String,
 }
 
 /// Where a person stands, as it is shown to them and to admins.
-pub(in super::super) fn shown(standing: &Standing) -> Value {
-    json!({
-        "enrolled": standing.enrolled_at.is_some(),
-        "enrolled_at": standing.enrolled_at,
-        "required": standing.is_required,
-        "recovery_codes_left": standing.recovery_codes,
-    })
+#[derive(Serialize, ToSchema)]
+#[schema(as = SecondFactorStanding)]
+pub(in super::super) struct StandingView {
+    enrolled: bool,
+    #[schema(required)]
+    enrolled_at: Option<Timestamp>,
+    /// Whether their policy requires one.
+    required: bool,
+    recovery_codes_left: i64,
+}
+
+/// Where a person stands, as it is shown to them and to admins.
+pub(in super::super) fn shown(standing: &Standing) -> StandingView {
+    StandingView {
+        enrolled: standing.enrolled_at.is_some(),
+        enrolled_at: standing.enrolled_at,
+        required: standing.is_required,
+        recovery_codes_left: standing.recovery_codes,
+    }
+}
+
+/// What an authenticator needs.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SecondFactorEnrolment)]
+struct EnrolmentView {
+    secret: String,
+    otpauth_uri: String,
+    /// The URI as a picture.
+    qr_svg: String,
+}
+
+/// Codes for when the authenticator is lost.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RecoveryCodes)]
+struct RecoveryCodesView {
+    /// Shown this once.
+    recovery_codes: Vec<String>,
 }
 
 async fn show(request: HttpRequest, state: web::Data<State>) -> Result<HttpResponse, Problem> {
@@ -59,11 +124,11 @@ async fn begin(request: HttpRequest, state: web::Data<State>) -> Result<HttpResp
     let enrolment = begin_enrolment(&state, &person).await?;
     Ok(secret(
         HttpResponse::Created(),
-        json!({
-            "secret": enrolment.secret,
-            "otpauth_uri": enrolment.uri,
-            "qr_svg": picture(&enrolment)?,
-        }),
+        EnrolmentView {
+            qr_svg: picture(&enrolment)?,
+            secret: enrolment.secret,
+            otpauth_uri: enrolment.uri,
+        },
     ))
 }
 
@@ -217,7 +282,12 @@ async fn renew_recovery_codes(
 ) -> Result<HttpResponse, Problem> {
     let person = Person::of(&request, &state).await?;
     let codes = recovery_codes_with(&state, &person, &body.code).await?;
-    Ok(secret(HttpResponse::Ok(), json!({"recovery_codes": codes})))
+    Ok(secret(
+        HttpResponse::Ok(),
+        RecoveryCodesView {
+            recovery_codes: codes,
+        },
+    ))
 }
 
 /// Gives whoever shows a code new recovery codes.
@@ -272,13 +342,17 @@ where
 }
 
 /// The session that goes on in place of the one that was used.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = RenewedSession)]
 struct Renewed {
     id: CredentialId,
     token: String,
     expires_at: Timestamp,
+    #[schema(required)]
     idle_expires_at: Option<Timestamp>,
+    /// `passed`.
     second_factor: &'static str,
+    /// Shown this once, after enrolling.
     #[serde(skip_serializing_if = "Option::is_none")]
     recovery_codes: Option<Vec<String>>,
 }

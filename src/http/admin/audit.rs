@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
+use utoipa::IntoParams;
 
-use crate::audit::chain;
+use crate::audit::chain::{self, Report};
 use crate::clock::Timestamp;
 use crate::policies::{PolicyError, Scope};
 use crate::store::audit_chain;
@@ -16,18 +17,47 @@ use crate::store::{StoreError, receipts};
 use super::super::State;
 use super::super::chaining;
 use super::super::lines::{self, ClientGone, Lines};
+use super::super::openapi::Operation;
 use super::super::problem::{Problem, ProblemKind};
 use super::page::PageQuery;
+use super::view::{AuditEventView, ChainedEventView, ReceiptView};
 use super::{Admin, AdminEndpoint, view};
 
 pub(super) fn endpoints() -> Vec<AdminEndpoint> {
+    let read = Scope::AuditRead;
     vec![
-        AdminEndpoint::at("/audit-events").get(Scope::AuditRead, list_events),
-        AdminEndpoint::at("/audit-events/export").get(Scope::AuditRead, export_events),
-        AdminEndpoint::at("/audit-events/verify").get(Scope::AuditRead, verify),
-        AdminEndpoint::at("/receipts").get(Scope::AuditRead, list_receipts),
-        AdminEndpoint::at("/receipts/export").get(Scope::AuditRead, export_receipts),
-        AdminEndpoint::at("/receipts/{id}").get(Scope::AuditRead, show_receipt),
+        AdminEndpoint::at("/audit-events").get(
+            read,
+            list_events,
+            Operation::new("List audit events, newest first").lists::<AuditEventView>(),
+        ),
+        AdminEndpoint::at("/audit-events/export").get(
+            read,
+            export_events,
+            Operation::new("Export audit events, oldest first")
+                .explained("In the order of the chain. With `follow` the answer goes on with what happens.")
+                .streams::<ChainedEventView>(),
+        ),
+        AdminEndpoint::at("/audit-events/verify").get(
+            read,
+            verify,
+            Operation::new("Verify the chain of audit events").shows::<Report>(),
+        ),
+        AdminEndpoint::at("/receipts").get(
+            read,
+            list_receipts,
+            Operation::new("List receipts of deprovisionings, newest first").lists::<ReceiptView>(),
+        ),
+        AdminEndpoint::at("/receipts/export").get(
+            read,
+            export_receipts,
+            Operation::new("Export receipts, newest first").streams::<ReceiptView>(),
+        ),
+        AdminEndpoint::at("/receipts/{id}").get(
+            read,
+            show_receipt,
+            Operation::new("Show a receipt").shows::<ReceiptView>(),
+        ),
     ]
 }
 
@@ -40,16 +70,24 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// After how many looks without news an empty line is sent.
 const QUIET: u32 = 30;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 struct Events {
+    /// What was acted on
     target_id: Option<String>,
+    /// What was done, such as `user.deprovisioned`
     action: Option<String>,
     directory_id: Option<String>,
+    /// Who acted
     actor_user_id: Option<String>,
+    /// Who acted or was acted on
     user_id: Option<String>,
+    /// With which credential, or on which
     credential_id: Option<String>,
+    /// `success` or `refused`
     outcome: Option<String>,
+    /// A time such as 2026-01-31T12:00:00Z
     since: Option<String>,
+    /// A time such as 2026-01-31T12:00:00Z
     until: Option<String>,
 }
 
@@ -77,22 +115,26 @@ impl Events {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 struct Export {
+    /// Whether the answer goes on
     #[serde(default)]
     follow: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 struct Verify {
+    /// The hash of a head that was noted earlier, elsewhere
     head: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 struct Receipts {
     user_id: Option<String>,
     directory_id: Option<String>,
+    /// A time such as 2026-01-31T12:00:00Z
     since: Option<String>,
+    /// A time such as 2026-01-31T12:00:00Z
     until: Option<String>,
 }
 

@@ -3,6 +3,7 @@
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use serde_json::json;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::lifecycle::alarm::{self, Threshold};
 use crate::lifecycle::recovery;
@@ -12,32 +13,67 @@ use crate::store::deleted_people;
 use crate::store::id::{DirectoryId, ResourceId};
 
 use super::super::State;
+use super::super::openapi::Operation;
 use super::super::problem::Problem;
 use super::page::PageQuery;
+use super::view::{DeletedUserView, RecoveredView};
 use super::{Admin, AdminEndpoint, view};
 
 pub(super) fn endpoints() -> Vec<AdminEndpoint> {
     vec![
-        AdminEndpoint::at("/deleted-users").get(Scope::UsersRead, list),
+        AdminEndpoint::at("/deleted-users").get(
+            Scope::UsersRead,
+            list,
+            Operation::new("List people who were deleted and can be recovered")
+                .lists::<DeletedUserView>(),
+        ),
         AdminEndpoint::at("/deleted-users/{id}")
-            .get(Scope::UsersRead, show)
-            .delete(Scope::UsersWrite, forget),
-        AdminEndpoint::at("/deleted-users/{id}/recover").post(Scope::UsersWrite, recover),
+            .get(
+                Scope::UsersRead,
+                show,
+                Operation::new("Show a deleted person").shows::<DeletedUserView>(),
+            )
+            .delete(
+                Scope::UsersWrite,
+                forget,
+                Operation::new("Forget a deleted person for good").ends(),
+            ),
+        AdminEndpoint::at("/deleted-users/{id}/recover").post(
+            Scope::UsersWrite,
+            recover,
+            Operation::new("Recover a deleted person")
+                .explained("Inactive, with the same identifier, and with nothing to sign in with.")
+                .shows::<RecoveredView>()
+                .refuses(&[409]),
+        ),
         AdminEndpoint::at("/alarms/mass-deprovisioning")
-            .get(Scope::NotificationsRead, show_threshold)
-            .patch(Scope::NotificationsWrite, set_threshold),
+            .get(
+                Scope::NotificationsRead,
+                show_threshold,
+                Operation::new("Show what counts as too many leavers at once").shows::<Threshold>(),
+            )
+            .patch(
+                Scope::NotificationsWrite,
+                set_threshold,
+                Operation::new("Change what counts as too many leavers at once")
+                    .shows::<Threshold>(),
+            ),
     ]
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 struct Filter {
     directory_id: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ThresholdChange {
+    /// More than this share of a directory's people, in per cent
+    #[schema(minimum = 0, maximum = 100)]
     percent: Option<i64>,
+    /// And at least so many
+    #[schema(minimum = 1, maximum = 1_000_000)]
     people: Option<i64>,
 }
 

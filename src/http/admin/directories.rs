@@ -2,6 +2,7 @@
 
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use crate::lifecycle;
 use crate::policies::{PolicyError, Role, Scope};
@@ -11,26 +12,61 @@ use crate::store::id::{DirectoryId, ResourceId};
 use crate::store::{DatabaseConnection, StoreError, resources, roles};
 
 use super::super::State;
+use super::super::openapi::Operation;
 use super::super::problem::Problem;
+use super::view::DirectoryView;
 use super::{Admin, AdminEndpoint, created, page, view};
 
 pub(super) fn endpoints() -> Vec<AdminEndpoint> {
+    let (read, write) = (Scope::DirectoriesRead, Scope::DirectoriesWrite);
     vec![
         AdminEndpoint::at("/directories")
-            .get(Scope::DirectoriesRead, list)
-            .post(Scope::DirectoriesWrite, create),
+            .get(
+                read,
+                list,
+                Operation::new("List directories").lists::<DirectoryView>(),
+            )
+            .post(
+                write,
+                create,
+                Operation::new("Make a directory for an identity provider")
+                    .creates::<DirectoryView>()
+                    .refuses(&[409]),
+            ),
         AdminEndpoint::at("/directories/{id}")
-            .get(Scope::DirectoriesRead, show)
-            .patch(Scope::DirectoriesWrite, update)
-            .delete(Scope::DirectoriesWrite, remove),
+            .get(
+                read,
+                show,
+                Operation::new("Show a directory").shows::<DirectoryView>(),
+            )
+            .patch(
+                write,
+                update,
+                Operation::new("Change a directory")
+                    .shows::<DirectoryView>()
+                    .refuses(&[409]),
+            )
+            .delete(
+                write,
+                remove,
+                Operation::new("Remove a directory")
+                    .explained("Everybody in it is deprovisioned, and its SCIM keys are revoked.")
+                    .ends()
+                    .refuses(&[409]),
+            ),
     ]
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = DirectoryChange)]
 struct Body {
+    /// A new directory needs one.
     name: Option<String>,
+    /// Which deviations of the identity provider are forgiven.
+    #[schema(value_type = Option<Dialect>)]
     dialect: Option<String>,
+    /// Whether the identity provider may set passwords.
     password_allowed: Option<bool>,
 }
 

@@ -10,8 +10,9 @@ use actix_web::{FromRequest, Handler, HttpRequest, Responder, web};
 
 use crate::policies::Scope;
 
+use super::super::State;
+use super::super::openapi::{ApiEndpoint, Argument, Caller, Mounted, Operation};
 use super::super::problem::Problem;
-use super::super::{Endpoint, State};
 use super::Admin;
 
 /// A method and path of the admin interface, and the scope that they need.
@@ -45,11 +46,11 @@ impl Scopes {
 }
 
 /// The arguments of a handler that is told who calls.
-pub(super) trait ToldWhoCalls: FromRequest {}
+pub(super) trait ToldWhoCalls: FromRequest + Argument {}
 
 macro_rules! told_who_calls {
     ($($further:ident)*) => {
-        impl<$($further: FromRequest + 'static),*> ToldWhoCalls for (Admin, $($further,)*) {}
+        impl<$($further: FromRequest + Argument + 'static),*> ToldWhoCalls for (Admin, $($further,)*) {}
     };
 }
 
@@ -89,8 +90,7 @@ where
 
 /// One path with its methods.
 pub(super) struct AdminEndpoint {
-    path: String,
-    endpoint: Endpoint,
+    endpoint: ApiEndpoint,
     scopes: Scopes,
 }
 
@@ -98,80 +98,83 @@ impl AdminEndpoint {
     /// A path below `/admin/v1`, in actix's pattern syntax, without methods yet.
     pub(super) fn at(path: &str) -> Self {
         Self {
-            path: path.to_owned(),
-            endpoint: Endpoint::at(path),
+            endpoint: ApiEndpoint::at(path),
             scopes: Scopes::default(),
         }
     }
 
     /// Answers GET and HEAD for callers with this scope.
-    pub(super) fn get<F, Args>(mut self, scope: Scope, handler: F) -> Self
+    pub(super) fn get<F, Args>(mut self, scope: Scope, handler: F, operation: Operation) -> Self
     where
         F: Handler<Args>,
         Args: ToldWhoCalls + 'static,
         F::Output: Responder + 'static,
     {
-        self.scopes.0.push((Method::GET, scope));
-        self.endpoint = self.endpoint.get(handler);
+        let operation = self.needing(scope, Method::GET, operation);
+        self.endpoint = self.endpoint.get(handler, operation);
         self
     }
 
     /// Answers POST for callers with this scope.
-    pub(super) fn post<F, Args>(mut self, scope: Scope, handler: F) -> Self
+    pub(super) fn post<F, Args>(mut self, scope: Scope, handler: F, operation: Operation) -> Self
     where
         F: Handler<Args>,
         Args: ToldWhoCalls + 'static,
         F::Output: Responder + 'static,
     {
-        self.scopes.0.push((Method::POST, scope));
-        self.endpoint = self.endpoint.post(CheckedAgain { scope, handler });
+        let operation = self.needing(scope, Method::POST, operation);
+        let handler = CheckedAgain { scope, handler };
+        self.endpoint = self.endpoint.post(handler, operation);
         self
     }
 
     /// Answers PATCH for callers with this scope.
-    pub(super) fn patch<F, Args>(mut self, scope: Scope, handler: F) -> Self
+    pub(super) fn patch<F, Args>(mut self, scope: Scope, handler: F, operation: Operation) -> Self
     where
         F: Handler<Args>,
         Args: ToldWhoCalls + 'static,
         F::Output: Responder + 'static,
     {
-        self.scopes.0.push((Method::PATCH, scope));
-        self.endpoint = self.endpoint.patch(CheckedAgain { scope, handler });
+        let operation = self.needing(scope, Method::PATCH, operation);
+        let handler = CheckedAgain { scope, handler };
+        self.endpoint = self.endpoint.patch(handler, operation);
         self
     }
 
     /// Answers DELETE for callers with this scope.
-    pub(super) fn delete<F, Args>(mut self, scope: Scope, handler: F) -> Self
+    pub(super) fn delete<F, Args>(mut self, scope: Scope, handler: F, operation: Operation) -> Self
     where
         F: Handler<Args>,
         Args: ToldWhoCalls + 'static,
         F::Output: Responder + 'static,
     {
-        self.scopes.0.push((Method::DELETE, scope));
-        self.endpoint = self.endpoint.delete(handler);
+        let operation = self.needing(scope, Method::DELETE, operation);
+        self.endpoint = self.endpoint.delete(handler, operation);
         self
+    }
+
+    fn needing(&mut self, scope: Scope, method: Method, operation: Operation) -> Operation {
+        self.scopes.0.push((method, scope));
+        operation.of(Caller::WithScope(scope))
     }
 
     /// What is offered here.
     pub(super) fn routes(&self) -> impl Iterator<Item = AdminRoute> {
-        self.scopes.0.iter().map(|(method, scope)| AdminRoute {
-            method: method.clone(),
-            path: plain(&self.path),
-            scope: *scope,
-        })
+        let operations = self.endpoint.operations().iter();
+        let scopes = self.scopes.0.iter();
+        operations
+            .zip(scopes)
+            .map(|(operation, (method, scope))| AdminRoute {
+                method: method.clone(),
+                path: operation.path().to_owned(),
+                scope: *scope,
+            })
     }
-}
 
-/// A parameter that is one literal text, such as `{keys:scim-keys}`, is that text.
-fn plain(path: &str) -> String {
-    let segments = path.split('/').map(|segment| {
-        let literal = segment
-            .strip_prefix('{')
-            .and_then(|rest| rest.strip_suffix('}'))
-            .and_then(|parameter| parameter.split_once(':'));
-        literal.map_or(segment, |(_, text)| text)
-    });
-    segments.collect::<Vec<_>>().join("/")
+    /// What is said of it.
+    pub(super) fn operations(&self) -> &[Mounted] {
+        self.endpoint.operations()
+    }
 }
 
 impl HttpServiceFactory for AdminEndpoint {
@@ -183,15 +186,6 @@ impl HttpServiceFactory for AdminEndpoint {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_literal_parameter_is_shown_as_its_text() {
-        assert_eq!(
-            plain("/{keys:scim-keys}/{id}/rotate"),
-            "/scim-keys/{id}/rotate"
-        );
-        assert_eq!(plain("/users/{id}"), "/users/{id}");
-    }
 
     #[test]
     fn a_method_that_names_no_scope_has_none() {

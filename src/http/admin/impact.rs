@@ -9,16 +9,33 @@ use crate::store::DatabaseConnection;
 use crate::store::id::{DirectoryId, ResourceId, RoleMappingId};
 
 use super::super::State;
+use super::super::openapi::Operation;
 use super::super::problem::Problem;
+use super::policy_view::ImpactView;
 use super::{Admin, AdminEndpoint, policy_view};
 
 pub(super) fn endpoints() -> Vec<AdminEndpoint> {
     vec![
-        AdminEndpoint::at("/users/{id}/impact").get(Scope::UsersRead, of_leaving),
-        AdminEndpoint::at("/roles/assignments/{user}/{role}/impact")
-            .get(Scope::RolesRead, of_unassigning),
-        AdminEndpoint::at("/roles/mappings/{id}/impact").get(Scope::RolesRead, of_unmapping),
-        AdminEndpoint::at("/directories/{id}/impact").get(Scope::DirectoriesRead, of_removing),
+        AdminEndpoint::at("/users/{id}/impact").get(
+            Scope::UsersRead,
+            of_leaving,
+            Operation::new("Show what deprovisioning a person would end").shows::<ImpactView>(),
+        ),
+        AdminEndpoint::at("/roles/assignments/{user}/{role}/impact").get(
+            Scope::RolesRead,
+            of_unassigning,
+            Operation::new("Show what taking a role from a person would end").shows::<ImpactView>(),
+        ),
+        AdminEndpoint::at("/roles/mappings/{id}/impact").get(
+            Scope::RolesRead,
+            of_unmapping,
+            Operation::new("Show what taking a role from a group would end").shows::<ImpactView>(),
+        ),
+        AdminEndpoint::at("/directories/{id}/impact").get(
+            Scope::DirectoriesRead,
+            of_removing,
+            Operation::new("Show what removing a directory would end").shows::<ImpactView>(),
+        ),
     ]
 }
 

@@ -2,6 +2,7 @@
 
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use crate::credentials::products as ending;
 use crate::policies::{Scope, instances as policy, products};
@@ -9,29 +10,58 @@ use crate::store::id::{InstanceId, ProductId};
 use crate::store::product_instances;
 
 use super::super::State;
+use super::super::openapi::Operation;
 use super::super::problem::Problem;
+use super::view::InstanceView;
 use super::{Admin, AdminEndpoint, created, page, view};
 
 pub(super) fn endpoints() -> Vec<AdminEndpoint> {
+    let (read, write) = (Scope::ProductsRead, Scope::ProductsWrite);
     vec![
         AdminEndpoint::at("/products/{id}/instances")
-            .get(Scope::ProductsRead, list)
-            .post(Scope::ProductsWrite, create),
+            .get(
+                read,
+                list,
+                Operation::new("List the instances of a product").lists::<InstanceView>(),
+            )
+            .post(
+                write,
+                create,
+                Operation::new("Register an instance of a product")
+                    .creates::<InstanceView>()
+                    .refuses(&[409]),
+            ),
         AdminEndpoint::at("/products/{id}/instances/{instance}")
-            .get(Scope::ProductsRead, show)
-            .patch(Scope::ProductsWrite, update)
-            .delete(Scope::ProductsWrite, delete),
+            .get(
+                read,
+                show,
+                Operation::new("Show an instance").shows::<InstanceView>(),
+            )
+            .patch(
+                write,
+                update,
+                Operation::new("Change an instance")
+                    .shows::<InstanceView>()
+                    .refuses(&[409]),
+            )
+            .delete(
+                write,
+                delete,
+                Operation::new("Delete an instance")
+                    .explained("The credentials that are bound to it are revoked.")
+                    .ends(),
+            ),
     ]
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewInstance {
     name: String,
     url: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct InstanceChange {
     name: Option<String>,

@@ -2,8 +2,10 @@
 
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use crate::credentials::keys::{self, KeyChange};
+use crate::credentials::view::CredentialView;
 use crate::credentials::{Credential, CredentialError, Issued, NewCredential, issue};
 use crate::policies::rate_limits::Rate;
 use crate::policies::{Rights, Role, Scope, networks};
@@ -14,21 +16,54 @@ use crate::store::id::{CredentialId, DirectoryId};
 use crate::store::roles;
 
 use super::super::State;
+use super::super::openapi::Operation;
 use super::super::problem::Problem;
 use super::directories::find as find_directory;
 use super::page::PageQuery;
-use super::{Admin, AdminEndpoint, created, optional_body, view};
+use super::view::IssuedView;
+use super::{Admin, AdminEndpoint, OptionalJson, created, view};
 
 pub(super) fn endpoints() -> Vec<AdminEndpoint> {
     let mut endpoints = vec![
         AdminEndpoint::at("/directories/{id}/scim-keys")
-            .get(Scope::ScimKeysRead, list_of_directory)
-            .post(Scope::ScimKeysWrite, create_scim_key),
-        AdminEndpoint::at("/scim-keys").get(Scope::ScimKeysRead, list_scim_keys),
+            .get(
+                Scope::ScimKeysRead,
+                list_of_directory,
+                Operation::new("List the SCIM keys of a directory").lists::<CredentialView>(),
+            )
+            .post(
+                Scope::ScimKeysWrite,
+                create_scim_key,
+                Operation::new("Make a SCIM key")
+                    .creates::<IssuedView>()
+                    .refuses(&[409]),
+            ),
+        AdminEndpoint::at("/scim-keys").get(
+            Scope::ScimKeysRead,
+            list_scim_keys,
+            Operation::new("List the SCIM keys of all directories").lists::<CredentialView>(),
+        ),
         AdminEndpoint::at("/api-keys")
-            .get(Scope::ApiKeysRead, list_api_keys)
-            .post(Scope::ApiKeysWrite, create_api_key),
-        AdminEndpoint::at("/orphaned-keys").get(Scope::ScimKeysRead, list_orphans),
+            .get(
+                Scope::ApiKeysRead,
+                list_api_keys,
+                Operation::new("List admin API keys").lists::<CredentialView>(),
+            )
+            .post(
+                Scope::ApiKeysWrite,
+                create_api_key,
+                Operation::new("Make an admin API key")
+                    .explained("Its scopes are among the caller's.")
+                    .creates::<IssuedView>()
+                    .refuses(&[409]),
+            ),
+        AdminEndpoint::at("/orphaned-keys").get(
+            Scope::ScimKeysRead,
+            list_orphans,
+            Operation::new("List keys whose makers have left")
+                .explained("Those of the kinds that the caller may see.")
+                .lists::<CredentialView>(),
+        ),
     ];
     for Collection {
         name, read, write, ..
@@ -37,12 +72,43 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
         let one = format!("/{{keys:{name}}}/{{id}}");
         endpoints.push(
             AdminEndpoint::at(&one)
-                .get(read, show)
-                .patch(write, update)
-                .delete(write, revoke),
+                .get(
+                    read,
+                    show,
+                    Operation::new("Show a key").shows::<CredentialView>(),
+                )
+                .patch(
+                    write,
+                    update,
+                    Operation::new("Change a key")
+                        .shows::<CredentialView>()
+                        .refuses(&[409]),
+                )
+                .delete(
+                    write,
+                    revoke,
+                    Operation::new("Revoke a key")
+                        .explained("It is kept for the record.")
+                        .ends(),
+                ),
         );
-        endpoints.push(AdminEndpoint::at(&format!("{one}/rotate")).post(write, rotate));
-        endpoints.push(AdminEndpoint::at(&format!("{one}/adopt")).post(write, adopt));
+        endpoints.push(AdminEndpoint::at(&format!("{one}/rotate")).post(
+            write,
+            rotate,
+            Operation::new("Make a successor of a key")
+                .explained("The key works on until the overlap ends, counted from its successor's first use.")
+                .creates::<IssuedView>()
+                .refuses(&[409]),
+        ));
+        endpoints.push(
+            AdminEndpoint::at(&format!("{one}/adopt")).post(
+                write,
+                adopt,
+                Operation::new("Answer for a key whose maker has left")
+                    .shows::<CredentialView>()
+                    .refuses(&[409]),
+            ),
+        );
     }
     endpoints
 }
@@ -77,25 +143,32 @@ fn collection(name: &str) -> Collection {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewKey {
     name: String,
+    /// A year where nothing is said.
+    #[schema(minimum = 1, maximum = 365)]
     expires_in_days: Option<i64>,
+    /// From where it may be used, such as `192.0.2.0/24`; from everywhere where there are none.
     #[serde(default)]
     allowed_networks: Vec<String>,
+    /// Of an admin API key.
     #[serde(default)]
     scopes: Vec<String>,
+    /// That of its kind where nothing is said; 0 is no bound.
     requests_per_second: Option<u32>,
 }
 
 /// A member that is null sets back; one that is absent changes nothing.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = KeyChange)]
 struct Change {
     name: Option<String>,
     allowed_networks: Option<Vec<String>>,
     #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<u32>)]
     requests_per_second: Option<Rate>,
 }
 
@@ -116,10 +189,13 @@ impl NewKey {
     }
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, Default, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = KeyRotation)]
 pub(in super::super) struct Rotation {
+    /// 24 where nothing is said.
     pub(in super::super) overlap_hours: Option<i64>,
+    #[schema(minimum = 1, maximum = 365)]
     pub(in super::super) expires_in_days: Option<i64>,
 }
 
@@ -354,13 +430,12 @@ async fn rotate(
     admin: Admin,
     state: web::Data<State>,
     path: web::Path<(String, String)>,
-    body: Result<web::Bytes, actix_web::Error>,
+    OptionalJson(rotation): OptionalJson<Rotation>,
 ) -> Result<HttpResponse, Problem> {
     let (name, id) = path.into_inner();
     let collection = collection(&name);
     let id = CredentialId::new(id);
     let now = admin.now;
-    let rotation: Rotation = optional_body(body)?;
     let issued = rotate_within_rights(&state, collection.kind, id, rotation, admin).await?;
     Ok(created(
         collection.name,

@@ -12,8 +12,10 @@ mod impact;
 mod instances;
 pub(super) mod keys;
 mod notices;
+mod optional_json;
 pub mod page;
 mod policies;
+mod policy_bodies;
 pub mod policy_view;
 mod products;
 mod records;
@@ -33,7 +35,6 @@ use actix_web::dev::Payload;
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue, LOCATION, WWW_AUTHENTICATE};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use crate::audit::Actor;
 use crate::clock::Timestamp;
@@ -50,8 +51,10 @@ use super::State;
 use super::caller::{
     AuthenticationFailure, authenticate, insufficient_scope, is_complete, verify_again,
 };
+use super::openapi::{Argument, Mounted};
 use super::problem::{Problem, ProblemKind};
 use endpoint::{AdminEndpoint, Scopes};
+use optional_json::OptionalJson;
 
 pub use endpoint::AdminRoute;
 
@@ -79,6 +82,13 @@ fn endpoints() -> Vec<AdminEndpoint> {
         .into_iter()
         .flat_map(|endpoints| endpoints())
         .collect()
+}
+
+/// What is said of every operation, by its path below `/admin/v1`.
+pub(super) fn operations() -> Vec<Mounted> {
+    let endpoints = endpoints();
+    let operations = endpoints.iter().flat_map(AdminEndpoint::operations);
+    operations.cloned().collect()
 }
 
 pub(super) fn configure(config: &mut web::ServiceConfig) {
@@ -180,6 +190,9 @@ impl Admin {
     }
 }
 
+/// Who calls is said by the scope.
+impl Argument for Admin {}
+
 impl FromRequest for Admin {
     type Error = Problem;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
@@ -199,20 +212,6 @@ impl FromRequest for Admin {
                 )),
             }
         })
-    }
-}
-
-/// A body that may be left out.
-fn optional_body<T: Default + DeserializeOwned>(
-    body: Result<web::Bytes, actix_web::Error>,
-) -> Result<T, Problem> {
-    match body {
-        Err(_) => Err(Problem::new(
-            ProblemKind::PayloadTooLarge,
-            "the body could not be read, or is too long",
-        )),
-        Ok(body) if body.is_empty() => Ok(T::default()),
-        Ok(body) => serde_json::from_slice(&body).map_err(|error| Problem::not_taken(&error)),
     }
 }
 

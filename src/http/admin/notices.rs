@@ -1,8 +1,8 @@
 //! Notices in the product itself: listed, shown with the way of each to its receivers, marked as read.
 
 use actix_web::{HttpResponse, web};
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::notices::{NoticeError, NoticeKind};
 use crate::policies::Scope;
@@ -10,30 +10,61 @@ use crate::store::notices::{self, Selection};
 use crate::store::{StoreError, deliveries};
 
 use super::super::State;
+use super::super::openapi::Operation;
 use super::super::problem::Problem;
 use super::page::PageQuery;
-use super::{Admin, AdminEndpoint, optional_body, view};
+use super::view::{NoticeView, NoticeWithDeliveriesView};
+use super::{Admin, AdminEndpoint, OptionalJson, view};
 
 pub(super) fn endpoints() -> Vec<AdminEndpoint> {
+    let scope = Scope::Notices;
     vec![
-        AdminEndpoint::at("/notices").get(Scope::Notices, list),
-        AdminEndpoint::at("/notices/read").post(Scope::Notices, mark_all_read),
-        AdminEndpoint::at("/notices/{id}").get(Scope::Notices, show),
-        AdminEndpoint::at("/notices/{id}/read").post(Scope::Notices, mark_read),
+        AdminEndpoint::at("/notices").get(
+            scope,
+            list,
+            Operation::new("List notices, newest first")
+                .lists::<NoticeView>()
+                .refuses(&[422]),
+        ),
+        AdminEndpoint::at("/notices/read").post(
+            scope,
+            mark_all_read,
+            Operation::new("Mark all notices, or those of a kind, as read").shows::<Marked>(),
+        ),
+        AdminEndpoint::at("/notices/{id}").get(
+            scope,
+            show,
+            Operation::new("Show a notice and its deliveries").shows::<NoticeWithDeliveriesView>(),
+        ),
+        AdminEndpoint::at("/notices/{id}/read").post(
+            scope,
+            mark_read,
+            Operation::new("Mark a notice as read").ends(),
+        ),
     ]
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 struct Wanted {
+    /// Of this kind only
     kind: Option<String>,
+    /// Only those that nobody has read
     #[serde(default)]
     unread: bool,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct MarkAll {
+    /// Of this kind only.
     kind: Option<String>,
+}
+
+/// How many notices were marked as read.
+#[derive(Serialize, ToSchema)]
+#[schema(as = MarkedNotices)]
+struct Marked {
+    marked: usize,
 }
 
 async fn list(
@@ -96,16 +127,15 @@ async fn mark_read(
 async fn mark_all_read(
     admin: Admin,
     state: web::Data<State>,
-    body: Result<web::Bytes, actix_web::Error>,
+    OptionalJson(MarkAll { kind }): OptionalJson<MarkAll>,
 ) -> Result<HttpResponse, Problem> {
-    let MarkAll { kind } = optional_body(body)?;
     check_kind(kind.as_deref())?;
     let marked = admin
         .write(&state, move |connection, admin| {
             notices::mark_all_read(connection, kind.as_deref(), admin.now.as_millis())
         })
         .await?;
-    Ok(HttpResponse::Ok().json(json!({"marked": marked})))
+    Ok(HttpResponse::Ok().json(Marked { marked }))
 }
 
 fn check_kind(kind: Option<&str>) -> Result<(), NoticeError> {

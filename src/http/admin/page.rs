@@ -2,15 +2,19 @@
 
 use actix_web::HttpResponse;
 use serde::{Deserialize, Serialize};
+use utoipa::IntoParams;
 
 use crate::config::Limits;
 
 use super::super::problem::{Problem, ProblemKind};
 
 /// What every list takes in its query.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 pub struct PageQuery {
+    /// How many to show at most
+    #[param(minimum = 1)]
     limit: Option<u32>,
+    /// The `next_cursor` of the page before
     cursor: Option<String>,
 }
 

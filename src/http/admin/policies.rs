@@ -2,122 +2,157 @@
 
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
-use crate::clock::Timestamp;
-use crate::policies::authentication::{
-    self as rules, NewPolicy, PolicyChange, Proposal, SettingsChange,
-};
+use crate::policies::authentication::{self as rules, Preview, Proposal};
 use crate::policies::{PolicyError, Scope};
 use crate::store::id::{PolicyId, ResourceId};
 use crate::store::policies as table;
 
 use super::super::State;
+use super::super::openapi::Operation;
 use super::super::problem::Problem;
 use super::page::PageQuery;
+use super::policy_bodies::{NewPolicyBody, PolicyChangeBody};
+use super::policy_view::{ExplanationView, MemberView, PolicyView};
 use super::{Admin, AdminEndpoint, created, page, policy_view};
 
 pub(super) fn endpoints() -> Vec<AdminEndpoint> {
-    vec![
+    let (read, write) = (Scope::PoliciesRead, Scope::PoliciesWrite);
+    let mut endpoints = Vec::from(previews());
+    endpoints.extend([
         AdminEndpoint::at("/policies")
-            .get(Scope::PoliciesRead, list)
-            .post(Scope::PoliciesWrite, create),
-        AdminEndpoint::at("/policies/reorder").post(Scope::PoliciesWrite, reorder),
-        // Nothing is changed by a dry run, but whoever asks must be one who could change it or audit it.
-        AdminEndpoint::at("/policies/preview").post(Scope::PoliciesRead, preview_creation),
-        AdminEndpoint::at("/policies/reorder/preview").post(Scope::PoliciesRead, preview_order),
+            .get(
+                read,
+                list,
+                Operation::new("List authentication policies in their order of precedence")
+                    .lists::<PolicyView>(),
+            )
+            .post(
+                write,
+                create,
+                Operation::new("Make a policy")
+                    .explained("It comes last in the order, before the default one.")
+                    .creates::<PolicyView>()
+                    .refuses(&[404, 409]),
+            ),
+        AdminEndpoint::at("/policies/reorder").post(
+            write,
+            reorder,
+            Operation::new("Change the order of precedence")
+                .lists::<PolicyView>()
+                .refuses(&[404]),
+        ),
         AdminEndpoint::at("/policies/{id}")
-            .get(Scope::PoliciesRead, show)
-            .patch(Scope::PoliciesWrite, update)
-            .delete(Scope::PoliciesWrite, delete),
-        AdminEndpoint::at("/policies/{id}/preview").post(Scope::PoliciesRead, preview_change),
-        AdminEndpoint::at("/policies/{id}/delete/preview")
-            .post(Scope::PoliciesRead, preview_deletion),
-        AdminEndpoint::at("/policies/{id}/pending").delete(Scope::PoliciesWrite, withdraw),
+            .get(
+                read,
+                show,
+                Operation::new("Show a policy").shows::<PolicyView>(),
+            )
+            .patch(
+                write,
+                update,
+                Operation::new("Change a policy, at once or from an instant on")
+                    .shows::<PolicyView>()
+                    .refuses(&[409]),
+            )
+            .delete(
+                write,
+                delete,
+                Operation::new("Delete a policy").ends().refuses(&[409]),
+            ),
+        AdminEndpoint::at("/policies/{id}/pending").delete(
+            write,
+            withdraw,
+            Operation::new("Withdraw a change that does not hold yet").shows::<PolicyView>(),
+        ),
         AdminEndpoint::at("/policies/{id}/members")
-            .get(Scope::PoliciesRead, list_members)
-            .post(Scope::PoliciesWrite, add_member),
-        AdminEndpoint::at("/policies/{id}/members/preview")
-            .post(Scope::PoliciesRead, preview_members),
-        AdminEndpoint::at("/policies/{id}/members/{member}")
-            .delete(Scope::PoliciesWrite, remove_member),
-        AdminEndpoint::at("/users/{id}/policy").get(Scope::PoliciesRead, explain),
+            .get(
+                read,
+                list_members,
+                Operation::new("List whom a policy names").lists::<MemberView>(),
+            )
+            .post(
+                write,
+                add_member,
+                Operation::new("Name a person or a group in a policy")
+                    .creates::<MemberView>()
+                    .answers_with::<MemberView>(200, "It named them before")
+                    .refuses(&[409]),
+            ),
+        AdminEndpoint::at("/policies/{id}/members/{member}").delete(
+            write,
+            remove_member,
+            Operation::new("Name a person or a group no more")
+                .ends()
+                .refuses(&[409]),
+        ),
+        AdminEndpoint::at("/users/{id}/policy").get(
+            read,
+            explain,
+            Operation::new("Show which policy holds for a person, and why")
+                .shows::<ExplanationView>(),
+        ),
+    ]);
+    endpoints
+}
+
+/// Nothing is changed by a dry run, but whoever asks must be one who could change it or audit it.
+fn previews() -> [AdminEndpoint; 5] {
+    let read = Scope::PoliciesRead;
+    let shown = |summary| Operation::new(summary).shows::<Preview>();
+    [
+        AdminEndpoint::at("/policies/preview").post(
+            read,
+            preview_creation,
+            shown("Show whom making a policy would hit").refuses(&[404, 409]),
+        ),
+        AdminEndpoint::at("/policies/reorder/preview").post(
+            read,
+            preview_order,
+            shown("Show whom another order of precedence would hit").refuses(&[404]),
+        ),
+        AdminEndpoint::at("/policies/{id}/preview").post(
+            read,
+            preview_change,
+            shown("Show whom changing a policy would hit").refuses(&[409]),
+        ),
+        AdminEndpoint::at("/policies/{id}/delete/preview").post(
+            read,
+            preview_deletion,
+            shown("Show whom deleting a policy would hit").refuses(&[409]),
+        ),
+        AdminEndpoint::at("/policies/{id}/members/preview").post(
+            read,
+            preview_members,
+            shown("Show whom naming others in a policy would hit").refuses(&[409]),
+        ),
     ]
 }
 
-type Body = web::Json<Map<String, Value>>;
-
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = PolicyOrder)]
 struct Order {
+    /// All policies but the default one.
     order: Vec<PolicyId>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewPolicyMember)]
 struct NewMember {
     member_id: ResourceId,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = PolicyMemberChange)]
 struct MemberChange {
     #[serde(default)]
     add: Vec<ResourceId>,
     #[serde(default)]
     remove: Vec<ResourceId>,
-}
-
-/// Takes a member out of a body; one that is null is not there.
-fn take<T: DeserializeOwned>(
-    body: &mut Map<String, Value>,
-    name: &str,
-) -> Result<Option<T>, Problem> {
-    let value = body.remove(name).unwrap_or_default();
-    serde_json::from_value(value).map_err(|error| not_taken(name, &error))
-}
-
-fn not_taken(name: &str, error: &serde_json::Error) -> Problem {
-    Problem::invalid_value(format!("{name} is not acceptable: {error}"))
-}
-
-/// What is left of a body once the rest is taken. The first that is wrong is named.
-fn settings(body: Map<String, Value>) -> Result<SettingsChange, Problem> {
-    for (name, value) in &body {
-        let alone = Map::from_iter([(name.clone(), value.clone())]);
-        let taken: Result<SettingsChange, _> = serde_json::from_value(Value::Object(alone));
-        taken.map_err(|error| not_taken(name, &error))?;
-    }
-    serde_json::from_value(Value::Object(body)).map_err(|error| Problem::not_taken(&error))
-}
-
-fn new_policy(body: Body) -> Result<NewPolicy, Problem> {
-    let mut body = body.into_inner();
-    Ok(NewPolicy {
-        name: take(&mut body, "name")?.unwrap_or_default(),
-        members: take(&mut body, "members")?.unwrap_or_default(),
-        settings: settings(body)?,
-    })
-}
-
-fn policy_change(body: Body) -> Result<PolicyChange, Problem> {
-    let mut body = body.into_inner();
-    let effective_at = take::<String>(&mut body, "effective_at")?
-        .map(|text| {
-            Timestamp::parse_rfc3339(&text).ok_or_else(|| {
-                Problem::invalid_value(format!(
-                    "effective_at is {text:?}; write a time such as 2026-01-31T12:00:00Z"
-                ))
-            })
-        })
-        .transpose()?;
-    Ok(PolicyChange {
-        name: take(&mut body, "name")?,
-        shorten_existing: take(&mut body, "shorten_existing")?.unwrap_or_default(),
-        effective_at,
-        settings: settings(body)?,
-    })
 }
 
 async fn list(admin: Admin, state: web::Data<State>) -> Result<HttpResponse, Problem> {
@@ -131,9 +166,9 @@ async fn list(admin: Admin, state: web::Data<State>) -> Result<HttpResponse, Pro
 async fn create(
     admin: Admin,
     state: web::Data<State>,
-    body: Body,
+    body: web::Json<NewPolicyBody>,
 ) -> Result<HttpResponse, Problem> {
-    let new = new_policy(body)?;
+    let new = body.into_inner().read()?;
     let policy = admin
         .write(&state, move |connection, admin| {
             rules::create(connection, &new, &admin.actor, admin.now)
@@ -162,10 +197,10 @@ async fn update(
     admin: Admin,
     state: web::Data<State>,
     id: web::Path<String>,
-    body: Body,
+    body: web::Json<PolicyChangeBody>,
 ) -> Result<HttpResponse, Problem> {
     let id = PolicyId::new(id.into_inner());
-    let change = policy_change(body)?;
+    let change = body.into_inner().read()?;
     let policy = admin
         .write(&state, move |connection, admin| {
             rules::update(connection, &id, &change, &admin.actor, admin.now)
@@ -313,19 +348,24 @@ async fn preview(
 async fn preview_creation(
     admin: Admin,
     state: web::Data<State>,
-    body: Body,
+    body: web::Json<NewPolicyBody>,
 ) -> Result<HttpResponse, Problem> {
-    preview(admin, state, Proposal::Create(new_policy(body)?)).await
+    preview(admin, state, Proposal::Create(body.into_inner().read()?)).await
 }
 
 async fn preview_change(
     admin: Admin,
     state: web::Data<State>,
     id: web::Path<String>,
-    body: Body,
+    body: web::Json<PolicyChangeBody>,
 ) -> Result<HttpResponse, Problem> {
     let id = PolicyId::new(id.into_inner());
-    preview(admin, state, Proposal::Update(id, policy_change(body)?)).await
+    preview(
+        admin,
+        state,
+        Proposal::Update(id, body.into_inner().read()?),
+    )
+    .await
 }
 
 async fn preview_deletion(

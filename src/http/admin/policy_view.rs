@@ -1,91 +1,152 @@
 //! What is shown of authentication policies and of what a change would end; the command line's `--json` is the same.
 
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::clock::Timestamp;
-use crate::credentials::view::view;
-use crate::lifecycle::Impact;
-use crate::policies::authentication::{Explanation, PendingChange, Policy};
+use crate::credentials::view::{CredentialView, PersonReference, view};
+use crate::lifecycle::{self, RoleLoss};
+use crate::policies::Role;
+use crate::policies::authentication::{
+    self as rules, Explanation, PendingChange, Settings, SettingsChange,
+};
 use crate::secret::SecretKind;
+use crate::store::credentials::Counts;
+use crate::store::id::PolicyId;
 use crate::store::policies::PolicyMember;
+use crate::store::resources::Resource;
+
+/// A policy with its settings, in one object.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Policy)]
+pub struct PolicyView {
+    id: PolicyId,
+    name: String,
+    /// Its place in the order of precedence, lowest first; null for the default one, which comes last.
+    #[schema(required)]
+    rank: Option<i64>,
+    is_default: bool,
+    #[serde(flatten)]
+    settings: Settings,
+    #[schema(required)]
+    pending: Option<PendingView>,
+    created_at: Timestamp,
+    modified_at: Timestamp,
+}
+
+/// A change of settings that holds from an instant on.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = PendingPolicyChange)]
+pub struct PendingView {
+    effective_at: Timestamp,
+    shorten_existing: bool,
+    /// The settings that change, beside the others.
+    #[serde(flatten)]
+    #[schema(value_type = Object)]
+    change: SettingsChange,
+}
 
 /// A policy with its settings, in one object.
 #[must_use]
-pub fn policy(policy: &Policy) -> Value {
-    let mut shown = Map::from_iter([
-        ("id".to_owned(), json!(policy.id)),
-        ("name".to_owned(), json!(policy.name)),
-        ("rank".to_owned(), json!(rank(policy))),
-        ("is_default".to_owned(), json!(policy.is_default)),
-    ]);
-    if let Value::Object(settings) = json!(policy.settings) {
-        shown.extend(settings);
+pub fn policy(policy: &rules::Policy) -> PolicyView {
+    PolicyView {
+        id: policy.id.clone(),
+        name: policy.name.clone(),
+        rank: rank(policy),
+        is_default: policy.is_default,
+        settings: policy.settings.clone(),
+        pending: policy.pending.as_ref().map(pending),
+        created_at: policy.created_at,
+        modified_at: policy.modified_at,
     }
-    shown.insert(
-        "pending".to_owned(),
-        json!(policy.pending.as_ref().map(pending)),
-    );
-    shown.insert("created_at".to_owned(), json!(policy.created_at));
-    shown.insert("modified_at".to_owned(), json!(policy.modified_at));
-    Value::Object(shown)
 }
 
 /// The default policy has no place in the order: it comes after all others.
-fn rank(policy: &Policy) -> Option<i64> {
+fn rank(policy: &rules::Policy) -> Option<i64> {
     (!policy.is_default).then_some(policy.rank)
 }
 
-fn pending(pending: &PendingChange) -> Value {
-    let mut shown = Map::from_iter([
-        ("effective_at".to_owned(), json!(pending.effective_at)),
-        (
-            "shorten_existing".to_owned(),
-            json!(pending.shorten_existing),
-        ),
-    ]);
-    if let Value::Object(change) = json!(pending.change) {
-        shown.extend(change);
+fn pending(pending: &PendingChange) -> PendingView {
+    PendingView {
+        effective_at: pending.effective_at,
+        shorten_existing: pending.shorten_existing,
+        change: pending.change.clone(),
     }
-    Value::Object(shown)
+}
+
+/// Somebody or a group that a policy names.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = PolicyMember)]
+pub struct MemberView {
+    id: String,
+    /// `User` or `Group`.
+    r#type: String,
+    directory_id: String,
+    #[schema(required)]
+    user_name: Option<String>,
+    #[schema(required)]
+    display_name: Option<String>,
+    added_at: Timestamp,
 }
 
 /// Somebody or a group that a policy names.
 #[must_use]
-pub fn member(member: &PolicyMember) -> Value {
-    json!({
-        "id": member.member_id,
-        "type": member.member_type,
-        "directory_id": member.directory_id,
-        "user_name": member.user_name,
-        "display_name": member.display_name,
-        "added_at": Timestamp::from_millis(member.added_at),
-    })
+pub fn member(member: &PolicyMember) -> MemberView {
+    MemberView {
+        id: member.member_id.clone(),
+        r#type: member.member_type.clone(),
+        directory_id: member.directory_id.clone(),
+        user_name: member.user_name.clone(),
+        display_name: member.display_name.clone(),
+        added_at: Timestamp::from_millis(member.added_at),
+    }
+}
+
+/// Which policy holds for a person, and why.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = PolicyOfUser)]
+pub struct ExplanationView {
+    user_id: String,
+    policy: PolicyView,
+    /// In words.
+    reason: &'static str,
+    /// By which of its members it names the person.
+    through: Vec<MemberView>,
+    /// The others that name the person, which come later in the order.
+    overruled: Vec<OverruledView>,
+}
+
+/// A policy that names a person for whom another holds.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = OverruledPolicy)]
+pub struct OverruledView {
+    id: PolicyId,
+    name: String,
+    #[schema(required)]
+    rank: Option<i64>,
+    through: Vec<MemberView>,
 }
 
 /// Which policy holds for a person, and why.
 #[must_use]
-pub fn explanation(user_id: &str, explanation: &Explanation) -> Value {
-    let through = |members: &[PolicyMember]| members.iter().map(member).collect::<Vec<_>>();
-    let others: Vec<Value> = explanation
-        .others
-        .iter()
-        .map(|(other, members)| {
-            json!({
-                "id": other.id,
-                "name": other.name,
-                "rank": rank(other),
-                "through": through(members),
-            })
-        })
-        .collect();
-    let held = &explanation.policy;
-    json!({
-        "user_id": user_id,
-        "policy": policy(held),
-        "reason": reason(explanation, user_id),
-        "through": through(&explanation.through),
-        "overruled": others,
-    })
+pub fn explanation(user_id: &str, explanation: &Explanation) -> ExplanationView {
+    let through = |members: &[PolicyMember]| members.iter().map(member).collect();
+    let others = explanation.others.iter().map(|(other, members)| {
+        let (id, name) = (other.id.clone(), other.name.clone());
+        OverruledView {
+            id,
+            name,
+            rank: rank(other),
+            through: through(members),
+        }
+    });
+    ExplanationView {
+        user_id: user_id.to_owned(),
+        policy: policy(&explanation.policy),
+        reason: reason(explanation, user_id),
+        through: through(&explanation.through),
+        overruled: others.collect(),
+    }
 }
 
 fn reason(explanation: &Explanation, user_id: &str) -> &'static str {
@@ -99,35 +160,63 @@ fn reason(explanation: &Explanation, user_id: &str) -> &'static str {
     }
 }
 
+/// What would end.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Impact)]
+pub struct ImpactView {
+    /// How many people it concerns.
+    people: i64,
+    /// What would be revoked, by kind; sessions end.
+    #[schema(value_type = BTreeMap<String, i64>)]
+    revoked: Counts,
+    /// What would be left behind, by kind.
+    #[schema(value_type = BTreeMap<String, i64>)]
+    orphaned: Counts,
+    /// The keys that would be left behind, of the kinds that the caller may see.
+    orphaned_keys: Vec<CredentialView>,
+    roles_lost: Vec<RoleLossView>,
+    /// Whether it would leave nobody with the owner role, so that it is refused.
+    last_owner: bool,
+}
+
+/// The roles that somebody would lose.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = RoleLoss)]
+pub struct RoleLossView {
+    user: PersonReference,
+    #[schema(value_type = Vec<Role>)]
+    roles: Vec<String>,
+}
+
 /// What would end; of the keys that would be left behind, those of the kinds that may be seen.
 #[must_use]
-pub fn impact(impact: &Impact, now: Timestamp, may_see: impl Fn(SecretKind) -> bool) -> Value {
-    let keys: Vec<_> = impact
-        .orphaned
-        .iter()
-        .filter(|key| may_see(key.kind))
-        .map(|key| view(key, now))
-        .collect();
-    let roles: Vec<Value> = impact
-        .roles_lost
-        .iter()
-        .map(|loss| {
-            json!({
-                "user": {
-                    "id": loss.person.id,
-                    "user_name": loss.person.user_name,
-                    "display_name": loss.person.display_name,
-                },
-                "roles": loss.roles,
-            })
-        })
-        .collect();
-    json!({
-        "people": impact.people,
-        "revoked": impact.revoked,
-        "orphaned": impact.orphaned_counts(),
-        "orphaned_keys": keys,
-        "roles_lost": roles,
-        "last_owner": impact.last_owner,
-    })
+pub fn impact(
+    impact: &lifecycle::Impact,
+    now: Timestamp,
+    may_see: impl Fn(SecretKind) -> bool,
+) -> ImpactView {
+    let keys = impact.orphaned.iter().filter(|key| may_see(key.kind));
+    ImpactView {
+        people: impact.people,
+        revoked: impact.revoked.clone(),
+        orphaned: impact.orphaned_counts(),
+        orphaned_keys: keys.map(|key| view(key, now)).collect(),
+        roles_lost: impact.roles_lost.iter().map(role_loss).collect(),
+        last_owner: impact.last_owner,
+    }
+}
+
+fn role_loss(loss: &RoleLoss) -> RoleLossView {
+    RoleLossView {
+        user: person(&loss.person),
+        roles: loss.roles.clone(),
+    }
+}
+
+fn person(person: &Resource) -> PersonReference {
+    PersonReference {
+        id: person.id.to_string(),
+        user_name: person.user_name.clone(),
+        display_name: person.display_name.clone(),
+    }
 }

@@ -2,7 +2,9 @@
 
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
+use crate::credentials::view::CredentialView;
 use crate::credentials::{
     Credential, CredentialError, NewCredential, issue, keys, products as ending,
 };
@@ -14,44 +16,103 @@ use crate::store::id::{CredentialId, InstanceId, ProductId, ResourceId};
 use crate::store::products;
 
 use super::super::State;
+use super::super::openapi::Operation;
 use super::super::problem::Problem;
 use super::keys::Rotation;
 use super::page::PageQuery;
-use super::{Admin, AdminEndpoint, created, optional_body, page, view};
+use super::view::{IssuedView, ProductView};
+use super::{Admin, AdminEndpoint, OptionalJson, created, page, view};
 
 pub(super) fn endpoints() -> Vec<AdminEndpoint> {
+    let (read, write) = (Scope::ProductsRead, Scope::ProductsWrite);
     vec![
         AdminEndpoint::at("/products")
-            .get(Scope::ProductsRead, list)
-            .post(Scope::ProductsWrite, create),
+            .get(
+                read,
+                list,
+                Operation::new("List products").lists::<ProductView>(),
+            )
+            .post(
+                write,
+                create,
+                Operation::new("Register a product")
+                    .creates::<ProductView>()
+                    .refuses(&[404, 409]),
+            ),
         AdminEndpoint::at("/products/{id}")
-            .get(Scope::ProductsRead, show)
-            .patch(Scope::ProductsWrite, update)
-            .delete(Scope::ProductsWrite, delete),
+            .get(
+                read,
+                show,
+                Operation::new("Show a product").shows::<ProductView>(),
+            )
+            .patch(
+                write,
+                update,
+                Operation::new("Change a product")
+                    .shows::<ProductView>()
+                    .refuses(&[409]),
+            )
+            .delete(
+                write,
+                delete,
+                Operation::new("Delete a product")
+                    .explained("Its credentials and the tokens for it are revoked.")
+                    .ends(),
+            ),
         AdminEndpoint::at("/products/{id}/credentials")
-            .get(Scope::ProductsRead, list_credentials)
-            .post(Scope::ProductsWrite, create_credential),
+            .get(
+                read,
+                list_credentials,
+                Operation::new("List the credentials of a product").lists::<CredentialView>(),
+            )
+            .post(
+                write,
+                create_credential,
+                Operation::new("Make a credential with which a product asks about tokens")
+                    .creates::<IssuedView>()
+                    .refuses(&[409]),
+            ),
         AdminEndpoint::at("/products/{id}/credentials/{credential}")
-            .get(Scope::ProductsRead, show_credential)
-            .delete(Scope::ProductsWrite, revoke_credential),
-        AdminEndpoint::at("/products/{id}/credentials/{credential}/rotate")
-            .post(Scope::ProductsWrite, rotate_credential),
-        AdminEndpoint::at("/products/{id}/credentials/{credential}/adopt")
-            .post(Scope::ProductsWrite, adopt_credential),
+            .get(
+                read,
+                show_credential,
+                Operation::new("Show a credential of a product").shows::<CredentialView>(),
+            )
+            .delete(
+                write,
+                revoke_credential,
+                Operation::new("Revoke a credential of a product").ends(),
+            ),
+        AdminEndpoint::at("/products/{id}/credentials/{credential}/rotate").post(
+            write,
+            rotate_credential,
+            Operation::new("Make a successor of a credential of a product")
+                .creates::<IssuedView>()
+                .refuses(&[409]),
+        ),
+        AdminEndpoint::at("/products/{id}/credentials/{credential}/adopt").post(
+            write,
+            adopt_credential,
+            Operation::new("Answer for a credential whose maker has left")
+                .shows::<CredentialView>()
+                .refuses(&[409]),
+        ),
     ]
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewProduct {
     name: String,
+    /// What tokens for it may be limited to.
     #[serde(default)]
     scopes: Vec<String>,
+    /// Whose members may have tokens for it; everybody where there are none.
     #[serde(default)]
     access_groups: Vec<ResourceId>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ProductChange {
     name: Option<String>,
@@ -59,12 +120,13 @@ struct ProductChange {
     access_groups: Option<Vec<ResourceId>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewProductCredential {
     name: String,
     /// The instance that asks with it, where it is one's own.
     instance_id: Option<InstanceId>,
+    #[schema(minimum = 1, maximum = 365)]
     expires_in_days: Option<i64>,
     #[serde(default)]
     allowed_networks: Vec<String>,
@@ -236,12 +298,11 @@ async fn rotate_credential(
     admin: Admin,
     state: web::Data<State>,
     path: web::Path<(String, String)>,
-    body: Result<web::Bytes, actix_web::Error>,
+    OptionalJson(rotation): OptionalJson<Rotation>,
 ) -> Result<HttpResponse, Problem> {
     let now = admin.now;
     let place = Place::of(path);
     let collection = format!("products/{}/credentials", place.product);
-    let rotation: Rotation = optional_body(body)?;
     let issued = admin
         .write(&state, move |connection, admin| {
             place.find(connection)?;

@@ -1,25 +1,34 @@
 //! What is on record beside audit events: SCIM requests and the leniencies they needed. Newest first.
 
 use actix_web::{HttpResponse, web};
-use serde_json::json;
 
-use crate::clock::Timestamp;
 use crate::policies::Scope;
 use crate::store::id::DirectoryId;
 use crate::store::scim_requests;
 
 use super::super::State;
 use super::super::background;
+use super::super::openapi::Operation;
 use super::super::problem::Problem;
 use super::directories::find as find_directory;
 use super::page::PageQuery;
+use super::view::{LeniencyCountView, ScimRequestView};
 use super::{Admin, AdminEndpoint, page, view};
 
 pub(super) fn endpoints() -> Vec<AdminEndpoint> {
     vec![
-        AdminEndpoint::at("/directories/{id}/scim-requests").get(Scope::AuditRead, list_requests),
-        AdminEndpoint::at("/directories/{id}/leniencies")
-            .get(Scope::DirectoriesRead, list_leniencies),
+        AdminEndpoint::at("/directories/{id}/scim-requests").get(
+            Scope::AuditRead,
+            list_requests,
+            Operation::new("List the recent SCIM requests of a directory")
+                .lists::<ScimRequestView>(),
+        ),
+        AdminEndpoint::at("/directories/{id}/leniencies").get(
+            Scope::DirectoriesRead,
+            list_leniencies,
+            Operation::new("List what was forgiven the identity provider of a directory")
+                .lists::<LeniencyCountView>(),
+        ),
     ]
 }
 
@@ -63,12 +72,7 @@ async fn list_leniencies(
             Ok::<_, crate::policies::PolicyError>(found)
         })
         .await?;
-    let items = found.into_iter().map(|(leniency, count, last_at)| {
-        json!({
-            "leniency": leniency,
-            "count": count,
-            "last_at": Timestamp::from_millis(last_at),
-        })
-    });
-    Ok(page::whole(items.collect()))
+    Ok(page::whole(
+        found.iter().map(view::leniency_count).collect(),
+    ))
 }

@@ -1,23 +1,45 @@
 //! Revoking all API tokens of a policy's people, of a product, of a directory.
 
 use actix_web::{HttpResponse, web};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::credentials::bulk::{TokensOf, revoke_tokens};
 use crate::policies::Scope;
 use crate::store::id::{DirectoryId, PolicyId, ProductId};
 
 use super::super::State;
+use super::super::openapi::Operation;
 use super::super::problem::Problem;
 use super::{Admin, AdminEndpoint};
 
 pub(super) fn endpoints() -> Vec<AdminEndpoint> {
     vec![
-        AdminEndpoint::at("/policies/{id}/revoke-tokens").post(Scope::PoliciesWrite, of_policy),
-        AdminEndpoint::at("/products/{id}/revoke-tokens").post(Scope::TokensRevoke, of_product),
-        AdminEndpoint::at("/directories/{id}/revoke-tokens")
-            .post(Scope::TokensRevoke, of_directory),
+        AdminEndpoint::at("/policies/{id}/revoke-tokens").post(
+            Scope::PoliciesWrite,
+            of_policy,
+            Operation::new("Revoke the API tokens of everybody a policy holds for")
+                .shows::<RevokedView>(),
+        ),
+        AdminEndpoint::at("/products/{id}/revoke-tokens").post(
+            Scope::TokensRevoke,
+            of_product,
+            Operation::new("Revoke the API tokens for a product").shows::<RevokedView>(),
+        ),
+        AdminEndpoint::at("/directories/{id}/revoke-tokens").post(
+            Scope::TokensRevoke,
+            of_directory,
+            Operation::new("Revoke the API tokens of everybody in a directory")
+                .shows::<RevokedView>(),
+        ),
     ]
+}
+
+/// How many tokens were revoked.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RevokedTokens)]
+pub(super) struct RevokedView {
+    pub(super) revoked: i64,
 }
 
 async fn revoke(
@@ -30,7 +52,8 @@ async fn revoke(
             revoke_tokens(connection, &of, &admin.actor, admin.now)
         })
         .await?;
-    Ok(HttpResponse::Ok().json(json!({"revoked": revoked})))
+    let revoked = i64::try_from(revoked).unwrap_or(i64::MAX);
+    Ok(HttpResponse::Ok().json(RevokedView { revoked }))
 }
 
 async fn of_policy(

@@ -2,6 +2,7 @@
 
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::credentials::{CredentialError, refuse_nobodys};
 use crate::lifecycle;
@@ -11,44 +12,82 @@ use crate::store::id::{DirectoryId, ResourceId, RoleMappingId};
 use crate::store::roles;
 
 use super::super::State;
+use super::super::openapi::Operation;
 use super::super::problem::Problem;
+use super::view::{AssignmentView, MappingView};
 use super::{Admin, AdminEndpoint, created, page, view};
 
 pub(super) fn endpoints() -> Vec<AdminEndpoint> {
+    let (read, write) = (Scope::RolesRead, Scope::RolesWrite);
     vec![
         AdminEndpoint::at("/roles/assignments")
-            .get(Scope::RolesRead, list_assignments)
-            .post(Scope::RolesWrite, create_assignment),
-        AdminEndpoint::at("/roles/assignments/{user}/{role}")
-            .delete(Scope::RolesWrite, delete_assignment),
+            .get(
+                read,
+                list_assignments,
+                Operation::new("List roles that are granted to people").lists::<AssignmentView>(),
+            )
+            .post(
+                write,
+                create_assignment,
+                Operation::new("Grant a role to a person")
+                    .creates::<AssignmentView>()
+                    .refuses(&[404, 409]),
+            ),
+        AdminEndpoint::at("/roles/assignments/{user}/{role}").delete(
+            write,
+            delete_assignment,
+            Operation::new("Take a role from a person")
+                .ends()
+                .refuses(&[409]),
+        ),
         AdminEndpoint::at("/roles/mappings")
-            .get(Scope::RolesRead, list_mappings)
-            .post(Scope::RolesWrite, create_mapping),
-        AdminEndpoint::at("/roles/mappings/{id}").delete(Scope::RolesWrite, delete_mapping),
+            .get(
+                read,
+                list_mappings,
+                Operation::new("List groups that give roles").lists::<MappingView>(),
+            )
+            .post(
+                write,
+                create_mapping,
+                Operation::new("Let a group give its members a role")
+                    .creates::<MappingView>()
+                    .refuses(&[404, 409]),
+            ),
+        AdminEndpoint::at("/roles/mappings/{id}").delete(
+            write,
+            delete_mapping,
+            Operation::new("Let a group give a role no more")
+                .ends()
+                .refuses(&[409]),
+        ),
     ]
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 struct OfUser {
     user_id: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 struct InDirectory {
     directory_id: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewRoleAssignment)]
 struct NewAssignment {
     user_id: String,
+    #[schema(value_type = Role)]
     role: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewRoleMapping)]
 struct NewMapping {
     group_id: String,
+    #[schema(value_type = Role)]
     role: String,
 }
 

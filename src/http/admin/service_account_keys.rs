@@ -3,6 +3,7 @@
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use crate::credentials::public_keys::PublicKey;
 use crate::credentials::registered_keys::{self, Registered};
@@ -16,29 +17,63 @@ use crate::store::credentials::{self as table, Selection};
 use crate::store::id::{CredentialId, DirectoryId, InstanceId, ProductId, ServiceAccountId};
 
 use super::super::State;
+use super::super::openapi::Operation;
 use super::super::problem::Problem;
 use super::keys::check_rights;
 use super::page::PageQuery;
+use super::view::RegisteredKeyView;
 use super::{Admin, AdminEndpoint, created, view};
 
 pub(super) fn endpoints() -> Vec<AdminEndpoint> {
+    let (read, write) = (Scope::ServiceAccountsRead, Scope::ServiceAccountsWrite);
     vec![
         AdminEndpoint::at("/service-accounts/{id}/keys")
-            .get(Scope::ServiceAccountsRead, list)
-            .post(Scope::ServiceAccountsWrite, register),
+            .get(
+                read,
+                list,
+                Operation::new("List the public keys of a service account")
+                    .lists::<RegisteredKeyView>(),
+            )
+            .post(
+                write,
+                register,
+                Operation::new("Register a public key of a service account")
+                    .explained(
+                        "As exactly one of `jwk`, `jwks` and `pem`. A set is registered whole or not at all, and \
+                         answered as a list. A key for a directory needs `scim-keys:write` too.",
+                    )
+                    .creates_one_or_several::<RegisteredKeyView>()
+                    .refuses(&[409]),
+            ),
         AdminEndpoint::at("/service-accounts/{id}/keys/{key_id}")
-            .get(Scope::ServiceAccountsRead, show)
-            .delete(Scope::ServiceAccountsWrite, revoke),
+            .get(
+                read,
+                show,
+                Operation::new("Show a public key").shows::<RegisteredKeyView>(),
+            )
+            .delete(
+                write,
+                revoke,
+                Operation::new("Revoke a public key")
+                    .explained("And with it every access token that was issued for it.")
+                    .ends(),
+            ),
     ]
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewServiceAccountKey)]
 struct NewKey {
     name: String,
+    /// RFC 7517 section 4.
+    #[schema(value_type = Option<Object>)]
     jwk: Option<Value>,
+    /// RFC 7517 section 5.
+    #[schema(value_type = Option<Object>)]
     jwks: Option<Value>,
     pem: Option<String>,
+    /// What access tokens for it may do.
     #[serde(default)]
     scopes: Vec<String>,
     directory_id: Option<DirectoryId>,
@@ -47,6 +82,7 @@ struct NewKey {
     instance_ids: Vec<InstanceId>,
     #[serde(default)]
     allowed_networks: Vec<String>,
+    #[schema(minimum = 1, maximum = 365)]
     expires_in_days: Option<i64>,
 }
 

@@ -2,10 +2,12 @@
 
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::credentials::service_accounts::{
     self as rules, NewServiceAccount, ServiceAccountChange, working_credentials,
 };
+use crate::credentials::view::CredentialView;
 use crate::credentials::{Credential, CredentialError, NewCredential, issue, keys};
 use crate::policies::{Rights, Scope, networks};
 use crate::secret::SecretKind;
@@ -15,11 +17,13 @@ use crate::store::service_accounts::{self as accounts, ServiceAccount};
 use crate::store::{DatabaseConnection, TransactionError};
 
 use super::super::State;
+use super::super::openapi::Operation;
 use super::super::problem::Problem;
 use super::keys::{Rotation, check_rights};
 use super::page::PageQuery;
 use super::service_account_keys::check_right_to_give;
-use super::{Admin, AdminEndpoint, created, optional_body, view};
+use super::view::{IssuedView, ServiceAccountView};
+use super::{Admin, AdminEndpoint, OptionalJson, created, view};
 
 const KIND: SecretKind = SecretKind::ServiceAccountToken;
 const READ: Scope = Scope::ServiceAccountsRead;
@@ -28,56 +32,137 @@ const WRITE: Scope = Scope::ServiceAccountsWrite;
 pub(super) fn endpoints() -> Vec<AdminEndpoint> {
     vec![
         AdminEndpoint::at("/service-accounts")
-            .get(READ, list)
-            .post(WRITE, create),
+            .get(
+                READ,
+                list,
+                Operation::new("List service accounts").lists::<ServiceAccountView>(),
+            )
+            .post(
+                WRITE,
+                create,
+                Operation::new("Make a service account")
+                    .creates::<ServiceAccountView>()
+                    .refuses(&[404, 409]),
+            ),
         AdminEndpoint::at("/service-accounts/{id}")
-            .get(READ, show)
-            .patch(WRITE, update)
-            .delete(WRITE, delete),
-        AdminEndpoint::at("/service-accounts/{id}/disable").post(WRITE, disable),
-        AdminEndpoint::at("/service-accounts/{id}/enable").post(WRITE, enable),
-        AdminEndpoint::at("/service-accounts/{id}/adopt").post(WRITE, adopt),
+            .get(
+                READ,
+                show,
+                Operation::new("Show a service account").shows::<ServiceAccountView>(),
+            )
+            .patch(
+                WRITE,
+                update,
+                Operation::new("Change a service account")
+                    .shows::<ServiceAccountView>()
+                    .refuses(&[409]),
+            )
+            .delete(
+                WRITE,
+                delete,
+                Operation::new("Delete a service account")
+                    .explained("Its credentials are revoked.")
+                    .ends(),
+            ),
+        AdminEndpoint::at("/service-accounts/{id}/disable").post(
+            WRITE,
+            disable,
+            Operation::new("Disable a service account")
+                .explained("Its credentials work no more until it is enabled.")
+                .shows::<ServiceAccountView>(),
+        ),
+        AdminEndpoint::at("/service-accounts/{id}/enable").post(
+            WRITE,
+            enable,
+            Operation::new("Enable a service account")
+                .shows::<ServiceAccountView>()
+                .refuses(&[409]),
+        ),
+        AdminEndpoint::at("/service-accounts/{id}/adopt").post(
+            WRITE,
+            adopt,
+            Operation::new("Answer for a service account, or let somebody else")
+                .shows::<ServiceAccountView>()
+                .refuses(&[409]),
+        ),
         AdminEndpoint::at("/service-accounts/{id}/tokens")
-            .get(READ, list_tokens)
-            .post(WRITE, create_token),
+            .get(
+                READ,
+                list_tokens,
+                Operation::new("List the tokens of a service account").lists::<CredentialView>(),
+            )
+            .post(
+                WRITE,
+                create_token,
+                Operation::new("Make a token of a service account")
+                    .explained(
+                        "For a product, or with scopes of the admin interface among the caller's.",
+                    )
+                    .creates::<IssuedView>()
+                    .refuses(&[409]),
+            ),
         AdminEndpoint::at("/service-accounts/{id}/tokens/{token}")
-            .get(READ, show_token)
-            .delete(WRITE, revoke_token),
-        AdminEndpoint::at("/service-accounts/{id}/tokens/{token}/rotate").post(WRITE, rotate_token),
-        AdminEndpoint::at("/service-accounts/{id}/tokens/{token}/adopt").post(WRITE, adopt_token),
+            .get(
+                READ,
+                show_token,
+                Operation::new("Show a token").shows::<CredentialView>(),
+            )
+            .delete(WRITE, revoke_token, Operation::new("Revoke a token").ends()),
+        AdminEndpoint::at("/service-accounts/{id}/tokens/{token}/rotate").post(
+            WRITE,
+            rotate_token,
+            Operation::new("Make a successor of a token")
+                .creates::<IssuedView>()
+                .refuses(&[409]),
+        ),
+        AdminEndpoint::at("/service-accounts/{id}/tokens/{token}/adopt").post(
+            WRITE,
+            adopt_token,
+            Operation::new("Answer for a token whose maker has left")
+                .shows::<CredentialView>()
+                .refuses(&[409]),
+        ),
     ]
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 struct Accounts {
+    /// Only those that nobody answers for
     #[serde(default)]
     orphaned: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewServiceAccount)]
 struct NewAccount {
     name: String,
+    /// What it is for.
     purpose: String,
+    /// Who answers for it; the caller where nothing is said.
     owner_id: Option<ResourceId>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ServiceAccountChange)]
 struct AccountChange {
     name: Option<String>,
     purpose: Option<String>,
     owner_id: Option<ResourceId>,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, Default, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ServiceAccountAdoption)]
 struct Adoption {
+    /// Who answers for it; the caller where nothing is said.
     owner_id: Option<ResourceId>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewServiceAccountToken)]
 struct NewToken {
     name: String,
     product_id: Option<ProductId>,
@@ -87,6 +172,7 @@ struct NewToken {
     scopes: Vec<String>,
     #[serde(default)]
     allowed_networks: Vec<String>,
+    #[schema(minimum = 1, maximum = 365)]
     expires_in_days: Option<i64>,
 }
 
@@ -194,9 +280,8 @@ async fn adopt(
     admin: Admin,
     state: web::Data<State>,
     id: web::Path<String>,
-    body: Result<web::Bytes, actix_web::Error>,
+    OptionalJson(adoption): OptionalJson<Adoption>,
 ) -> Result<HttpResponse, Problem> {
-    let adoption: Adoption = optional_body(body)?;
     changed(admin, &state, id, move |connection, admin, id| {
         check_reach(connection, id, &admin.rights)?;
         let owner = adoption.owner_id.as_ref();
@@ -307,12 +392,11 @@ async fn rotate_token(
     admin: Admin,
     state: web::Data<State>,
     path: web::Path<(String, String)>,
-    body: Result<web::Bytes, actix_web::Error>,
+    OptionalJson(rotation): OptionalJson<Rotation>,
 ) -> Result<HttpResponse, Problem> {
     let now = admin.now;
     let place = Place::of(path);
     let collection = format!("service-accounts/{}/tokens", place.account);
-    let rotation: Rotation = optional_body(body)?;
     let issued = admin
         .write(&state, move |connection, admin| {
             let token = place.find(connection)?;

@@ -2,24 +2,38 @@
 
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
-use serde_json::json;
+use utoipa::ToSchema;
 
 use crate::credentials::signing_keys;
 use crate::policies::Scope;
 
 use super::super::State;
+use super::super::openapi::Operation;
 use super::super::problem::Problem;
-use super::{Admin, AdminEndpoint, created, optional_body, view};
+use super::view::SigningKeyView;
+use super::{Admin, AdminEndpoint, OptionalJson, created, page, view};
 
 pub(super) fn endpoints() -> Vec<AdminEndpoint> {
     vec![
-        AdminEndpoint::at("/signing-keys").get(Scope::SigningKeysRead, list),
-        AdminEndpoint::at("/signing-keys/rotate").post(Scope::SigningKeysWrite, rotate),
+        AdminEndpoint::at("/signing-keys").get(
+            Scope::SigningKeysRead,
+            list,
+            Operation::new("List the keys that access tokens are signed with")
+                .lists::<SigningKeyView>(),
+        ),
+        AdminEndpoint::at("/signing-keys/rotate").post(
+            Scope::SigningKeysWrite,
+            rotate,
+            Operation::new("Rotate the keys that access tokens are signed with")
+                .creates::<SigningKeyView>()
+                .refuses(&[409]),
+        ),
     ]
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, Default, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = SigningKeyRotation)]
 struct Rotation {
     /// The present keys end now, and with them every access token that they signed.
     #[serde(default)]
@@ -33,15 +47,14 @@ async fn list(admin: Admin, state: web::Data<State>) -> Result<HttpResponse, Pro
         .iter()
         .map(|key| view::signing_key(key, admin.now))
         .collect();
-    Ok(HttpResponse::Ok().json(json!({"items": items, "next_cursor": null})))
+    Ok(page::whole(items))
 }
 
 async fn rotate(
     admin: Admin,
     state: web::Data<State>,
-    body: Result<web::Bytes, actix_web::Error>,
+    OptionalJson(rotation): OptionalJson<Rotation>,
 ) -> Result<HttpResponse, Problem> {
-    let rotation: Rotation = optional_body(body)?;
     let (sealer, now) = (state.sealer.clone(), admin.now);
     let key = admin
         .write(&state, move |connection, admin| {

@@ -2,8 +2,9 @@
 
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
-use serde_json::json;
+use utoipa::{IntoParams, ToSchema};
 
+use crate::credentials::view::CredentialView;
 use crate::credentials::{keys, passwords, second_factor};
 use crate::lifecycle::{LifecycleError, USER};
 use crate::policies::roles::roles_of;
@@ -16,37 +17,93 @@ use crate::store::resources::{self, Resource};
 use crate::store::{DatabaseConnection, receipts};
 
 use super::super::State;
-use super::super::account::second_factor::shown;
+use super::super::account::second_factor::{StandingView, shown};
+use super::super::openapi::Operation;
 use super::super::problem::Problem;
 use super::page::PageQuery;
+use super::revocation::RevokedView;
+use super::view::{PasswordLinkView, ReceiptView, UserView, UserWithRolesView};
 use super::{Admin, AdminEndpoint, created, view};
 
 pub(super) fn endpoints() -> Vec<AdminEndpoint> {
+    let (read, write) = (Scope::UsersRead, Scope::UsersWrite);
     vec![
         AdminEndpoint::at("/users")
-            .get(Scope::UsersRead, list)
-            .post(Scope::UsersWrite, create),
-        AdminEndpoint::at("/users/{id}").get(Scope::UsersRead, show),
-        AdminEndpoint::at("/users/{id}/deprovision").post(Scope::UsersWrite, deprovision),
-        AdminEndpoint::at("/users/{id}/reactivate").post(Scope::UsersWrite, reactivate),
-        AdminEndpoint::at("/users/{id}/tokens").get(Scope::UsersRead, list_tokens),
-        AdminEndpoint::at("/users/{id}/tokens/{token}").delete(Scope::TokensRevoke, revoke_token),
-        AdminEndpoint::at("/users/{id}/revoke-tokens").post(Scope::TokensRevoke, revoke_tokens),
+            .get(read, list, Operation::new("List people").lists::<UserView>())
+            .post(
+                write,
+                create,
+                Operation::new("Make a person in the local directory")
+                    .explained("Those of other directories come from their identity providers.")
+                    .creates::<UserView>()
+                    .refuses(&[409]),
+            ),
+        AdminEndpoint::at("/users/{id}").get(
+            read,
+            show,
+            Operation::new("Show a person and their roles").shows::<UserWithRolesView>(),
+        ),
+        AdminEndpoint::at("/users/{id}/deprovision").post(
+            write,
+            deprovision,
+            Operation::new("Deprovision a person")
+                .explained(
+                    "Their tokens are revoked, their sessions end, and what they have made for others is flagged.",
+                )
+                .shows::<ReceiptView>()
+                .refuses(&[409]),
+        ),
+        AdminEndpoint::at("/users/{id}/reactivate").post(
+            write,
+            reactivate,
+            Operation::new("Reactivate a person")
+                .explained("Nothing that was revoked works again.")
+                .shows::<UserView>()
+                .refuses(&[409]),
+        ),
+        AdminEndpoint::at("/users/{id}/tokens").get(
+            read,
+            list_tokens,
+            Operation::new("List the API tokens of a person").lists::<CredentialView>(),
+        ),
+        AdminEndpoint::at("/users/{id}/tokens/{token}").delete(
+            Scope::TokensRevoke,
+            revoke_token,
+            Operation::new("Revoke an API token of a person").ends(),
+        ),
+        AdminEndpoint::at("/users/{id}/revoke-tokens").post(
+            Scope::TokensRevoke,
+            revoke_tokens,
+            Operation::new("Revoke all API tokens of a person").shows::<RevokedView>(),
+        ),
         AdminEndpoint::at("/users/{id}/second-factor")
-            .get(Scope::UsersRead, show_second_factor)
-            .delete(Scope::UsersWrite, reset_second_factor),
-        AdminEndpoint::at("/users/{id}/password-link")
-            .post(Scope::UsersWrite, create_password_link),
+            .get(
+                read,
+                show_second_factor,
+                Operation::new("Show whether a person has a second factor").shows::<StandingView>(),
+            )
+            .delete(
+                write,
+                reset_second_factor,
+                Operation::new("Reset the second factor of a person").ends(),
+            ),
+        AdminEndpoint::at("/users/{id}/password-link").post(
+            write,
+            create_password_link,
+            Operation::new("Make a one-time link with which a person sets a password")
+                .creates::<PasswordLinkView>()
+                .refuses(&[409]),
+        ),
     ]
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 struct Filter {
     directory_id: Option<String>,
     user_name: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewUser {
     user_name: String,
@@ -216,7 +273,7 @@ async fn revoke_tokens(
         })
         .await?;
     let revoked: i64 = counts.values().sum();
-    Ok(HttpResponse::Ok().json(json!({"revoked": revoked})))
+    Ok(HttpResponse::Ok().json(RevokedView { revoked }))
 }
 
 /// Whoever has the link can sign in as that person, so their rights must be the caller's too.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::notices::NoticeError;
 use crate::notices::webhooks::{self, Change};
@@ -13,36 +14,82 @@ use crate::store::id::{DeliveryId, WebhookId};
 use crate::store::{StoreError, webhooks as table};
 
 use super::super::State;
+use super::super::openapi::Operation;
 use super::super::problem::Problem;
 use super::page::PageQuery;
-use super::{Admin, AdminEndpoint, created, optional_body, page, view};
+use super::view::{DeliveryView, WebhookView, WebhookWithSecretView};
+use super::{Admin, AdminEndpoint, OptionalJson, created, page, view};
 
 pub(super) fn endpoints() -> Vec<AdminEndpoint> {
     let (read, write) = (Scope::NotificationsRead, Scope::NotificationsWrite);
     vec![
         AdminEndpoint::at("/webhooks")
-            .get(read, list)
-            .post(write, create),
+            .get(
+                read,
+                list,
+                Operation::new("List webhooks").lists::<WebhookView>(),
+            )
+            .post(
+                write,
+                create,
+                Operation::new("Make a webhook")
+                    .creates::<WebhookWithSecretView>()
+                    .refuses(&[409]),
+            ),
         AdminEndpoint::at("/webhooks/{id}")
-            .get(read, show)
-            .patch(write, update)
-            .delete(write, delete),
-        AdminEndpoint::at("/webhooks/{id}/rotate-secret").post(write, rotate_secret),
-        AdminEndpoint::at("/webhooks/{id}/test").post(write, test),
-        AdminEndpoint::at("/webhooks/{id}/deliveries").get(read, list_deliveries),
-        AdminEndpoint::at("/deliveries/{id}/redeliver").post(write, redeliver),
+            .get(
+                read,
+                show,
+                Operation::new("Show a webhook").shows::<WebhookView>(),
+            )
+            .patch(
+                write,
+                update,
+                Operation::new("Change a webhook").shows::<WebhookView>(),
+            )
+            .delete(write, delete, Operation::new("Delete a webhook").ends()),
+        AdminEndpoint::at("/webhooks/{id}/rotate-secret").post(
+            write,
+            rotate_secret,
+            Operation::new("Make a new secret of a webhook")
+                .explained(
+                    "Until the overlap ends, what is sent is signed with the previous one too.",
+                )
+                .creates::<WebhookWithSecretView>(),
+        ),
+        AdminEndpoint::at("/webhooks/{id}/test").post(
+            write,
+            test,
+            Operation::new("Send a webhook a test, and show what came of it")
+                .shows::<DeliveryView>(),
+        ),
+        AdminEndpoint::at("/webhooks/{id}/deliveries").get(
+            read,
+            list_deliveries,
+            Operation::new("List what was sent to a webhook, newest first")
+                .lists::<DeliveryView>()
+                .refuses(&[422]),
+        ),
+        AdminEndpoint::at("/deliveries/{id}/redeliver").post(
+            write,
+            redeliver,
+            Operation::new("Deliver again")
+                .answers_with::<DeliveryView>(202, "It will be delivered again")
+                .refuses(&[409]),
+        ),
     ]
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewWebhook {
     url: String,
+    /// The kinds of notices that it is sent; all where there are none.
     #[serde(default)]
     kinds: Vec<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct WebhookChange {
     url: Option<String>,
@@ -50,14 +97,16 @@ struct WebhookChange {
     active: Option<bool>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = WebhookSecretRotation)]
 struct Rotation {
     overlap_hours: Option<i64>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 struct Log {
+    /// `pending`, `delivered` or `failed`
     state: Option<String>,
 }
 
@@ -148,9 +197,8 @@ async fn rotate_secret(
     admin: Admin,
     state: web::Data<State>,
     id: web::Path<String>,
-    body: Result<web::Bytes, actix_web::Error>,
+    OptionalJson(Rotation { overlap_hours }): OptionalJson<Rotation>,
 ) -> Result<HttpResponse, Problem> {
-    let Rotation { overlap_hours } = optional_body(body)?;
     let id = WebhookId::new(id.into_inner());
     let sealer = Arc::clone(&state.sealer);
     let made = admin

@@ -30,9 +30,13 @@ use crate::store::id::{DirectoryId, ResourceId};
 
 use super::State;
 use super::caller::{Caller, authenticate, verify_again};
+pub use answer::MEDIA_TYPE;
 use answer::{Failure, error_response};
 pub use log::RequestLog;
 use request::Target;
+
+/// Under which name the OpenAPI document keeps the schema of an error.
+pub const SCIM_ERROR: &str = "ScimError";
 
 /// Mounts the interface into the scope `/scim/v2`.
 pub fn configure(config: &mut web::ServiceConfig) {

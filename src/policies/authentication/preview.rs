@@ -4,6 +4,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::clock::Timestamp;
 use crate::policies::PolicyError;
@@ -44,23 +45,31 @@ pub enum Proposal {
 }
 
 /// Whom and what a change would hit.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = PolicyPreview)]
 pub struct Preview {
     /// Active people whose settings would be others, or whose tokens would be shortened.
     pub people: i64,
     /// What would work no more or less long, by kind.
+    #[schema(value_type = BTreeMap<String, i64>)]
     pub credentials: Counts,
     /// Tokens that would not work as long as the change holds.
+    #[schema(value_type = BTreeMap<String, i64>)]
     pub blocked: Counts,
     /// Tokens that would work again.
+    #[schema(value_type = BTreeMap<String, i64>)]
     pub unblocked: Counts,
     /// Tokens that would expire earlier.
+    #[schema(value_type = BTreeMap<String, i64>)]
     pub shortened: Counts,
     /// Sessions that would end.
+    #[schema(value_type = BTreeMap<String, i64>)]
     pub sessions_ended: Counts,
     /// Tokens that have not been used for as long as they may be from then on: they are told of, then revoked.
+    #[schema(value_type = BTreeMap<String, i64>)]
     pub inactive: Counts,
     /// Orphaned keys whose grace period would be over.
+    #[schema(value_type = BTreeMap<String, i64>)]
     pub orphans_due: Counts,
     /// People who would need a second factor and did not.
     pub second_factor_required: i64,

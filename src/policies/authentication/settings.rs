@@ -1,13 +1,14 @@
 //! What a policy says: its settings, a change of them, and what is acceptable.
 
 use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
 
 use crate::clock::Timestamp;
 use crate::policies::PolicyError;
 use crate::policies::lifetime::MAX_DAYS;
 
 /// Whether people may have API tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ApiTokens {
     /// They may.
@@ -17,7 +18,7 @@ pub enum ApiTokens {
 }
 
 /// Whether signing in takes a second factor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SecondFactor {
     /// Of those who have set one up.
@@ -27,7 +28,7 @@ pub enum SecondFactor {
 }
 
 /// Who may make service accounts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ServiceAccountCreators {
     /// Nobody.
@@ -37,8 +38,9 @@ pub enum ServiceAccountCreators {
 }
 
 /// What a policy says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
+#[schema(as = PolicySettings)]
 pub struct Settings {
     /// Whether people may have API tokens.
     pub api_tokens: ApiTokens,
@@ -169,7 +171,7 @@ fn within(name: &str, value: i64, least: i64, most: i64) -> Result<(), PolicyErr
 }
 
 /// A change of settings; what is not named stays. Null turns off what can be off.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SettingsChange {
     /// Whether people may have API tokens.
@@ -177,15 +179,18 @@ pub struct SettingsChange {
     pub api_tokens: Option<ApiTokens>,
     /// How many days a token may live.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 365)]
     pub max_token_days: Option<i64>,
     /// Whether signing in takes a second factor.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub second_factor: Option<SecondFactor>,
     /// How many hours a session lives at most.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 720)]
     pub session_hours: Option<i64>,
     /// How many minutes it lives without being used.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 5, maximum = 43200)]
     pub idle_minutes: Option<i64>,
     /// Who may make service accounts.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -195,15 +200,18 @@ pub struct SettingsChange {
         skip_serializing_if = "Option::is_none",
         deserialize_with = "null_is_off"
     )]
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 365)]
     pub orphan_grace_days: Option<Days>,
     /// After how many days without use a token is revoked.
     #[serde(
         skip_serializing_if = "Option::is_none",
         deserialize_with = "null_is_off"
     )]
+    #[schema(value_type = Option<i64>, minimum = 2, maximum = 365)]
     pub inactivity_days: Option<Days>,
     /// How many days before that it is told.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 364)]
     pub inactivity_notice_days: Option<i64>,
     /// How many days before a credential expires it is told.
     #[serde(skip_serializing_if = "Option::is_none")]
