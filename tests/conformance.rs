@@ -1,5 +1,5 @@
-//! Two independent SCIM testers and two OAuth clients against the real binary, on both databases: every check
-//! passes, and none is skipped or excluded. `tests/conformance/README.md` says what they are and where they come from.
+//! Two independent SCIM testers, two OAuth clients, and a tester that calls what the OpenAPI document describes,
+//! against the real binary, on both databases: every check passes, and none is skipped or excluded. `tests/conformance/README.md` says what they are and where they come from.
 
 #![expect(
     clippy::expect_used,
@@ -23,6 +23,11 @@ const SCIM2_TESTER_CHECKS: usize = 135;
 const SCIM_SANITY_CHECKS: usize = 45;
 /// What `PyJWT` and Authlib try with each algorithm and each form of a key.
 const OAUTH_CHECKS: usize = 175;
+
+/// How many operations schemathesis calls: all that are described but those that `schemathesis.toml` names.
+const OPENAPI_OPERATIONS: u64 = 165;
+/// In how many ways it calls them.
+const OPENAPI_CASES: u64 = 6_000;
 
 #[test]
 fn scim2_tester_passes_every_check_on_sqlite() {
@@ -54,6 +59,47 @@ fn scim_sanity_passes_every_check_on_postgresql() {
     scim_sanity_passes_every_check(DatabaseKind::Postgres);
 }
 
+#[test]
+fn what_is_answered_is_what_the_openapi_document_says_on_sqlite() {
+    what_is_answered_is_what_the_openapi_document_says(DatabaseKind::Sqlite);
+}
+
+#[test]
+fn what_is_answered_is_what_the_openapi_document_says_on_postgresql() {
+    what_is_answered_is_what_the_openapi_document_says(DatabaseKind::Postgres);
+}
+
+/// The document is valid, and schemathesis finds no server error, no status, media type, header or body that is not
+/// described, and nothing that is open to whoever has no credential.
+fn what_is_answered_is_what_the_openapi_document_says(kind: DatabaseKind) {
+    let installation = Installation::create(kind);
+    // It calls quickly, and with credentials that nobody knows.
+    let server = installation.serve(&[
+        "--scim-key-rate",
+        "0",
+        "--api-key-rate",
+        "0",
+        "--session-rate",
+        "0",
+        "--unknown-credential-rate",
+        "0",
+    ]);
+    let admin_key = installation.credential("admin_api_key");
+    let scim_key = installation.credential("scim_key");
+
+    let checks = run_python(
+        "run_schemathesis.py",
+        base_url(&installation),
+        &format!("{admin_key}\n{scim_key}\n"),
+    );
+    assert_none_but(&checks, &["pass"]);
+    let run = checks.last().expect("the run is a check");
+    let count = |what: &str| run[what].as_u64().expect("it is counted");
+    assert!(count("operations") >= OPENAPI_OPERATIONS, "{run:#}");
+    assert!(count("cases") >= OPENAPI_CASES, "{run:#}");
+    server.stop();
+}
+
 fn scim2_tester_passes_every_check(kind: DatabaseKind) {
     let installation = Installation::create(kind);
     let server = installation.serve(&[]);
@@ -77,13 +123,8 @@ fn oauth_clients_pass_every_check(kind: DatabaseKind) {
     let installation = Installation::create(kind);
     // What must be refused comes from one address, and quickly.
     let server = installation.serve(&["--unknown-credential-rate", "0"]);
-    let scim_base_url = installation.credential("scim_base_url");
-    let base_url = scim_base_url
-        .strip_suffix("/scim/v2")
-        .expect("it is below the base URL");
-
     let admin_key = installation.credential("admin_api_key");
-    let checks = run_python("run_oauth_clients.py", base_url, admin_key);
+    let checks = run_python("run_oauth_clients.py", base_url(&installation), admin_key);
     assert_none_but(&checks, &["pass"]);
     assert!(
         checks.len() >= OAUTH_CHECKS,
@@ -91,6 +132,14 @@ fn oauth_clients_pass_every_check(kind: DatabaseKind) {
         checks.len()
     );
     server.stop();
+}
+
+/// The URL that everything is below, without a slash at its end.
+fn base_url(installation: &Installation) -> &str {
+    installation
+        .credential("scim_base_url")
+        .strip_suffix("/scim/v2")
+        .expect("the SCIM interface is below it")
 }
 
 /// Runs a script that takes a URL, and a secret on its standard input, and prints its checks as a JSON array.

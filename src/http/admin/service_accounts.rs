@@ -139,7 +139,7 @@ struct NewAccount {
     name: String,
     /// What it is for.
     purpose: String,
-    /// Who answers for it; the caller where nothing is said.
+    /// The person who answers for it; whoever calls, or has made the key that calls, where nothing is said.
     owner_id: Option<ResourceId>,
 }
 
@@ -156,7 +156,7 @@ struct AccountChange {
 #[serde(deny_unknown_fields)]
 #[schema(as = ServiceAccountAdoption)]
 struct Adoption {
-    /// Who answers for it; the caller where nothing is said.
+    /// The person who answers for it; whoever calls, or has made the key that calls, where nothing is said.
     owner_id: Option<ResourceId>,
 }
 

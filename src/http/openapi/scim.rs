@@ -9,6 +9,9 @@ use utoipa::openapi::{Content, HeaderBuilder, Ref, RefOr, Required, Response, Re
 use actix_web::http::Method;
 
 use crate::http::scim::{MEDIA_TYPE, SCIM_ERROR};
+use crate::scim::bulk::BULK_REQUEST_SCHEMA;
+use crate::scim::list::SEARCH_REQUEST_SCHEMA;
+use crate::scim::patch::PATCH_SCHEMA;
 use crate::scim::schema::{Attribute, AttributeKind, Mutability, Registry, ResourceType, Returned};
 
 use super::arguments::{Body, Taken};
@@ -204,8 +207,10 @@ fn of_all_types() -> [Mounted; 4] {
             .refuses(&[409])
             .at(Method::POST, "/Bulk"),
         Draft::new("Show oneself")
-            .explained("An identity provider is nobody, and is answered 501.")
-            .also_for_people()
+            .explained(
+                "For a signed-in person. An identity provider is nobody, and is answered 501.",
+            )
+            .changed(|operation| operation.of(Caller::Person))
             .asks(projection())
             .asks([condition("If-None-Match")])
             .shows(200, "Here it is", "ScimResource", Object::new().into())
@@ -317,6 +322,15 @@ fn texts() -> Schema {
     Schema::from(ArrayBuilder::new().items(RefOr::T(text())).build())
 }
 
+/// The `schemas` of a message.
+fn only(urn: &'static str) -> Schema {
+    let urn = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some([urn]));
+    let all = ArrayBuilder::new().items(urn).min_items(Some(1));
+    Schema::from(all.max_items(Some(1)).build())
+}
+
 fn shown_name(kind: &ResourceType) -> String {
     format!("Scim{}", kind.name)
 }
@@ -424,7 +438,7 @@ fn error() -> Schema {
 /// RFC 7644 section 3.4.3.
 fn search_request() -> Schema {
     ObjectBuilder::new()
-        .property("schemas", texts())
+        .property("schemas", only(SEARCH_REQUEST_SCHEMA))
         .property("filter", text())
         .property("sortBy", text())
         .property("sortOrder", order())
@@ -450,8 +464,11 @@ fn patch_request() -> Schema {
         .property("value", anything())
         .required("op");
     ObjectBuilder::new()
-        .property("schemas", texts())
-        .property("Operations", ArrayBuilder::new().items(operation))
+        .property("schemas", only(PATCH_SCHEMA))
+        .property(
+            "Operations",
+            ArrayBuilder::new().items(operation).min_items(Some(1)),
+        )
         .required("schemas")
         .required("Operations")
         .into()
@@ -473,9 +490,12 @@ fn bulk_request() -> Schema {
         .required("method")
         .required("path");
     ObjectBuilder::new()
-        .property("schemas", texts())
+        .property("schemas", only(BULK_REQUEST_SCHEMA))
         .property("failOnErrors", whole())
-        .property("Operations", ArrayBuilder::new().items(operation))
+        .property(
+            "Operations",
+            ArrayBuilder::new().items(operation).min_items(Some(1)),
+        )
         .required("schemas")
         .required("Operations")
         .into()
