@@ -99,3 +99,41 @@ on_both_databases!(every_operation_says_what_it_does_and_answers, |server| {
         }
     }
 });
+
+on_both_databases!(
+    the_page_shows_every_operation_and_asks_nobody_else_for_anything,
+    |server| {
+        let client = server.anonymous();
+        let answer = client.get("/docs").expect(200);
+        let policy = answer.header("content-security-policy");
+        let policy = policy.unwrap_or_default();
+        assert!(policy.starts_with("default-src 'none'"), "{policy}");
+        assert!(!policy.contains("unsafe"), "{policy}");
+        let page = &answer.text;
+        for foreign in ["<script", "<style", "style=", "src=", "href=\"http"] {
+            assert!(!page.contains(foreign), "{foreign}");
+        }
+        let style = client.get("/docs/style.css").expect(200);
+        assert_eq!(
+            style.header("content-type"),
+            Some("text/css; charset=utf-8")
+        );
+        assert!(!style.text.contains("url("), "{}", style.text);
+
+        let mut anchors = BTreeSet::new();
+        for id in page.split(" id=\"").skip(1) {
+            let id = id.split('"').next().unwrap_or_default();
+            assert!(anchors.insert(id), "{id} is there twice");
+        }
+        for target in page.split("href=\"#").skip(1) {
+            let target = target.split('"').next().unwrap_or_default();
+            assert!(anchors.contains(target), "{target} leads nowhere");
+        }
+        for (path, methods) in operations(server) {
+            for method in methods.keys() {
+                let shown = format!("<code>{method} {path}</code>");
+                assert!(page.contains(&shown), "{shown}");
+            }
+        }
+    }
+);

@@ -7,6 +7,7 @@
 mod arguments;
 mod endpoint;
 mod operation;
+mod page;
 mod refusals;
 mod scalars;
 mod schemas;
@@ -32,17 +33,22 @@ pub(super) use operation::{Caller, Mounted, Operation, response};
 pub(super) use refusals::Form;
 use schemas::Schemas;
 
-/// The document as it is served.
+/// The style of the page.
+pub(super) const STYLE: &str = include_str!("docs.css");
+
+/// The document as it is served: for programs, and as a page for people.
 pub(super) struct Document {
     pub(super) json: String,
+    pub(super) page: String,
 }
 
 impl Document {
     pub(super) fn of(base_url: &str, registry: &Registry) -> Self {
-        let document = document(base_url, registry);
+        // What was built of types has a form as JSON.
+        let document = serde_json::to_value(document(base_url, registry)).unwrap_or_default();
         Self {
-            // What was built of types has a form as JSON.
-            json: document.to_json().unwrap_or_default(),
+            page: page::page(&document),
+            json: document.to_string(),
         }
     }
 }
