@@ -86,7 +86,7 @@ impl Body {
 }
 
 /// One directory.
-pub(super) fn find(
+pub(in super::super) fn find(
     connection: &mut DatabaseConnection,
     id: &DirectoryId,
 ) -> Result<Directory, PolicyError> {
@@ -180,9 +180,18 @@ async fn remove(
     state: web::Data<State>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let id = DirectoryId::new(id.into_inner());
+    remove_by(admin, &state, DirectoryId::new(id.into_inner())).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Removes a directory, and deprovisions everybody in it.
+pub(in super::super) async fn remove_by(
+    admin: Admin,
+    state: &State,
+    id: DirectoryId,
+) -> Result<(), Problem> {
     admin
-        .write(&state, move |connection, admin| {
+        .write(state, move |connection, admin| {
             // Nobody but an owner ends an owner; the local directory goes with nobody.
             let is_local = find(connection, &id)?.kind == DirectoryKind::Local;
             if !is_local && has_owner(connection, &id)? {
@@ -190,6 +199,5 @@ async fn remove(
             }
             lifecycle::remove_directory(connection, &id, &admin.cause())
         })
-        .await?;
-    Ok(HttpResponse::NoContent().finish())
+        .await
 }

@@ -6,7 +6,7 @@
 
 mod audit;
 mod deleted_users;
-mod directories;
+pub(super) mod directories;
 mod endpoint;
 mod impact;
 mod instances;
@@ -20,11 +20,11 @@ pub mod policy_view;
 mod products;
 mod records;
 mod revocation;
-mod roles;
+pub(super) mod roles;
 mod service_account_keys;
 mod service_accounts;
 mod signing_keys;
-mod users;
+pub(super) mod users;
 pub mod view;
 mod webhooks;
 

@@ -9,7 +9,7 @@ use crate::lifecycle;
 use crate::policies::roles::{assign, map_group};
 use crate::policies::{Role, Scope};
 use crate::store::id::{DirectoryId, ResourceId, RoleMappingId};
-use crate::store::roles;
+use crate::store::roles::{self, Assignment};
 
 use super::super::State;
 use super::super::openapi::Operation;
@@ -110,22 +110,32 @@ async fn create_assignment(
     body: web::Json<NewAssignment>,
 ) -> Result<HttpResponse, Problem> {
     let role = Role::from_name(&body.role)?;
-    admin.rights.check_roles(&[role])?;
     let user = ResourceId::new(body.into_inner().user_id);
-    let found = admin
-        .write(&state, move |connection, admin| {
+    let found = grant_by(admin, &state, user, role).await?;
+    Ok(created(
+        "roles/assignments",
+        &format!("{}/{}", found.person_id, found.role),
+        view::assignment(&found),
+    ))
+}
+
+/// Grants a role that is among the caller's own rights.
+pub(in super::super) async fn grant_by(
+    admin: Admin,
+    state: &State,
+    user: ResourceId,
+    role: Role,
+) -> Result<Assignment, Problem> {
+    admin.rights.check_roles(&[role])?;
+    admin
+        .write(state, move |connection, admin| {
             refuse_nobodys(connection, &admin.actor)?;
             assign(connection, &user, role, &admin.actor, admin.now)?;
             let found = roles::list_assignments(connection, Some(&user))?;
             let granted = found.into_iter().find(|found| found.role == role.name());
             granted.ok_or(CredentialError::NotFound("assignment"))
         })
-        .await?;
-    Ok(created(
-        "roles/assignments",
-        &format!("{}/{}", found.person_id, found.role),
-        view::assignment(&found),
-    ))
+        .await
 }
 
 async fn delete_assignment(
@@ -135,15 +145,24 @@ async fn delete_assignment(
 ) -> Result<HttpResponse, Problem> {
     let (user, role) = path.into_inner();
     let role = Role::from_name(&role)?;
+    unassign_by(admin, &state, ResourceId::new(user), role).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Takes a granted role away.
+pub(in super::super) async fn unassign_by(
+    admin: Admin,
+    state: &State,
+    user: ResourceId,
+    role: Role,
+) -> Result<(), Problem> {
     // Nobody but an owner ends an owner.
     admin.rights.check_roles(&[role])?;
-    let user = ResourceId::new(user);
     admin
-        .write(&state, move |connection, admin| {
+        .write(state, move |connection, admin| {
             lifecycle::unassign_role(connection, &user, role, &admin.cause())
         })
-        .await?;
-    Ok(HttpResponse::NoContent().finish())
+        .await
 }
 
 async fn list_mappings(

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::credentials::view::CredentialView;
-use crate::credentials::{keys, passwords, second_factor};
+use crate::credentials::{Issued, keys, passwords, second_factor};
 use crate::lifecycle::{LifecycleError, USER};
 use crate::policies::roles::roles_of;
 use crate::policies::{PolicyError, Role, Scope};
@@ -13,6 +13,7 @@ use crate::provisioning::people::{self, NewPerson};
 use crate::secret::SecretKind;
 use crate::store::credentials::Selection;
 use crate::store::id::{CredentialId, DirectoryId, ResourceId};
+use crate::store::receipts::ReceiptRow;
 use crate::store::resources::{self, Resource};
 use crate::store::{DatabaseConnection, receipts};
 
@@ -111,7 +112,10 @@ struct NewUser {
     email: Option<String>,
 }
 
-fn find(connection: &mut DatabaseConnection, id: &ResourceId) -> Result<Resource, PolicyError> {
+pub(in super::super) fn find(
+    connection: &mut DatabaseConnection,
+    id: &ResourceId,
+) -> Result<Resource, PolicyError> {
     resources::find_any(connection, id)?
         .filter(|found| found.resource_type == USER)
         .ok_or(PolicyError::NotFound("user"))
@@ -188,9 +192,19 @@ async fn deprovision(
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let id = ResourceId::new(id.into_inner());
+    let receipt = deprovision_by(admin, &state, id).await?;
+    Ok(HttpResponse::Ok().json(receipt.as_ref().map(view::receipt)))
+}
+
+/// Deprovisions a person, and gives the receipt.
+pub(in super::super) async fn deprovision_by(
+    admin: Admin,
+    state: &State,
+    id: ResourceId,
+) -> Result<Option<ReceiptRow>, Problem> {
     let surroundings = state.surroundings();
-    let receipt = admin
-        .write(&state, move |connection, admin| {
+    admin
+        .write(state, move |connection, admin| {
             // Nobody but an owner ends an owner.
             let roles = roles_of(connection, &id).map_err(LifecycleError::from)?;
             if roles.contains(&Role::Owner) {
@@ -199,10 +213,9 @@ async fn deprovision(
             }
             people::set_active(connection, &surroundings, &id, false, &admin.cause())?;
             let newest = receipts::list(connection, &receipts::Selection::of(&id), None, 1)?;
-            Ok::<_, crate::provisioning::ProvisioningError>(newest.first().map(view::receipt))
+            Ok::<_, crate::provisioning::ProvisioningError>(newest.into_iter().next())
         })
-        .await?;
-    Ok(HttpResponse::Ok().json(receipt))
+        .await
 }
 
 async fn reactivate(
@@ -285,16 +298,25 @@ async fn create_password_link(
     let id = ResourceId::new(id.into_inner());
     let now = admin.now;
     let collection = format!("users/{id}/password-link");
-    let issued = admin
-        .write(&state, move |connection, admin| {
+    let issued = password_link_by(admin, &state, id).await?;
+    let shown = view::password_link(&issued, &state.base_url, now);
+    Ok(created(&collection, issued.credential.id.as_str(), shown))
+}
+
+/// Makes a one-time link for somebody whose rights are the caller's too.
+pub(in super::super) async fn password_link_by(
+    admin: Admin,
+    state: &State,
+    id: ResourceId,
+) -> Result<Issued, Problem> {
+    admin
+        .write(state, move |connection, admin| {
             find(connection, &id)?;
             admin.rights.check_roles(&roles_of(connection, &id)?)?;
             let roles = admin.rights.grantable_roles();
             passwords::create_link(connection, &id, &roles, &admin.actor, admin.now)
         })
-        .await?;
-    let shown = view::password_link(&issued, &state.base_url, now);
-    Ok(created(&collection, issued.credential.id.as_str(), shown))
+        .await
 }
 
 async fn show_second_factor(

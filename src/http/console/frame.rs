@@ -20,8 +20,15 @@ const DAY_MILLIS: i64 = 86_400_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Section {
     Overview,
+    People,
+    Groups,
+    Directories,
     Keys,
     Orphans,
+    Policies,
+    Roles,
+    Notices,
+    Audit,
     Mine,
 }
 
@@ -31,6 +38,24 @@ const SECTIONS: &[(Section, &str, &str, Access)] = &[
         Section::Overview,
         "Overview",
         "/console/",
+        Access::With(Scope::DirectoriesRead),
+    ),
+    (
+        Section::People,
+        "People",
+        "/console/people",
+        Access::With(Scope::UsersRead),
+    ),
+    (
+        Section::Groups,
+        "Groups",
+        "/console/groups",
+        Access::With(Scope::UsersRead),
+    ),
+    (
+        Section::Directories,
+        "Directories",
+        "/console/directories",
         Access::With(Scope::DirectoriesRead),
     ),
     (
@@ -46,6 +71,30 @@ const SECTIONS: &[(Section, &str, &str, Access)] = &[
         Access::With(Scope::ScimKeysRead),
     ),
     (
+        Section::Policies,
+        "Policies",
+        "/console/policies",
+        Access::With(Scope::PoliciesRead),
+    ),
+    (
+        Section::Roles,
+        "Roles",
+        "/console/roles",
+        Access::With(Scope::RolesRead),
+    ),
+    (
+        Section::Notices,
+        "Notices",
+        "/console/notices",
+        Access::With(Scope::Notices),
+    ),
+    (
+        Section::Audit,
+        "Audit log",
+        "/console/audit",
+        Access::With(Scope::AuditRead),
+    ),
+    (
         Section::Mine,
         "Your account",
         "/console/me",
@@ -55,6 +104,24 @@ const SECTIONS: &[(Section, &str, &str, Access)] = &[
 
 /// What is said once after something was done; the address names it, so that nobody writes a text of their own.
 const DONE: &[(&str, &str)] = &[
+    ("policy-changed", "The policy is changed."),
+    ("role-granted", "The role is granted."),
+    ("role-taken", "The role is taken away."),
+    ("notices-read", "All notices are marked as read."),
+    (
+        "deprovisioned",
+        "Deprovisioned: everything that authenticated them has ended.",
+    ),
+    ("reactivated", "Active again. What had ended stays ended."),
+    ("tokens-revoked", "The tokens are revoked."),
+    (
+        "directory-made",
+        "The directory is there. Connect your identity provider now.",
+    ),
+    (
+        "directory-removed",
+        "The directory is removed, and everybody in it is deprovisioned.",
+    ),
     (
         "key-revoked",
         "The key is revoked: it works nowhere any more.",

@@ -8,13 +8,22 @@
 
 mod answer;
 mod assets;
+mod audit;
+mod charts;
+mod directories;
 mod frame;
+mod groups;
+mod impact;
 mod keys;
 mod mine;
 mod new_key;
+mod notices;
 mod orphans;
 mod overview;
 pub mod page;
+mod people;
+mod policies;
+mod roles;
 mod setup;
 mod sign_in;
 mod visitor;
@@ -54,6 +63,13 @@ fn pages() -> Vec<Page> {
         new_key::pages,
         keys::pages,
         orphans::pages,
+        people::pages,
+        groups::pages,
+        directories::pages,
+        policies::pages,
+        roles::pages,
+        notices::pages,
+        audit::pages,
         mine::pages,
     ];
     modules.into_iter().flat_map(|pages| pages()).collect()

@@ -1,39 +1,284 @@
-//! The first page: what there is, and what needs attention.
+//! The first page: what there is, and the few things that need attention now, each with what to do about it.
 
 use actix_web::{HttpResponse, web};
-use maud::html;
+use maud::{Markup, html};
+use serde_json::Value;
 
+use crate::clock::Timestamp;
+use crate::lifecycle::{GROUP, USER};
 use crate::policies::Scope;
-use crate::store::directories;
+use crate::store::credentials::{expiring_by_week, standings};
+use crate::store::directories::{self, Directory, DirectoryKind};
+use crate::store::scim_requests::{self, ScimRequestRow};
+use crate::store::{DatabaseConnection, StoreError, receipts, resource_counts};
 
 use super::super::State;
+use super::super::background;
 use super::answer::{Failure, see_other};
-use super::frame::{Section, heading, page, table};
+use super::charts::{Bar, bars};
+use super::frame::{Section, ago, badge, counted, grouped, heading, page, table};
 use super::page::{Access, Page};
 use super::visitor::Visitor;
+
+/// How far ahead the timeline of what expires looks.
+const WEEKS: i64 = 13;
+/// For how long what leavers have lost is counted.
+const DAYS: i64 = 30;
+/// At most so many receipts are added up, and so many requests looked at.
+const RECEIPTS: i64 = 1_000;
+const REQUESTS: i64 = 100;
+/// How many things need attention at once.
+const ATTENTION: usize = 5;
+const STANDINGS: [(&str, &str); 5] = [
+    ("active", "ok"),
+    ("orphaned", "bad"),
+    ("rotated", "warn"),
+    ("expired", "off"),
+    ("revoked", "off"),
+];
 
 pub(super) fn pages() -> Vec<Page> {
     vec![Page::at("/").get(Access::SignedIn, show)]
 }
 
-/// Those without a role go to what is their own.
+/// One directory, and how its identity provider is doing.
+struct Filled {
+    directory: Directory,
+    people: i64,
+    groups: i64,
+    last: Option<ScimRequestRow>,
+    errors: usize,
+}
+
+/// What the page shows.
+struct Totals {
+    directories: Vec<Filled>,
+    standings: Vec<(String, i64)>,
+    weeks: Vec<(i64, i64)>,
+    leavers: i64,
+    tokens_ended: i64,
+}
+
+impl Totals {
+    fn of(connection: &mut DatabaseConnection, now: Timestamp) -> Result<Self, StoreError> {
+        let mut filled = Vec::new();
+        for directory in directories::list(connection)? {
+            let recent = scim_requests::list(connection, &directory.id, None, REQUESTS)?;
+            filled.push(Filled {
+                people: resource_counts::count(connection, &directory.id, USER)?,
+                groups: resource_counts::count(connection, &directory.id, GROUP)?,
+                errors: recent
+                    .iter()
+                    .filter(|request| request.status >= 400)
+                    .count(),
+                last: recent.into_iter().next(),
+                directory,
+            });
+        }
+        let since = receipts::Selection {
+            since: Some(now.plus_days(-DAYS)),
+            ..receipts::Selection::default()
+        };
+        let left = receipts::list(connection, &since, None, RECEIPTS)?;
+        let tokens_ended = left
+            .iter()
+            .filter_map(|receipt| serde_json::from_str::<Value>(&receipt.revoked).ok())
+            .filter_map(|counts| counts.get("user_token").and_then(Value::as_i64))
+            .sum();
+        Ok(Self {
+            directories: filled,
+            standings: standings(connection, now)?,
+            weeks: expiring_by_week(connection, now, WEEKS)?,
+            leavers: i64::try_from(left.len()).unwrap_or(i64::MAX),
+            tokens_ended,
+        })
+    }
+
+    fn standing(&self, name: &str) -> i64 {
+        let found = self.standings.iter().find(|(known, _)| known == name);
+        found.map_or(0, |(_, number)| *number)
+    }
+
+    fn expiring_within(&self, weeks: i64) -> i64 {
+        let soon = self.weeks.iter().filter(|(week, _)| *week < weeks);
+        soon.map(|(_, number)| number).sum()
+    }
+}
+
+/// Those who see no directories go to what is their own.
 async fn show(visitor: Visitor, state: web::Data<State>) -> Result<HttpResponse, Failure> {
     if !visitor.may(Scope::DirectoriesRead) {
         return Ok(see_other("/console/me"));
     }
-    let directories = state.database.read(directories::list).await?;
-    let rows: Vec<_> = directories
+    background::flush_request_log(&state).await;
+    let now = visitor.now();
+    let totals = state
+        .database
+        .read(move |connection| Totals::of(connection, now))
+        .await?;
+    let people: i64 = totals.directories.iter().map(|one| one.people).sum();
+    let groups: i64 = totals.directories.iter().map(|one| one.groups).sum();
+    let content = html! {
+        (heading("Overview", None, &html! {}))
+        (attention(&totals, now))
+        ul.tiles {
+            (tile(people, "people"))
+            (tile(groups, "groups"))
+            (tile(totals.standing("active") + totals.standing("orphaned"), "keys that work"))
+            (tile(totals.standing("orphaned"), "orphaned keys"))
+            (tile(totals.leavers, "leavers in 30 days"))
+            (tile(totals.tokens_ended, "tokens revoked by them"))
+        }
+        div.columns-2 {
+            (bars("Keys by state", &keys_by_state(&totals)))
+            (bars("Keys that expire, by week from now", &by_week(&totals)))
+        }
+        (directories_of(&totals, now))
+    };
+    Ok(page(&visitor, Section::Overview, "Overview", &content))
+}
+
+fn tile(number: i64, what: &str) -> Markup {
+    html! { li { strong { (grouped(number)) } span { (what) } } }
+}
+
+fn keys_by_state(totals: &Totals) -> Vec<Bar<'static>> {
+    STANDINGS
+        .into_iter()
+        .map(|(name, tone)| Bar {
+            label: name.to_owned(),
+            value: totals.standing(name),
+            tone,
+        })
+        .collect()
+}
+
+fn by_week(totals: &Totals) -> Vec<Bar<'static>> {
+    (0..WEEKS)
+        .map(|week| Bar {
+            label: (week + 1).to_string(),
+            value: totals
+                .weeks
+                .iter()
+                .find(|(known, _)| *known == week)
+                .map_or(0, |(_, number)| *number),
+            tone: if week < 2 {
+                "bad"
+            } else if week < 5 {
+                "warn"
+            } else {
+                "ok"
+            },
+        })
+        .collect()
+}
+
+/// Something to be done: why, where, and what the button says.
+struct Task {
+    why: String,
+    place: String,
+    action: &'static str,
+}
+
+fn tasks(totals: &Totals, now: Timestamp) -> Vec<Task> {
+    let mut tasks = Vec::new();
+    let orphans = totals.standing("orphaned");
+    if orphans > 0 {
+        tasks.push(Task {
+            why: format!(
+                "{} left behind by leavers",
+                counted(orphans, "key was", "keys were")
+            ),
+            place: "/console/orphans".to_owned(),
+            action: "Adopt, rotate or revoke",
+        });
+    }
+    let soon = totals.expiring_within(2);
+    if soon > 0 {
+        tasks.push(Task {
+            why: format!(
+                "{} within two weeks",
+                counted(soon, "key expires", "keys expire")
+            ),
+            place: "/console/keys?state=active".to_owned(),
+            action: "Rotate",
+        });
+    }
+    for one in &totals.directories {
+        let directory = &one.directory;
+        if directory.kind == DirectoryKind::Local {
+            continue;
+        }
+        let place = format!("/console/directories/{}", directory.id);
+        let quiet_since = now.plus_days(-1).as_millis();
+        let (why, action) = match &one.last {
+            None => (
+                format!("{} has never been synchronised", directory.name),
+                "Connect it",
+            ),
+            Some(last) if last.status >= 400 => (
+                format!(
+                    "The last request to {} was answered {}",
+                    directory.name, last.status
+                ),
+                "See why",
+            ),
+            Some(last) if last.at < quiet_since => (
+                format!("{} has been quiet for more than a day", directory.name),
+                "Look at it",
+            ),
+            Some(_) => continue,
+        };
+        tasks.push(Task { why, place, action });
+    }
+    tasks.truncate(ATTENTION);
+    tasks
+}
+
+fn attention(totals: &Totals, now: Timestamp) -> Markup {
+    let tasks = tasks(totals, now);
+    html! {
+        h2 { "Needs attention" }
+        @if tasks.is_empty() {
+            p.done { "Nothing does." }
+        } @else {
+            ul.attention {
+                @for task in &tasks {
+                    li { span { (task.why) "." } a.button href=(task.place) { (task.action) } }
+                }
+            }
+        }
+    }
+}
+
+fn directories_of(totals: &Totals, now: Timestamp) -> Markup {
+    let rows: Vec<Vec<Markup>> = totals
+        .directories
         .iter()
-        .map(|directory| {
+        .map(|one| {
             vec![
-                html! { (directory.name) },
-                html! { (directory.kind.name()) },
+                html! { a href={ "/console/directories/" (one.directory.id) } { (one.directory.name) } },
+                html! { (grouped(one.people)) },
+                html! { (grouped(one.groups)) },
+                html! {
+                    @match &one.last {
+                        Some(last) => { (ago(Timestamp::from_millis(last.at), now)) },
+                        None => { span.muted { (if one.directory.kind == DirectoryKind::Local { "by hand" } else { "never" }) } },
+                    }
+                },
+                html! {
+                    @if one.errors == 0 { span.muted { "none" } }
+                    @else { (badge("bad", &one.errors.to_string())) }
+                },
             ]
         })
         .collect();
-    let content = html! {
-        (heading("Overview", None, &html! {}))
-        (table("Directories", &["Name", "Kind"], &rows))
-    };
-    Ok(page(&visitor, Section::Overview, "Overview", &content))
+    html! {
+        h2 { "Directories" }
+        (table(
+            "Errors are those among the last 100 requests",
+            &["Name", "People", "Groups", "Last request", "Errors"],
+            &rows,
+        ))
+    }
 }

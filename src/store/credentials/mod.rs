@@ -11,6 +11,7 @@ mod held;
 mod idle;
 mod impact;
 mod search;
+mod totals;
 
 pub use ending::{
     Counts, adopt_of_account, clear_orphan, flag_orphans_of, flag_orphans_of_account, revoke,
@@ -24,6 +25,7 @@ pub use held::{
 pub use idle::{Idle, claim_idle, revoke_idle, revoke_orphans};
 pub use impact::{Whose, count_bound, count_owned, would_be_orphans};
 pub use search::{Search, Standing, newest};
+pub use totals::{expiring_by_week, standings};
 
 use crate::clock::Timestamp;
 use crate::secret::{HashedSecret, PlainSecret, SecretKind};

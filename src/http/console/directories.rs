@@ -1,0 +1,456 @@
+//! Directories: how an identity provider is connected, its keys, and what it has sent.
+
+use actix_web::{HttpResponse, web};
+use maud::{Markup, html};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::clock::Timestamp;
+use crate::credentials::Credential;
+use crate::lifecycle::{self, GROUP, USER};
+use crate::policies::{PolicyError, Scope};
+use crate::scim::leniency::Dialect;
+use crate::secret::SecretKind;
+use crate::store::credentials::{Search, newest};
+use crate::store::directories::{self, Directory, DirectoryKind};
+use crate::store::id::DirectoryId;
+use crate::store::resource_counts;
+use crate::store::scim_requests::{self, ScimRequestRow};
+
+use super::super::State;
+use super::super::admin::directories::{find, remove_by};
+use super::super::background;
+use super::answer::{Failure, see_other};
+use super::frame::{
+    Question, Section, ago, badge, confirm, confirmation, empty, facts, field, form, grouped,
+    heading, page, pager, select, table, time,
+};
+use super::impact;
+use super::keys::{Names, ROWS, credentials};
+use super::page::{Access, Page};
+use super::visitor::{Confirmed, Visitor};
+
+/// How many requests the page of a directory shows.
+const RECENT: i64 = 10;
+
+pub(super) fn pages() -> Vec<Page> {
+    let read = Access::With(Scope::DirectoriesRead);
+    let write = Access::With(Scope::DirectoriesWrite);
+    vec![
+        Page::at("/directories").get(read, list),
+        Page::at("/directories/new")
+            .get(write, show_form)
+            .post(write, create),
+        Page::at("/directories/{id}").get(read, show),
+        Page::at("/directories/{id}/requests").get(Access::With(Scope::AuditRead), requests),
+        Page::at("/directories/{id}/remove")
+            .get(write, ask_remove)
+            .post(write, remove),
+    ]
+}
+
+async fn list(visitor: Visitor, state: web::Data<State>) -> Result<HttpResponse, Failure> {
+    let found = state
+        .database
+        .read(|connection| {
+            let mut found = Vec::new();
+            for directory in directories::list(connection)? {
+                let people = resource_counts::count(connection, &directory.id, USER)?;
+                let groups = resource_counts::count(connection, &directory.id, GROUP)?;
+                let last = scim_requests::list(connection, &directory.id, None, 1)?;
+                found.push((directory, people, groups, last.into_iter().next()));
+            }
+            Ok::<_, crate::store::StoreError>(found)
+        })
+        .await?;
+    let now = visitor.now();
+    let rows: Vec<Vec<Markup>> = found
+        .iter()
+        .map(|(directory, people, groups, last)| {
+            vec![
+                html! { a href={ "/console/directories/" (directory.id) } { (directory.name) } },
+                html! { (provider(directory)) },
+                html! { (grouped(*people)) },
+                html! { (grouped(*groups)) },
+                html! {
+                    @match last {
+                        Some(request) => {
+                            (ago(Timestamp::from_millis(request.at), now)) " " (outcome(request))
+                        },
+                        None => { span.muted { "never" } },
+                    }
+                },
+            ]
+        })
+        .collect();
+    let content = html! {
+        (heading("Directories", None, &html! {
+            @if visitor.may(Scope::DirectoriesWrite) {
+                a.button.primary href="/console/directories/new" { "Connect an identity provider" }
+            }
+        }))
+        (table(
+            "One for each identity provider, and a local one",
+            &["Name", "Filled by", "People", "Groups", "Last request"],
+            &rows,
+        ))
+    };
+    Ok(page(
+        &visitor,
+        Section::Directories,
+        "Directories",
+        &content,
+    ))
+}
+
+fn provider(directory: &Directory) -> &'static str {
+    match (directory.kind, directory.dialect) {
+        (DirectoryKind::Local, _) => "admins",
+        (_, Dialect::Okta) => "Okta",
+        (_, Dialect::Entra) => "Entra ID",
+        (_, Dialect::Strict) => "SCIM, by the letter",
+        (_, Dialect::Lenient) => "SCIM",
+    }
+}
+
+const DIALECTS: [(&str, &str); 4] = [
+    ("okta", "Okta"),
+    ("entra", "Microsoft Entra ID"),
+    ("lenient", "Another, whose deviations are forgiven"),
+    ("strict", "Another, by the letter of the RFCs"),
+];
+
+async fn show_form(visitor: Visitor, state: web::Data<State>) -> Result<HttpResponse, Failure> {
+    let asked = visitor.asked(&state)?;
+    let content = html! {
+        (heading("Connect an identity provider", Some(("/console/directories", "Directories")), &html! {}))
+        (form(&visitor, "/console/directories/new", &html! {
+            (field("Name", &html! { input name="name" maxlength="200" required autocomplete="off"; }))
+            (field("Identity provider", &select("dialect", "okta", &DIALECTS)))
+            (confirmation(asked))
+            button.primary { "Make the directory" }
+        }))
+    };
+    Ok(page(
+        &visitor,
+        Section::Directories,
+        "Connect an identity provider",
+        &content,
+    ))
+}
+
+#[derive(Deserialize)]
+struct Wanted {
+    name: String,
+    dialect: String,
+}
+
+async fn create(sent: Confirmed<Wanted>, state: web::Data<State>) -> Result<HttpResponse, Failure> {
+    let Wanted { name, dialect } = sent.form;
+    let dialect = Dialect::from_name(&dialect)
+        .ok_or_else(|| PolicyError::Invalid("choose an identity provider".to_owned()))?;
+    let directory = sent
+        .visitor
+        .admin(Scope::DirectoriesWrite)
+        .write(&state, move |connection, admin| {
+            let kind = DirectoryKind::Scim;
+            lifecycle::create_directory(connection, &name, kind, dialect, false, &admin.cause())
+        })
+        .await?;
+    Ok(see_other(&format!(
+        "/console/directories/{}?done=directory-made",
+        directory.id
+    )))
+}
+
+/// What is known of one directory.
+struct Known {
+    directory: Directory,
+    people: i64,
+    groups: i64,
+    keys: Vec<Credential>,
+    names: Names,
+    recent: Vec<ScimRequestRow>,
+}
+
+async fn show(
+    visitor: Visitor,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let id = DirectoryId::new(id.into_inner());
+    background::flush_request_log(&state).await;
+    let sees_keys = visitor.may(Scope::ScimKeysRead);
+    let known = state
+        .database
+        .read(move |connection| {
+            let directory = find(connection, &id)?;
+            let search = Search {
+                kinds: if sees_keys {
+                    vec![SecretKind::ScimKey]
+                } else {
+                    Vec::new()
+                },
+                directory: Some(id.clone()),
+                ..Search::default()
+            };
+            let keys = newest(connection, &search, None, ROWS)?;
+            Ok::<_, PolicyError>(Known {
+                people: resource_counts::count(connection, &id, USER)?,
+                groups: resource_counts::count(connection, &id, GROUP)?,
+                names: Names::of(connection, &keys)?,
+                recent: scim_requests::list(connection, &id, None, RECENT)?,
+                directory,
+                keys,
+            })
+        })
+        .await?;
+    let directory = &known.directory;
+    let is_local = directory.kind == DirectoryKind::Local;
+    let content = html! {
+        (heading(&directory.name, Some(("/console/directories", "Directories")), &html! {
+            @if visitor.may(Scope::DirectoriesWrite) && !is_local {
+                a.button.danger href={ "/console/directories/" (directory.id) "/remove" } { "Remove" }
+            }
+        }))
+        (facts(&[
+            ("Filled by", html! { (provider(directory)) }),
+            ("People", html! { a href={ "/console/people?directory=" (directory.id) } { (grouped(known.people)) } }),
+            ("Groups", html! { a href={ "/console/groups?directory=" (directory.id) } { (grouped(known.groups)) } }),
+            ("Made", html! { (time(directory.created_at)) }),
+        ]))
+        @if !is_local { (connected(&visitor, &state, &known)) }
+    };
+    Ok(page(
+        &visitor,
+        Section::Directories,
+        &directory.name,
+        &content,
+    ))
+}
+
+fn connected(visitor: &Visitor, state: &State, known: &Known) -> Markup {
+    let directory = &known.directory;
+    html! {
+        h2 { "Connect it" }
+        (first_call(known, visitor.now()))
+        (guide(visitor, state, directory))
+        h2 { "SCIM keys" }
+        @if known.keys.is_empty() {
+            (empty("There is no key yet.", &html! {}))
+        } @else {
+            (credentials("The newest first", &known.keys, &known.names, visitor.now()))
+        }
+        @if visitor.may(Scope::ScimKeysWrite) {
+            p { a.button href={ "/console/keys/scim-keys/new?directory=" (directory.id) } { "New SCIM key" } }
+        }
+        @if visitor.may(Scope::AuditRead) {
+            h2 { "What it has just sent" }
+            (log(&known.recent))
+            p { a href={ "/console/directories/" (directory.id) "/requests" } { "Watch the requests" } }
+        }
+    }
+}
+
+/// Whether the identity provider has called yet, and how that went.
+fn first_call(known: &Known, now: Timestamp) -> Markup {
+    html! {
+        @match known.recent.first() {
+            None => { p.note { "Nothing has arrived yet. This page says so as soon as the first call does." } },
+            Some(last) if last.status < 400 => {
+                p.done { "Connected: the last request came " (ago(Timestamp::from_millis(last.at), now))
+                    ", and was answered " (last.status) "." }
+            },
+            Some(last) => {
+                p role="alert" { "The last request, " (ago(Timestamp::from_millis(last.at), now))
+                    ", was answered " (last.status) " (" (last.outcome) ")." }
+            },
+        }
+    }
+}
+
+fn guide(visitor: &Visitor, state: &State, directory: &Directory) -> Markup {
+    let key = html! {
+        @if visitor.may(Scope::ScimKeysWrite) {
+            a href={ "/console/keys/scim-keys/new?directory=" (directory.id) } { "Make a SCIM key" }
+        } @else { "Have a SCIM key made" }
+        " and copy it: it is shown once."
+    };
+    html! {
+        ol.steps {
+            li { (key) }
+            @match directory.dialect {
+                Dialect::Okta => {
+                    li { "In Okta's admin console, open the application, " em { "General" } ", and turn on SCIM provisioning." }
+                    li { em { "Provisioning" } ", " em { "Integration" } ": paste the base URL below, choose "
+                        code { "userName" } " as the unique identifier and " em { "HTTP Header" } " as authentication, and paste the key." }
+                    li { em { "Test Connector Configuration" } ", save, and enable creating, updating and deactivating users." }
+                },
+                Dialect::Entra => {
+                    li { "In the Entra admin center, open the enterprise application, " em { "Provisioning" } ", mode " em { "Automatic" } "." }
+                    li { "Paste the base URL below as tenant URL, and the key as secret token." }
+                    li { em { "Test Connection" } ", save, and start provisioning." }
+                },
+                _ => {
+                    li { "Tell your identity provider the base URL below." }
+                    li { "Give it the key as bearer token (HTTP header " code { "Authorization" } ")." }
+                    li { "Let it test the connection." }
+                },
+            }
+        }
+        (field("Base URL", &html! {
+            input id="base-url" value=(state.scim_base_url) readonly spellcheck="false";
+        }))
+        div.buttons { button type="button" data-copy="base-url" data-script hidden { "Copy the base URL" } }
+    }
+}
+
+fn outcome(request: &ScimRequestRow) -> Markup {
+    let tone = if request.status < 400 { "ok" } else { "bad" };
+    badge(tone, &request.status.to_string())
+}
+
+/// Requests, the newest first.
+fn log(requests: &[ScimRequestRow]) -> Markup {
+    let texts = |text: &str| {
+        let found: Vec<Value> = serde_json::from_str(text).unwrap_or_default();
+        let texts: Vec<String> = found
+            .iter()
+            .filter_map(|one| one.as_str().map(str::to_owned))
+            .collect();
+        texts.join(", ")
+    };
+    let rows: Vec<Vec<Markup>> = requests
+        .iter()
+        .map(|request| {
+            vec![
+                time(Timestamp::from_millis(request.at)),
+                html! { code { (request.method) } },
+                html! { code { (request.path) } },
+                html! {
+                    (outcome(request))
+                    @if request.outcome != "success" { " " (request.outcome) }
+                },
+                html! { (texts(&request.changed)) },
+                html! { (texts(&request.leniencies)) },
+            ]
+        })
+        .collect();
+    html! {
+        @if rows.is_empty() { (empty("Nothing has been sent yet.", &html! {})) }
+        @else {
+            (table(
+                "The newest first",
+                &["When", "Method", "Path", "Result", "Attributes", "Forgiven"],
+                &rows,
+            ))
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Place {
+    cursor: Option<String>,
+}
+
+/// Looked at again every few seconds where scripts run, as long as it is the newest page.
+async fn requests(
+    visitor: Visitor,
+    state: web::Data<State>,
+    id: web::Path<String>,
+    place: web::Query<Place>,
+) -> Result<HttpResponse, Failure> {
+    let id = DirectoryId::new(id.into_inner());
+    background::flush_request_log(&state).await;
+    let cursor = place.into_inner().cursor;
+    let is_newest = cursor.is_none();
+    let (directory, mut found) = state
+        .database
+        .read(move |connection| {
+            let directory = find(connection, &id)?;
+            let found = scim_requests::list(connection, &id, cursor.as_deref(), ROWS + 1)?;
+            Ok::<_, PolicyError>((directory, found))
+        })
+        .await?;
+    let shown = usize::try_from(ROWS).unwrap_or(usize::MAX);
+    let more = found.len() > shown;
+    found.truncate(shown);
+    let next = found.last().filter(|_| more).map(|last| last.id.clone());
+    let address = format!("/console/directories/{}", directory.id);
+    let again = format!("{address}/requests");
+    let content = html! {
+        (heading("Requests", Some((&address, &directory.name)), &html! { a.button href=(again) { "Look again" } }))
+        div id="results" hx-get=[is_newest.then_some(again.as_str())] hx-trigger="every 3s" hx-select="#results"
+            hx-swap="outerHTML" {
+            (log(&found))
+            (pager(&visitor, next.as_deref()))
+        }
+    };
+    Ok(page(&visitor, Section::Directories, "Requests", &content))
+}
+
+async fn ask_remove(
+    visitor: Visitor,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let id = DirectoryId::new(id.into_inner());
+    let (wanted, now) = (id.clone(), visitor.now());
+    let (directory, impact) = state
+        .database
+        .read(move |connection| {
+            let directory = find(connection, &wanted).map_err(lifecycle::LifecycleError::from)?;
+            let impact = lifecycle::impact_of_removing(connection, &wanted, now)?;
+            Ok::<_, lifecycle::LifecycleError>((directory, impact))
+        })
+        .await?;
+    let question = Question {
+        title: &format!("Remove {}", directory.name),
+        back: (&format!("/console/directories/{id}"), &directory.name),
+        consequences: html! {
+            p { "The directory goes with everything in it, and its SCIM keys stop working." }
+            (impact::told(&impact))
+        },
+        fields: field(
+            &format!("Type the name of the directory: {}", directory.name),
+            &html! {
+                input name="typed" required autocomplete="off" spellcheck="false";
+            },
+        ),
+        button: "Remove the directory",
+        is_dangerous: true,
+    };
+    let content = confirm(&visitor, visitor.asked(&state)?, &question);
+    Ok(page(&visitor, Section::Directories, "Remove", &content))
+}
+
+/// The name of what is about to end, typed.
+#[derive(Deserialize)]
+pub(super) struct Typed {
+    typed: String,
+}
+
+impl Typed {
+    /// Refuses anything but that name.
+    pub(super) fn check(&self, name: &str) -> Result<(), Failure> {
+        if self.typed.trim() == name {
+            return Ok(());
+        }
+        let error = PolicyError::Invalid(format!("type {name:?} to confirm; nothing was changed"));
+        Err(error.into())
+    }
+}
+
+async fn remove(
+    sent: Confirmed<Typed>,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let id = DirectoryId::new(id.into_inner());
+    let directory = state
+        .database
+        .read_now(|connection| find(connection, &id))?;
+    sent.form.check(&directory.name)?;
+    remove_by(sent.visitor.admin(Scope::DirectoriesWrite), &state, id).await?;
+    Ok(see_other("/console/directories?done=directory-removed"))
+}

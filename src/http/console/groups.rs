@@ -1,0 +1,125 @@
+//! Groups, and who is in them, page by page.
+
+use actix_web::{HttpResponse, web};
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use crate::lifecycle::{GROUP, USER};
+use crate::policies::{PolicyError, Scope};
+use crate::store::id::ResourceId;
+use crate::store::{directories, memberships, resources, roles};
+
+use super::super::State;
+use super::answer::Failure;
+use super::frame::{Section, badge, empty, facts, heading, page, pager, results, table, time};
+use super::keys::ROWS;
+use super::page::{Access, Page};
+use super::people::{Filter, name_of};
+use super::visitor::Visitor;
+
+pub(super) fn pages() -> Vec<Page> {
+    let read = Access::With(Scope::UsersRead);
+    vec![
+        Page::at("/groups").get(read, list),
+        Page::at("/groups/{id}").get(read, show),
+    ]
+}
+
+#[derive(Deserialize)]
+struct Place {
+    cursor: Option<String>,
+}
+
+async fn list(
+    visitor: Visitor,
+    state: web::Data<State>,
+    filter: web::Query<Filter>,
+) -> Result<HttpResponse, Failure> {
+    let filter = filter.into_inner();
+    let listed = state
+        .database
+        .read_now(|connection| filter.page(connection, GROUP))?;
+    let rows: Vec<Vec<Markup>> = listed
+        .found
+        .iter()
+        .map(|group| {
+            vec![
+                html! { a href={ "/console/groups/" (group.id) } { (group.label().unwrap_or("without a name")) } },
+                html! { (name_of(&listed.directories, &group.directory_id)) },
+                time(group.modified_at),
+            ]
+        })
+        .collect();
+    let content = html! {
+        (heading("Groups", None, &html! {}))
+        (filter.form("/console/groups", "Name begins with", &listed.directories))
+        (results(&html! {
+            @if rows.is_empty() { (empty("There is no such group.", &html! {})) }
+            @else { (table("Groups", &["Name", "Directory", "Changed"], &rows)) }
+            (pager(&visitor, listed.next.as_deref()))
+        }))
+    };
+    Ok(page(&visitor, Section::Groups, "Groups", &content))
+}
+
+async fn show(
+    visitor: Visitor,
+    state: web::Data<State>,
+    id: web::Path<String>,
+    place: web::Query<Place>,
+) -> Result<HttpResponse, Failure> {
+    let id = ResourceId::new(id.into_inner());
+    let after = place.into_inner().cursor.map(ResourceId::new);
+    let (group, directory, mapped, mut members) = state
+        .database
+        .read(move |connection| {
+            let group = resources::find_any(connection, &id)?
+                .filter(|found| found.resource_type == GROUP)
+                .ok_or(PolicyError::NotFound("group"))?;
+            let directory = directories::find(connection, &group.directory_id)?;
+            let mapped: Vec<String> = roles::list_mappings(connection, Some(&group.directory_id))?
+                .into_iter()
+                .filter(|mapping| mapping.group_id == group.id)
+                .map(|mapping| mapping.role)
+                .collect();
+            let members = memberships::page(connection, &group.id, after.as_ref(), ROWS + 1)?;
+            Ok::<_, PolicyError>((group, directory, mapped, members))
+        })
+        .await?;
+    let shown = usize::try_from(ROWS).unwrap_or(usize::MAX);
+    let more = members.len() > shown;
+    members.truncate(shown);
+    let next = members
+        .last()
+        .filter(|_| more)
+        .map(|last| last.id.to_string());
+    let rows: Vec<Vec<Markup>> = members
+        .iter()
+        .map(|member| {
+            let part = if member.member_type == USER { "people" } else { "groups" };
+            vec![
+                html! {
+                    a href={ "/console/" (part) "/" (member.id) } { (member.display.as_deref().unwrap_or(member.id.as_str())) }
+                },
+                html! { (member.member_type) },
+            ]
+        })
+        .collect();
+    let title = group.label().unwrap_or("Group").to_owned();
+    let content = html! {
+        (heading(&title, Some(("/console/groups", "Groups")), &html! {}))
+        (facts(&[
+            ("Directory", html! { (directory.as_ref().map_or("", |directory| directory.name.as_str())) }),
+            ("Gives the role", html! {
+                @if mapped.is_empty() { span.muted { "none" } }
+                @for role in &mapped { (badge("warn", role)) " " }
+            }),
+            ("Changed", html! { (time(group.modified_at)) }),
+        ]))
+        h2 { "Members" }
+        @if rows.is_empty() { (empty("Nobody is in it.", &html! {})) }
+        @else { (table("In the order of their ids", &["Name", "Kind"], &rows)) }
+        (pager(&visitor, next.as_deref()))
+    };
+    Ok(page(&visitor, Section::Groups, &title, &content))
+}

@@ -1,0 +1,607 @@
+//! People: found while one types, shown whole, deprovisioned with a preview.
+
+use actix_web::{HttpResponse, web};
+use maud::{Markup, html};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::clock::Timestamp;
+use crate::credentials::{Credential, keys as credential_keys, second_factor};
+use crate::lifecycle::{self, USER};
+use crate::policies::authentication::{self, Explanation};
+use crate::policies::roles::roles_of;
+use crate::policies::{PolicyError, Role, Scope};
+use crate::provisioning::people::set_active;
+use crate::secret::SecretKind;
+use crate::store::audit_events::{self, AuditEventRow, Selection};
+use crate::store::credentials::{Search, Standing, newest};
+use crate::store::directories::{self, Directory};
+use crate::store::id::{DirectoryId, ResourceId};
+use crate::store::memberships;
+use crate::store::resources::{self, Resource};
+use crate::store::{DatabaseConnection, StoreError};
+
+use super::super::State;
+use super::super::admin::users::{deprovision_by, find, password_link_by};
+use super::super::admin::view::setup_url;
+use super::answer::{Failure, see_other};
+use super::frame::{
+    Question, Section, badge, confirm, empty, facts, field, filters, heading, page, pager, results,
+    secret, select, table, time,
+};
+use super::impact;
+use super::keys::{Names, ROWS, credentials};
+use super::page::{Access, Page};
+use super::sign_in::Nothing;
+use super::visitor::{Confirmed, Visitor};
+
+/// How many events of somebody's history are shown.
+const EVENTS: i64 = 20;
+/// How many credentials of each sort.
+const CREDENTIALS: i64 = 20;
+
+pub(super) fn pages() -> Vec<Page> {
+    let read = Access::With(Scope::UsersRead);
+    let write = Access::With(Scope::UsersWrite);
+    let revoke = Access::With(Scope::TokensRevoke);
+    vec![
+        Page::at("/people").get(read, list),
+        Page::at("/people/{id}").get(read, show),
+        Page::at("/people/{id}/deprovision")
+            .get(write, ask_deprovision)
+            .post(write, deprovision),
+        Page::at("/people/{id}/reactivate")
+            .get(write, ask_reactivate)
+            .post(write, reactivate),
+        Page::at("/people/{id}/password-link")
+            .get(write, ask_link)
+            .post(write, make_link),
+        Page::at("/people/{id}/revoke-tokens")
+            .get(revoke, ask_revoke_tokens)
+            .post(revoke, revoke_tokens),
+    ]
+}
+
+/// What a list of people or groups is narrowed by.
+#[derive(Deserialize)]
+pub(super) struct Filter {
+    #[serde(default)]
+    pub(super) q: String,
+    #[serde(default, deserialize_with = "serde_html_form::de::empty_as_none")]
+    pub(super) directory: Option<DirectoryId>,
+    pub(super) cursor: Option<String>,
+}
+
+/// A page of a list of people or groups.
+pub(super) struct Listed {
+    pub(super) found: Vec<Resource>,
+    pub(super) next: Option<String>,
+    pub(super) directories: Vec<Directory>,
+}
+
+impl Filter {
+    /// Those whose name begins with what was typed; everybody, page by page, where nothing was.
+    pub(super) fn page(
+        &self,
+        connection: &mut DatabaseConnection,
+        resource_type: &str,
+    ) -> Result<Listed, StoreError> {
+        let directories = directories::list(connection)?;
+        let text = self.q.trim();
+        if !text.is_empty() {
+            let within: Vec<DirectoryId> = directories
+                .iter()
+                .map(|directory| directory.id.clone())
+                .filter(|id| self.directory.as_ref().is_none_or(|wanted| wanted == id))
+                .collect();
+            let found = resources::beginning(connection, &within, resource_type, text, ROWS)?;
+            return Ok(Listed {
+                found,
+                next: None,
+                directories,
+            });
+        }
+        let (directory, cursor) = (self.directory.as_ref(), self.cursor.as_deref());
+        let limit = ROWS + 1;
+        let mut found = resources::list(connection, directory, resource_type, None, cursor, limit)?;
+        let rows = usize::try_from(ROWS).unwrap_or(usize::MAX);
+        let more = found.len() > rows;
+        found.truncate(rows);
+        let next = found
+            .last()
+            .filter(|_| more)
+            .map(|last| last.id.to_string());
+        Ok(Listed {
+            found,
+            next,
+            directories,
+        })
+    }
+
+    /// The form above the list.
+    pub(super) fn form(&self, address: &str, hint: &str, directories: &[Directory]) -> Markup {
+        let mut options = vec![("", "Every directory")];
+        options.extend(
+            directories
+                .iter()
+                .map(|directory| (directory.id.as_str(), directory.name.as_str())),
+        );
+        let chosen = self.directory.as_ref().map_or("", DirectoryId::as_str);
+        filters(
+            address,
+            &html! {
+                (field(hint, &html! {
+                    input type="search" name="q" value=(self.q) autocomplete="off" spellcheck="false";
+                }))
+                (field("Directory", &select("directory", chosen, &options)))
+            },
+        )
+    }
+}
+
+/// What a directory is called.
+pub(super) fn name_of<'a>(directories: &'a [Directory], id: &DirectoryId) -> &'a str {
+    let found = directories.iter().find(|directory| directory.id == *id);
+    found.map_or("", |directory| directory.name.as_str())
+}
+
+async fn list(
+    visitor: Visitor,
+    state: web::Data<State>,
+    filter: web::Query<Filter>,
+) -> Result<HttpResponse, Failure> {
+    let filter = filter.into_inner();
+    let listed = state
+        .database
+        .read_now(|connection| filter.page(connection, USER))?;
+    let rows: Vec<Vec<Markup>> = listed
+        .found
+        .iter()
+        .map(|person| {
+            let user_name = person.user_name.as_deref().unwrap_or_default();
+            vec![
+                html! { a href={ "/console/people/" (person.id) } { (person.label().unwrap_or(user_name)) } },
+                html! { (user_name) },
+                html! { (name_of(&listed.directories, &person.directory_id)) },
+                active(person),
+                time(person.modified_at),
+            ]
+        })
+        .collect();
+    let content = html! {
+        (heading("People", None, &html! {}))
+        (filter.form("/console/people", "Name begins with", &listed.directories))
+        (results(&html! {
+            @if rows.is_empty() {
+                (empty("Nobody is called so.", &html! {}))
+            } @else {
+                (table(
+                    if filter.q.trim().is_empty() { "In the order in which they came" } else { "The first 50 that begin so" },
+                    &["Name", "User name", "Directory", "State", "Changed"],
+                    &rows,
+                ))
+            }
+            (pager(&visitor, listed.next.as_deref()))
+        }))
+    };
+    Ok(page(&visitor, Section::People, "People", &content))
+}
+
+fn active(person: &Resource) -> Markup {
+    if person.active {
+        badge("ok", "active")
+    } else {
+        badge("off", "inactive")
+    }
+}
+
+/// Everything that is known of one person.
+struct Known {
+    person: Resource,
+    directory: Option<Directory>,
+    roles: Vec<Role>,
+    groups: Vec<(ResourceId, String)>,
+    policy: Explanation,
+    has_second_factor: bool,
+    held: Vec<Credential>,
+    made: Vec<Credential>,
+    names: Names,
+    history: Vec<AuditEventRow>,
+}
+
+impl Known {
+    fn of(
+        connection: &mut DatabaseConnection,
+        id: &ResourceId,
+        now: Timestamp,
+        sees_history: bool,
+    ) -> Result<Self, PolicyError> {
+        let person = find(connection, id)?;
+        let group_ids = memberships::direct_groups_of(connection, id)?;
+        let labels = resources::labels(connection, &group_ids)?;
+        let held = Search {
+            kinds: vec![SecretKind::UserToken, SecretKind::Session],
+            owner: Some(id.clone()),
+            ..Search::default()
+        };
+        let made = Search {
+            kinds: vec![
+                SecretKind::ScimKey,
+                SecretKind::AdminKey,
+                SecretKind::ProductCredential,
+                SecretKind::ServiceAccountToken,
+            ],
+            creator: Some(id.clone()),
+            ..Search::default()
+        };
+        let held = newest(connection, &held, None, CREDENTIALS)?;
+        let made = newest(connection, &made, None, CREDENTIALS)?;
+        let all: Vec<Credential> = held.iter().chain(&made).cloned().collect();
+        let history = Selection {
+            person_id: Some(id.to_string()),
+            ..Selection::default()
+        };
+        Ok(Self {
+            directory: directories::find(connection, &person.directory_id)?,
+            roles: roles_of(connection, id)?,
+            groups: group_ids
+                .into_iter()
+                .map(|id| {
+                    let label = labels.get(&id).cloned().unwrap_or_else(|| id.to_string());
+                    (id, label)
+                })
+                .collect(),
+            policy: authentication::explain(connection, id, now)?,
+            has_second_factor: second_factor::standing(connection, id, now)?
+                .enrolled_at
+                .is_some(),
+            names: Names::of(connection, &all)?,
+            history: if sees_history {
+                audit_events::list(connection, &history, None, EVENTS)?
+            } else {
+                Vec::new()
+            },
+            person,
+            held,
+            made,
+        })
+    }
+}
+
+async fn show(
+    visitor: Visitor,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let id = ResourceId::new(id.into_inner());
+    let (now, sees_history) = (visitor.now(), visitor.may(Scope::AuditRead));
+    let known = state
+        .database
+        .read(move |connection| Known::of(connection, &id, now, sees_history))
+        .await?;
+    let title = known.person.label().unwrap_or("Somebody").to_owned();
+    let content = html! {
+        (heading(&title, Some(("/console/people", "People")), &actions(&visitor, &known.person)))
+        (facts(&rows(&known)))
+        h2 { "Tokens and sessions" }
+        (held(&visitor, &known))
+        @if !known.made.is_empty() {
+            h2 { "Keys that they made" }
+            (credentials("The newest first", &known.made, &known.names, now))
+        }
+        h2 { "Attributes" }
+        (attributes(&known.person))
+        @if sees_history {
+            h2 { "History" }
+            (history(&known.history))
+        }
+    };
+    Ok(page(&visitor, Section::People, &title, &content))
+}
+
+fn actions(visitor: &Visitor, person: &Resource) -> Markup {
+    let address = format!("/console/people/{}", person.id);
+    html! {
+        @if visitor.may(Scope::TokensRevoke) { a.button href=(format!("{address}/revoke-tokens")) { "Revoke tokens" } }
+        @if visitor.may(Scope::UsersWrite) {
+            @if person.active && visitor.may(Scope::RolesWrite) {
+                a.button href={ "/console/roles/grant?user=" (person.id) } { "Grant a role" }
+            }
+            @if person.active {
+                a.button href=(format!("{address}/password-link")) { "Password link" }
+                a.button.danger href=(format!("{address}/deprovision")) { "Deprovision" }
+            } @else {
+                a.button href=(format!("{address}/reactivate")) { "Reactivate" }
+            }
+        }
+    }
+}
+
+fn rows(known: &Known) -> Vec<(&'static str, Markup)> {
+    let person = &known.person;
+    let policy = &known.policy.policy;
+    vec![
+        ("State", active(person)),
+        (
+            "User name",
+            html! { (person.user_name.as_deref().unwrap_or_default()) },
+        ),
+        (
+            "Directory",
+            html! {
+                @if let Some(directory) = &known.directory {
+                    a href={ "/console/directories/" (directory.id) } { (directory.name) }
+                }
+            },
+        ),
+        (
+            "External id",
+            html! { (person.external_id.as_deref().unwrap_or("none")) },
+        ),
+        (
+            "Roles",
+            html! {
+                @if known.roles.is_empty() { span.muted { "none" } }
+                @for role in &known.roles { (badge("warn", role.name())) " " }
+            },
+        ),
+        (
+            "Groups",
+            html! {
+                @if known.groups.is_empty() { span.muted { "none" } }
+                @for (index, (id, label)) in known.groups.iter().enumerate() {
+                    @if index > 0 { ", " }
+                    a href={ "/console/groups/" (id) } { (label) }
+                }
+            },
+        ),
+        ("Policy", html! { (policy.name) }),
+        (
+            "Second factor",
+            html! { (if known.has_second_factor { "set up" } else { "not set up" }) },
+        ),
+        ("Came", html! { (time(person.created_at)) }),
+        ("Changed", html! { (time(person.modified_at)) }),
+    ]
+}
+
+fn held(visitor: &Visitor, known: &Known) -> Markup {
+    html! {
+        @if known.held.is_empty() {
+            (empty("They have neither.", &html! {}))
+        } @else {
+            (credentials("The newest first", &known.held, &known.names, visitor.now()))
+            p { a href={ "/console/keys?kind=user-tokens&owner=" (known.person.id) } { "All of their tokens" } }
+        }
+    }
+}
+
+/// The document as it is stored: extensions under the names of their schemas.
+fn attributes(person: &Resource) -> Markup {
+    let document: Value = serde_json::from_str(&person.document).unwrap_or_default();
+    let shown: Vec<(&str, Markup)> = document
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(name, _)| !["schemas", "id", "meta", "password"].contains(&name.as_str()))
+        .map(|(name, value)| (name.as_str(), attribute(value)))
+        .collect();
+    facts(&shown)
+}
+
+fn attribute(value: &Value) -> Markup {
+    html! {
+        @match value {
+            Value::Object(members) => {
+                @for (name, value) in members {
+                    div { span.muted { (name) ": " } (attribute(value)) }
+                }
+            },
+            Value::Array(items) => { @for item in items { div.item { (attribute(item)) } } },
+            Value::String(text) => { (text) },
+            other => { (other.to_string()) },
+        }
+    }
+}
+
+/// Audit events about or by somebody or something, the newest first.
+pub(super) fn history(events: &[AuditEventRow]) -> Markup {
+    let rows: Vec<Vec<Markup>> = events
+        .iter()
+        .map(|event| {
+            vec![
+                time(Timestamp::from_millis(event.at)),
+                html! {
+                    code { (event.action) }
+                    @if event.outcome != "success" { " " (badge("bad", &event.outcome)) }
+                },
+                html! { (event.actor_name.as_deref().unwrap_or(&event.actor_kind)) },
+                html! { (event.target_name.as_deref().or(event.target_id.as_deref()).unwrap_or_default()) },
+            ]
+        })
+        .collect();
+    html! {
+        @if rows.is_empty() { (empty("Nothing is on record.", &html! {})) }
+        @else { (table("The newest first", &["When", "What", "By", "Whom or what"], &rows)) }
+    }
+}
+
+fn found(state: &State, id: &ResourceId) -> Result<Resource, Failure> {
+    Ok(state.database.read_now(|connection| find(connection, id))?)
+}
+
+async fn ask_deprovision(
+    visitor: Visitor,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let id = ResourceId::new(id.into_inner());
+    let person = found(&state, &id)?;
+    let (wanted, now) = (id.clone(), visitor.now());
+    let impact = state
+        .database
+        .read(move |connection| lifecycle::impact_of_leaving(connection, &wanted, now))
+        .await?;
+    let name = person.label().unwrap_or("this person");
+    let question = Question {
+        title: &format!("Deprovision {name}"),
+        back: (&format!("/console/people/{id}"), name),
+        consequences: html! {
+            p { (name) " becomes inactive, and cannot sign in any more." }
+            (impact::told(&impact))
+            p { "Reactivating them later brings none of this back." }
+        },
+        fields: html! {},
+        button: "Deprovision",
+        is_dangerous: true,
+    };
+    let content = confirm(&visitor, visitor.asked(&state)?, &question);
+    Ok(page(&visitor, Section::People, "Deprovision", &content))
+}
+
+async fn deprovision(
+    sent: Confirmed<Nothing>,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let id = ResourceId::new(id.into_inner());
+    deprovision_by(sent.visitor.admin(Scope::UsersWrite), &state, id.clone()).await?;
+    Ok(see_other(&format!(
+        "/console/people/{id}?done=deprovisioned"
+    )))
+}
+
+async fn ask_reactivate(
+    visitor: Visitor,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let id = ResourceId::new(id.into_inner());
+    let person = found(&state, &id)?;
+    let name = person.label().unwrap_or("this person");
+    let question = Question {
+        title: &format!("Reactivate {name}"),
+        back: (&format!("/console/people/{id}"), name),
+        consequences: html! {
+            p { (name) " may sign in and make tokens again. No token, session or key of before works again." }
+        },
+        fields: html! {},
+        button: "Reactivate",
+        is_dangerous: false,
+    };
+    let content = confirm(&visitor, visitor.asked(&state)?, &question);
+    Ok(page(&visitor, Section::People, "Reactivate", &content))
+}
+
+async fn reactivate(
+    sent: Confirmed<Nothing>,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let id = ResourceId::new(id.into_inner());
+    let (surroundings, wanted) = (state.surroundings(), id.clone());
+    sent.visitor
+        .admin(Scope::UsersWrite)
+        .write(&state, move |connection, admin| {
+            set_active(connection, &surroundings, &wanted, true, &admin.cause())
+        })
+        .await?;
+    Ok(see_other(&format!("/console/people/{id}?done=reactivated")))
+}
+
+async fn ask_link(
+    visitor: Visitor,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let id = ResourceId::new(id.into_inner());
+    let person = found(&state, &id)?;
+    let name = person.label().unwrap_or("this person");
+    let question = Question {
+        title: &format!("A password link for {name}"),
+        back: (&format!("/console/people/{id}"), name),
+        consequences: html! {
+            p {
+                "Whoever has the link sets a password with it, once, and can sign in as " (name)
+                ". Give it to them alone. Earlier links of theirs stop working."
+            }
+        },
+        fields: html! {},
+        button: "Make the link",
+        is_dangerous: false,
+    };
+    let content = confirm(&visitor, visitor.asked(&state)?, &question);
+    Ok(page(&visitor, Section::People, "Password link", &content))
+}
+
+async fn make_link(
+    sent: Confirmed<Nothing>,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let visitor = sent.visitor;
+    let id = ResourceId::new(id.into_inner());
+    let person = found(&state, &id)?;
+    let issued = password_link_by(visitor.admin(Scope::UsersWrite), &state, id.clone()).await?;
+    let name = person.label().unwrap_or("this person");
+    let address = format!("/console/people/{id}");
+    let link = setup_url(&state.base_url, issued.secret.expose());
+    let content = html! {
+        (heading(&format!("A password link for {name}"), Some((&address, name)), &html! {}))
+        (secret("Link", &link, issued.credential.expires_at))
+        p { a.button href=(address) { "I have copied it" } }
+    };
+    Ok(page(&visitor, Section::People, "Password link", &content))
+}
+
+async fn ask_revoke_tokens(
+    visitor: Visitor,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let id = ResourceId::new(id.into_inner());
+    let person = found(&state, &id)?;
+    let live = Search {
+        kinds: vec![SecretKind::UserToken],
+        owner: Some(id.clone()),
+        standing: Some((Standing::Active, visitor.now())),
+        ..Search::default()
+    };
+    let live = state
+        .database
+        .read_now(|connection| newest(connection, &live, None, 1_000))?;
+    let name = person.label().unwrap_or("this person");
+    let count = i64::try_from(live.len()).unwrap_or(i64::MAX);
+    let question = Question {
+        title: &format!("Revoke the tokens of {name}"),
+        back: (&format!("/console/people/{id}"), name),
+        consequences: html! {
+            p { (impact::of_kind("user_token", count)) " of " (name) " " (if count == 1 { "stops" } else { "stop" })
+                " working at once and for good. Their sessions go on." }
+        },
+        fields: html! {},
+        button: "Revoke tokens",
+        is_dangerous: true,
+    };
+    let content = confirm(&visitor, visitor.asked(&state)?, &question);
+    Ok(page(&visitor, Section::People, "Revoke tokens", &content))
+}
+
+async fn revoke_tokens(
+    sent: Confirmed<Nothing>,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let id = ResourceId::new(id.into_inner());
+    let wanted = id.clone();
+    sent.visitor
+        .admin(Scope::TokensRevoke)
+        .write(&state, move |connection, admin| {
+            find(connection, &wanted)?;
+            credential_keys::revoke_tokens_of(connection, &wanted, &admin.actor, admin.now)
+        })
+        .await?;
+    Ok(see_other(&format!(
+        "/console/people/{id}?done=tokens-revoked"
+    )))
+}
