@@ -5,6 +5,8 @@ mod access;
 mod forms;
 mod keys;
 mod own;
+mod people;
+mod policies;
 mod sessions;
 
 use crate::people::{PASSWORD, Person};

@@ -1,0 +1,242 @@
+//! People, groups and directories in the console: found, shown, and deprovisioned with a preview of what that ends.
+
+use serde_json::json;
+
+use crate::people::{Leaver, group};
+use crate::server::TestServer;
+
+use super::{Browser, member, shown_secret};
+
+fn admin(server: &TestServer) -> Browser<'_> {
+    Browser::of(&member(server, "admin", Some("admin")))
+}
+
+on_both_databases!(
+    people_and_groups_are_found_by_how_their_names_begin,
+    |server| {
+        let mut browser = admin(server);
+        for name in ["ada", "adam", "berta"] {
+            member(server, name, None);
+        }
+        group(&server.scim(), "Adepts", &[]);
+        let mut shows = |place: &str, names: &[&str], not: &[&str]| {
+            let page = browser.get(place).expect(200).text;
+            for name in names {
+                assert!(page.contains(&format!(">{name}</a>")), "{place}: no {name}");
+            }
+            for name in not {
+                assert!(!page.contains(&format!(">{name}</a>")), "{place}: {name}");
+            }
+        };
+        let everybody = ["The ada", "The adam", "The berta"];
+        shows("/console/people", &everybody, &["Adepts"]);
+        shows(
+            "/console/people?q=ADA",
+            &["The ada", "The adam"],
+            &["The berta"],
+        );
+        shows("/console/people?q=the+b", &["The berta"], &["The ada"]);
+        shows("/console/people?q=%25", &[], &everybody);
+        let directory = server.admin().get("/directories").expect(200);
+        let local = directory.body["items"][0]["id"]
+            .as_str()
+            .expect("an id")
+            .to_owned();
+        shows(
+            &format!("/console/people?q=ada&directory={local}"),
+            &[],
+            &everybody,
+        );
+        shows("/console/groups?q=ade", &["Adepts"], &[]);
+        shows("/console/groups?q=ada", &[], &["Adepts"]);
+    }
+);
+
+on_both_databases!(a_person_is_shown_with_all_that_hangs_on_them, |server| {
+    let leaver = Leaver::arrange(server, "keeper");
+    let scim = server.scim_with(&leaver.scim_key.secret);
+    let team = group(&scim, "Keepers", &[&leaver.person.id]);
+    let mut browser = admin(server);
+    let page = browser
+        .get(&format!("/console/people/{}", leaver.person.id))
+        .expect(200)
+        .text;
+    for part in [
+        "The keeper",
+        "keeper@example.org",
+        "Keepers",
+        "For everything",
+        "Synchronisation",
+        "session.started",
+        "familyName",
+        ">admin</span>",
+    ] {
+        assert!(page.contains(part), "no {part}: {page}");
+    }
+    for secret in leaver.tokens.iter().chain(&leaver.sessions) {
+        assert!(!page.contains(secret.as_str()));
+    }
+    let members = browser.get(&format!("/console/groups/{team}")).expect(200);
+    assert!(members.text.contains(">The keeper</a>"));
+    browser.get(&format!("/console/people/{team}")).expect(404);
+    browser
+        .get(&format!("/console/groups/{}", leaver.person.id))
+        .expect(404);
+});
+
+on_both_databases!(the_members_of_a_group_are_shown_page_by_page, |server| {
+    let mut browser = admin(server);
+    let members: Vec<String> = (0..51)
+        .map(|number| group(&server.scim(), &format!("Inner {number}"), &[]))
+        .collect();
+    let members: Vec<&str> = members.iter().map(String::as_str).collect();
+    let outer = group(&server.scim(), "Outer", &members);
+    let first = browser
+        .get(&format!("/console/groups/{outer}"))
+        .expect(200)
+        .text;
+    assert!(first.contains(">Inner 49</a>") && !first.contains(">Inner 50</a>"));
+    let cursor = members[49].replace('-', "%2D");
+    let next = format!("/console/groups/{outer}?cursor={cursor}");
+    assert!(first.contains(&format!("rel=\"next\" href=\"{next}\"")));
+    let second = browser.get(&next).expect(200).text;
+    assert!(second.contains(">Inner 50</a>") && !second.contains(">Inner 49</a>"));
+});
+
+on_both_databases!(
+    what_a_deprovisioning_ends_is_said_before_and_is_what_ends,
+    |server| {
+        let leaver = Leaver::arrange(server, "leaver");
+        let mut browser = admin(server);
+        let place = format!("/console/people/{}", leaver.person.id);
+        let asked = browser
+            .get(&format!("{place}/deprovision"))
+            .expect(200)
+            .text;
+        for part in [
+            "2 API tokens",
+            "2 sessions",
+            "1 password link",
+            "1 SCIM key",
+            "1 admin API key",
+            "1 product credential",
+            "The leaver loses the role admin.",
+        ] {
+            assert!(asked.contains(part), "no {part}: {asked}");
+        }
+        browser
+            .submit(&format!("{place}/deprovision"), &[])
+            .expect(303);
+        leaver.assert_nothing_authenticates();
+        let left = server.admin().get("/orphaned-keys").expect(200);
+        assert_eq!(left.body["items"].as_array().map(Vec::len), Some(3));
+        let page = browser.get(&place).expect(200).text;
+        assert!(page.contains(">inactive</span>") && page.contains("Reactivate"));
+
+        browser.get(&format!("{place}/reactivate")).expect(200);
+        browser
+            .submit(&format!("{place}/reactivate"), &[])
+            .expect(303);
+        let page = browser.get(&place).expect(200).text;
+        assert!(page.contains(">active</span>"));
+        leaver.assert_nothing_authenticates();
+    }
+);
+
+on_both_databases!(
+    a_link_is_made_and_tokens_are_revoked_on_the_page_of_a_person,
+    |server| {
+        let person = member(server, "owner", None);
+        let token = person.create_token(&person.sign_in(), &json!({"name": "One"}));
+        let mut browser = admin(server);
+        let place = format!("/console/people/{}", person.id);
+        let asked = browser
+            .get(&format!("{place}/revoke-tokens"))
+            .expect(200)
+            .text;
+        assert!(
+            asked.contains("1 API token of The owner stops working"),
+            "{asked}"
+        );
+        browser
+            .submit(&format!("{place}/revoke-tokens"), &[])
+            .expect(303);
+        let list = server
+            .admin()
+            .get(&format!("/users/{}/tokens", person.id))
+            .expect(200);
+        assert_eq!(list.body["items"][0]["status"], "revoked");
+        assert!(!list.text.contains(&token));
+
+        browser.get(&format!("{place}/password-link")).expect(200);
+        let made = browser
+            .submit(&format!("{place}/password-link"), &[])
+            .expect(200)
+            .text;
+        let link = shown_secret(&made);
+        let (_, secret) = link.split_once("/console/setup?link=").expect("a link");
+        person
+            .set_password(secret, "another that does not rust")
+            .expect(204);
+    }
+);
+
+on_both_databases!(
+    an_identity_provider_is_connected_and_what_it_sends_is_seen,
+    |server| {
+        let mut browser = admin(server);
+        let fields = [("name", "Okta of the house"), ("dialect", "okta")];
+        let made = browser
+            .submit("/console/directories/new", &fields)
+            .expect(303);
+        let place = made.header("location").expect("its page").to_owned();
+        let page = browser.get(&place).expect(200).text;
+        assert!(page.contains("Nothing has arrived yet") && page.contains(&server.scim_base));
+        let id = place.trim_start_matches("/console/directories/");
+        let id = id.split('?').next().expect("an id");
+        let key = [
+            ("name", "Sync"),
+            ("directory", id),
+            ("expires_in_days", "90"),
+        ];
+        let made = browser
+            .submit("/console/keys/scim-keys/new", &key)
+            .expect(200);
+        let scim = server.scim_with(&shown_secret(&made.text));
+        scim.get("/Users?filter=userName eq \"nobody\"").expect(200);
+        let page = browser.get(&place).expect(200).text;
+        assert!(page.contains("Connected: the last request came"), "{page}");
+
+        scim.get("/Users?filter=userName is x").expect(400);
+        let log = browser
+            .get(&format!("/console/directories/{id}/requests"))
+            .expect(200)
+            .text;
+        assert!(
+            log.contains("invalidFilter") && !log.contains("nobody"),
+            "{log}"
+        );
+        let overview = browser.get("/console/").expect(200).text;
+        assert!(overview.contains("The last request to Okta of the house was answered 400."));
+        assert!(overview.contains("aria-label=\"Keys by state."));
+    }
+);
+
+on_both_databases!(a_directory_goes_only_by_its_name, |server| {
+    let leaver = Leaver::arrange(server, "leaver");
+    let mut browser = admin(server);
+    let id = &leaver.person.directory_id;
+    let place = format!("/console/directories/{id}/remove");
+    let asked = browser.get(&place).expect(200).text;
+    assert!(asked.contains("2 API tokens"), "{asked}");
+    browser
+        .submit(&place, &[("typed", "something else")])
+        .expect(422);
+    leaver.assert_everything_works();
+    let name = leaver.person.directory_name.as_str();
+    browser.submit(&place, &[("typed", name)]).expect(303);
+    server
+        .admin()
+        .get(&format!("/directories/{id}"))
+        .expect(404);
+});
