@@ -302,6 +302,7 @@ fn grant_owner(as_owner: &crate::server::Client, person: &Person<'_>) {
 fn owner_session(server: &TestServer) -> String {
     use portcullis::audit::Actor;
     use portcullis::credentials::passwords::create_link;
+    use portcullis::policies::Role;
     use portcullis::store::id::ResourceId;
 
     let id = ResourceId::new(server.admin_id.clone());
@@ -309,7 +310,7 @@ fn owner_session(server: &TestServer) -> String {
     let link = server
         .database
         .write_blocking(move |connection| {
-            create_link(connection, &id, &[], &Actor::command_line(), now)
+            create_link(connection, &id, &[Role::Owner], &Actor::command_line(), now)
         })
         .expect("a link can be made");
     let anonymous = server.anonymous();
