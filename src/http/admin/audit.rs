@@ -76,6 +76,7 @@ struct Events {
     target_id: Option<String>,
     /// What was done, such as `user.deprovisioned`
     action: Option<String>,
+    /// In which directory
     directory_id: Option<String>,
     /// Who acted
     actor_user_id: Option<String>,
@@ -130,7 +131,9 @@ struct Verify {
 
 #[derive(Deserialize, IntoParams)]
 struct Receipts {
+    /// Who has left
     user_id: Option<String>,
+    /// Which directory they left
     directory_id: Option<String>,
     /// A time such as 2026-01-31T12:00:00Z
     since: Option<String>,

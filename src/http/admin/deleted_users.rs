@@ -63,6 +63,7 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
 
 #[derive(Deserialize, IntoParams)]
 struct Filter {
+    /// Of this directory only
     directory_id: Option<String>,
 }
 

@@ -65,11 +65,13 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
 
 #[derive(Deserialize, IntoParams)]
 struct OfUser {
+    /// Of this person only
     user_id: Option<String>,
 }
 
 #[derive(Deserialize, IntoParams)]
 struct InDirectory {
+    /// Of groups of this directory only
     directory_id: Option<String>,
 }
 

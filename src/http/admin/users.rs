@@ -100,7 +100,9 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
 
 #[derive(Deserialize, IntoParams)]
 struct Filter {
+    /// Of this directory only
     directory_id: Option<String>,
+    /// Of this name only, whatever its case
     user_name: Option<String>,
 }
 

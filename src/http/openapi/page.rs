@@ -30,10 +30,11 @@ pub(super) fn page(document: &Value) -> String {
                         section {
                             h2 id=(anchor(group.name)) { (group.name) }
                             @for described in &group.operations {
-                                (operation(document, described))
+                                (operation(described))
                             }
                         }
                     }
+                    (refusals(document))
                     (schemas(document))
                     (callers(document))
                 }
@@ -83,6 +84,7 @@ fn contents(groups: &[Group<'_>]) -> Markup {
                 @for group in groups {
                     li { a href=(link(&anchor(group.name))) { (group.name) } }
                 }
+                li { a href="#refusals" { "Refusals" } }
                 li { a href="#schemas" { "Schemas" } }
                 li { a href="#callers" { "Who may call" } }
             }
@@ -90,7 +92,7 @@ fn contents(groups: &[Group<'_>]) -> Markup {
     }
 }
 
-fn operation(document: &Value, described: &Described<'_>) -> Markup {
+fn operation(described: &Described<'_>) -> Markup {
     let operation = described.operation;
     let id = anchor(text(operation, "/operationId"));
     let parameters: Vec<&Value> = items(operation, "/parameters").collect();
@@ -98,10 +100,10 @@ fn operation(document: &Value, described: &Described<'_>) -> Markup {
         article {
             h3 id=(id) {
                 a href=(link(&id)) { code { (described.method.to_uppercase()) " " (described.path) } }
-                " " (text(operation, "/summary"))
+                span { (text(operation, "/summary")) }
             }
             (paragraphs(text(operation, "/description")))
-            p { "For " (joined(items(operation, "/security").map(caller), ", or ")) }
+            p { "For: " (joined(items(operation, "/security").map(caller), ", or ")) }
             @if !parameters.is_empty() {
                 table {
                     thead { tr { th { "Parameter" } th { "In" } th { "Type" } th { "Meaning" } } }
@@ -125,26 +127,58 @@ fn operation(document: &Value, described: &Described<'_>) -> Markup {
                     }
                 }
             }
-            table {
-                thead { tr { th { "Status" } th { "Answer" } th { "Body" } } }
-                tbody {
-                    @for (status, answer) in members(operation, "/responses") {
-                        (self::answer(status, resolved(document, answer)))
-                    }
-                }
-            }
+            (answers(operation))
         }
     }
 }
 
-fn answer(status: &str, answer: &Value) -> Markup {
+/// What an operation answers; how it refuses is said once for all of them.
+fn answers(operation: &Value) -> Markup {
+    let (refusals, answers): (Vec<_>, Vec<_>) =
+        members(operation, "/responses").partition(|(_, answer)| answer.get("$ref").is_some());
+    let refusals = refusals.into_iter().map(|(status, answer)| {
+        let name = text(answer, "/$ref").rsplit('/').next();
+        html! { a href=(link(&refusal_anchor(name.unwrap_or_default()))) { (status) } }
+    });
+    html! {
+        table {
+            thead { tr { th { "Status" } th { "Answer" } th { "Body" } } }
+            tbody {
+                @for (status, answer) in answers {
+                    tr {
+                        td { (status) }
+                        td { (with_code(text(answer, "/description"))) }
+                        td { (bodies(answer)) }
+                    }
+                }
+            }
+        }
+        p class="refusals" { "Refused with " (joined(refusals, " ")) }
+    }
+}
+
+fn bodies(answer: &Value) -> Markup {
     let bodies = members(answer, "/content")
         .map(|(media_type, content)| html! { (schema_of(content)) " as " code { (media_type) } });
+    joined(bodies, ", or ")
+}
+
+fn refusals(document: &Value) -> Markup {
     html! {
-        tr {
-            td { (status) }
-            td { (with_code(text(answer, "/description"))) }
-            td { (joined(bodies, ", or ")) }
+        section {
+            h2 id="refusals" { "Refusals" }
+            table {
+                thead { tr { th { "Name" } th { "Meaning" } th { "Body" } } }
+                tbody {
+                    @for (name, answer) in members(document, "/components/responses") {
+                        tr id=(refusal_anchor(name)) {
+                            td { (name) }
+                            td { (with_code(text(answer, "/description"))) }
+                            td { (bodies(answer)) }
+                        }
+                    }
+                }
+            }
         }
     }
 }
@@ -225,20 +259,15 @@ fn callers(document: &Value) -> Markup {
     }
 }
 
-/// Who may call by one requirement, with the scopes that are needed.
+/// Who may call by one requirement; the scope is part of the description.
 fn caller(requirement: &Value) -> Markup {
     let schemes: Vec<(&str, &Value)> = members(requirement, "").collect();
     if schemes.is_empty() {
         return html! { "anybody" };
     }
-    let shown = schemes.into_iter().map(|(name, scopes)| {
-        html! {
-            a href=(link(&caller_anchor(name))) { (name) }
-            @for scope in items(scopes, "").filter_map(Value::as_str) {
-                " with " code { (scope) }
-            }
-        }
-    });
+    let shown = schemes
+        .into_iter()
+        .map(|(name, _)| html! { a href=(link(&caller_anchor(name))) { (name) } });
     joined(shown, " and ")
 }
 
@@ -291,14 +320,6 @@ fn bounds(schema: &Value) -> String {
     }
 }
 
-/// What a reference refers to.
-fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
-    text(value, "/$ref")
-        .strip_prefix('#')
-        .and_then(|place| document.pointer(place))
-        .unwrap_or(value)
-}
-
 fn text<'a>(value: &'a Value, place: &str) -> &'a str {
     let text = value.pointer(place).and_then(Value::as_str);
     text.unwrap_or_default()
@@ -341,6 +362,10 @@ fn link(id: &str) -> String {
 
 fn schema_anchor(name: &str) -> String {
     format!("schema-{}", anchor(name))
+}
+
+fn refusal_anchor(name: &str) -> String {
+    format!("refusal-{}", anchor(name))
 }
 
 fn caller_anchor(name: &str) -> String {
