@@ -8,7 +8,9 @@ use crate::scim::schema::Registry;
 use crate::secret::SecretKind;
 use crate::store::audit_events;
 use crate::store::credentials::{self, Selection};
-use crate::store::{DatabaseConnection, StoreError, directories, migrate, resource_counts};
+use crate::store::{
+    DatabaseConnection, DatabaseUrl, StoreError, directories, migrate, replica, resource_counts,
+};
 
 use super::CommandError;
 use super::key::LIST_LIMIT;
@@ -90,6 +92,9 @@ pub(super) fn run(settings: &Settings, output: Output) -> Result<(), CommandErro
             }
         }
     }
+    if let Some(url) = &settings.replica_url {
+        examine_replica(url, &mut findings);
+    }
     output.list(&findings.0, &["check", "verdict", "detail"])?;
     let problems = findings.0.iter();
     let problems = problems.filter(|finding| finding.verdict == Verdict::Problem);
@@ -102,6 +107,23 @@ pub(super) fn run(settings: &Settings, output: Output) -> Result<(), CommandErro
 
 fn connect(settings: &Settings) -> Result<DatabaseConnection, StartupError> {
     Ok(startup::existing_database_url(settings)?.connect()?)
+}
+
+/// A replica that is away or behind makes lists old, and is no problem.
+fn examine_replica(url: &str, findings: &mut Findings) {
+    const CHECK: &str = "replica";
+    let state = DatabaseUrl::parse(url)
+        .and_then(|url| url.connect())
+        .and_then(|mut connection| replica::state(&mut connection));
+    let (verdict, detail) = match state {
+        Ok(Some(state)) if state.follows => (
+            Verdict::Good,
+            format!("it is {:.0} s behind", state.seconds_behind),
+        ),
+        Ok(_) => (Verdict::Remark, "it follows no other server".to_owned()),
+        Err(error) => (Verdict::Remark, startup::chain(&error)),
+    };
+    findings.add(CHECK, verdict, detail);
 }
 
 fn examine_master_key(settings: &Settings, findings: &mut Findings) -> Option<MasterKey> {

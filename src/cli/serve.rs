@@ -34,7 +34,8 @@ pub(super) fn base_url(
     Ok(deployment.settings.base_url(bound))
 }
 
-pub(super) fn serve(deployment: Deployment, listener: TcpListener) -> Result<(), CommandError> {
+pub(super) fn serve(mut deployment: Deployment, listener: TcpListener) -> Result<(), CommandError> {
+    deployment.use_replica()?;
     let base_url = base_url(&deployment, &listener)?;
     let state = State::new(
         deployment.database,

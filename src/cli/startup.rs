@@ -40,6 +40,9 @@ pub(super) enum StartupError {
     /// An attribute is to be indexed that no resource type has.
     #[error("indexed-attributes has {0:?}, which no resource type has")]
     IndexedAttribute(String),
+    /// The replica is one of another database.
+    #[error("replica-url is not a replica of this database: it was set up with another master key")]
+    OtherReplica,
     /// There is no database yet.
     #[error("there is no database at {0}: portcullis init")]
     NoDatabase(String),
@@ -99,6 +102,34 @@ impl Deployment {
             master_key,
             holding_master_key: known,
         })
+    }
+
+    /// Reads lists from the replica, where there is one.
+    pub(super) fn use_replica(&mut self) -> Result<(), StartupError> {
+        let Some(url) = &self.settings.replica_url else {
+            return Ok(());
+        };
+        self.database = self
+            .database
+            .clone()
+            .with_replica(DatabaseUrl::parse(url)?)?;
+        let known = self
+            .database
+            .read_replica_now(|connection| settings::find(connection, MASTER_KEY_CHECK));
+        let previous = self.settings.previous_master_key.as_ref();
+        let is_ours = |known: &str| {
+            let mut keys = previous.into_iter().chain([&self.master_key]);
+            keys.any(|key| key.fingerprint() == known)
+        };
+        match known {
+            Ok(Some(Some(known))) if !is_ours(&known) => Err(StartupError::OtherReplica),
+            Ok(_) => Ok(()),
+            // It may be there later, or have to catch up first; until then the primary is read.
+            Err(error) => {
+                tracing::warn!(cause = chain(&error), "the replica cannot be read");
+                Ok(())
+            }
+        }
     }
 
     /// Encrypts what is stored and has to be read back.

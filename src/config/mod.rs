@@ -48,6 +48,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// The address of the database.
     pub database_url: String,
+    /// The address of a replica of it for lists, where there is one.
+    pub replica_url: Option<String>,
     /// Where to listen.
     pub listen: SocketAddr,
     /// The URL that clients use, where it is not the one listened on.
@@ -151,6 +153,16 @@ mod tests {
             (&["--public-url", "example.org"], "public-url"),
             (&["--public-url", "https://example.org/?x"], "public-url"),
             (&["--database-url", "mysql://x"], "database-url"),
+            (
+                &[
+                    "--database-url",
+                    "postgres://x",
+                    "--replica-url",
+                    "sqlite:x",
+                ],
+                "replica-url",
+            ),
+            (&["--replica-url", "postgres://x"], "replica-url"),
             (&["--trusted-proxies", "10.0.0.0/99"], "trusted-proxies"),
             (
                 &["--service-account-domain", "@example.org"],

@@ -48,6 +48,18 @@ pub struct Options {
     )]
     pub database_url: Option<String>,
 
+    /// A streaming replica of a PostgreSQL database, for lists that may be a moment old; nothing that
+    /// authenticates or decides is read there
+    #[arg(
+        long,
+        env = "PORTCULLIS_REPLICA_URL",
+        value_name = "postgres://…",
+        global = true,
+        hide_env_values = true,
+        hide_short_help = true
+    )]
+    pub replica_url: Option<String>,
+
     /// The address to listen on [default: 127.0.0.1:8080]
     #[arg(long, env = "PORTCULLIS_LISTEN", value_name = "ADDR", global = true)]
     pub listen: Option<String>,
@@ -139,8 +151,13 @@ impl Options {
             Some(url) => checked_database_url(url)?,
             None => format!("sqlite:{}", data_dir.join("portcullis.sqlite").display()),
         };
+        let replica_url = options
+            .replica_url
+            .map(|url| checked_replica_url(url, &database_url))
+            .transpose()?;
         Ok(Settings {
             database_url,
+            replica_url,
             data_dir,
             listen: address(options.listen.as_deref().unwrap_or(DEFAULT_LISTEN))?,
             public_url: options.public_url.as_deref().map(public_url).transpose()?,
@@ -174,6 +191,7 @@ impl Options {
             config: self.config,
             data_dir: self.data_dir.or(file.data_dir),
             database_url: self.database_url.or(file.database_url),
+            replica_url: self.replica_url.or(file.replica_url),
             listen: self.listen.or(file.listen),
             public_url: self.public_url.or(file.public_url),
             schemas: self.schemas.or(file.schemas),
@@ -264,6 +282,18 @@ fn checked_database_url(text: String) -> Result<String, ConfigError> {
     }
     Err(ConfigError::new(
         "database-url must be sqlite:PATH or postgres://user:password@host/database",
+    ))
+}
+
+/// The same.
+fn checked_replica_url(text: String, database_url: &str) -> Result<String, ConfigError> {
+    let is_postgres =
+        |url: &str| url.starts_with("postgres://") || url.starts_with("postgresql://");
+    if is_postgres(&text) && is_postgres(database_url) {
+        return Ok(text);
+    }
+    Err(ConfigError::new(
+        "replica-url must be postgres://user:password@host/database, and so must database-url",
     ))
 }
 

@@ -1,48 +1,34 @@
 //! The database as the rooms above see it: reads, and transactions that are on disk when they are answered.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
-
 use diesel::Connection as _;
-use diesel::r2d2::{HandleError, Pool, PooledConnection};
 use tokio::sync::oneshot;
 
-use super::connection::{
-    ConnectionManager, ConnectionPool, DatabaseConnection, DatabaseUrl, SqlDialect,
-};
+use super::connection::{DatabaseConnection, DatabaseUrl, SqlDialect};
 use super::error::{StoreError, TransactionError};
 use super::migrate;
+use super::pool::Connections;
 use super::writer::{Committed, Done, Writer};
 
 /// How often a transaction is run again that a deadlock or serialization failure ended.
 const ATTEMPTS: u32 = 8;
-/// How long a caller waits for a pooled connection.
-const POOL_WAIT: Duration = Duration::from_secs(5);
-/// After how long it looks whether there is anything to wait for.
-const POOL_LOOK: Duration = Duration::from_millis(50);
-
 /// One database, shared by everything in the process; cloning is cheap.
 #[derive(Clone)]
 pub struct Database {
     url: DatabaseUrl,
-    pool: ConnectionPool,
+    connections: Connections,
     /// SQLite takes one writer at a time; PostgreSQL writes through the pool.
     writer: Option<Writer>,
-    /// Whether the database could not be reached when last a connection was made.
-    is_away: Arc<AtomicBool>,
+    /// Where lists may be read that need not be of this very moment.
+    replica: Option<Connections>,
 }
 
-/// Notes that the database cannot be reached, so that nobody waits for it: threads are few.
-#[derive(Debug)]
-struct NoteAbsence(Arc<AtomicBool>);
-
-impl HandleError<StoreError> for NoteAbsence {
-    fn handle_error(&self, error: StoreError) {
-        if !self.0.swap(true, Ordering::Relaxed) {
-            tracing::warn!(%error, "the database cannot be reached");
-        }
-    }
+/// What a read has to see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// Everything that was committed before.
+    Current,
+    /// That, or what was so a moment ago: lists for people and programs, and nothing that decides anything.
+    MayLag,
 }
 
 impl Database {
@@ -53,25 +39,43 @@ impl Database {
     /// # Errors
     /// When the database cannot be reached.
     pub fn open(url: DatabaseUrl, connections: u32) -> Result<Self, StoreError> {
-        let is_away = Arc::<AtomicBool>::default();
-        let pool = Pool::builder()
-            .error_handler(Box::new(NoteAbsence(Arc::clone(&is_away))))
-            .max_size(connections)
-            // None in reserve: the pool would make one in the background behind each short command.
-            .min_idle(Some(0))
-            .test_on_check_out(false)
-            .connection_timeout(POOL_WAIT)
-            .build(ConnectionManager::new(url.clone()))?;
+        let pool = Connections::to(url.clone(), connections)?;
         let writer = match url.dialect() {
             SqlDialect::Sqlite => Some(Writer::start(url.connect()?)),
             SqlDialect::Postgres => None,
         };
         Ok(Self {
             url,
-            pool,
+            connections: pool,
             writer,
-            is_away,
+            replica: None,
         })
+    }
+
+    /// With a replica of PostgreSQL that takes the reads which may lag. Where it cannot be reached, the
+    /// primary is read until it can.
+    ///
+    /// # Errors
+    /// When there can be none.
+    pub fn with_replica(mut self, url: DatabaseUrl) -> Result<Self, StoreError> {
+        self.replica = Some(Connections::to(url, self.connections())?);
+        Ok(self)
+    }
+
+    /// Reads on the replica on the calling thread; none where there is no replica.
+    ///
+    /// # Errors
+    /// Those of the closure, and that it cannot be reached.
+    pub fn read_replica_now<T, E: From<StoreError>>(
+        &self,
+        body: impl FnOnce(&mut DatabaseConnection) -> Result<T, E>,
+    ) -> Result<Option<T>, E> {
+        let Some(replica) = &self.replica else {
+            return Ok(None);
+        };
+        let mut connection = replica.take()?;
+        let outcome = body(&mut connection).inspect_err(|_| connection.abandon_if_lost());
+        outcome.map(Some)
     }
 
     /// Applies pending migrations and opens the database.
@@ -92,7 +96,7 @@ impl Database {
     /// How many connections there are at most, beside SQLite's writer.
     #[must_use]
     pub fn connections(&self) -> u32 {
-        self.pool.max_size()
+        self.connections.at_most()
     }
 
     /// Reads on the calling thread. Only for look-ups by key: anything that can take longer goes through
@@ -104,30 +108,8 @@ impl Database {
         &self,
         body: impl FnOnce(&mut DatabaseConnection) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut connection = self.connection()?;
+        let mut connection = self.connections.take()?;
         body(&mut connection).inspect_err(|_| connection.abandon_if_lost())
-    }
-
-    /// A connection that is free, or comes free in time; at once none where the database is away.
-    fn connection(&self) -> Result<PooledConnection<ConnectionManager>, StoreError> {
-        let begun = Instant::now();
-        loop {
-            let error = match self.pool.get_timeout(POOL_LOOK) {
-                Ok(connection) => {
-                    self.is_away.store(false, Ordering::Relaxed);
-                    return Ok(connection);
-                }
-                Err(error) => error,
-            };
-            let is_over = begun.elapsed() >= POOL_WAIT;
-            let has_none = self.pool.state().connections == 0;
-            if is_over && has_none {
-                self.is_away.store(true, Ordering::Relaxed);
-            }
-            if is_over || has_none && self.is_away.load(Ordering::Relaxed) {
-                return Err(error.into());
-            }
-        }
     }
 
     /// Reads on a thread that may block.
@@ -142,10 +124,37 @@ impl Database {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
+        self.read_with(Freshness::Current, body).await
+    }
+
+    /// Reads on a thread that may block, on the replica where there is one and that is fresh enough. A replica
+    /// that cannot be reached is no reason to fail.
+    ///
+    /// # Errors
+    /// Those of the closure, and the store's own.
+    pub async fn read_with<T, E>(
+        &self,
+        freshness: Freshness,
+        body: impl FnOnce(&mut DatabaseConnection) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
         let database = self.clone();
-        tokio::task::spawn_blocking(move || database.read_now(body))
-            .await
-            .unwrap_or_else(|_| Err(StoreError::Busy.into()))
+        tokio::task::spawn_blocking(move || {
+            let replica = match (freshness, &database.replica) {
+                (Freshness::MayLag, Some(replica)) => replica.take().ok(),
+                _ => None,
+            };
+            let mut connection = match replica {
+                Some(connection) => connection,
+                None => database.connections.take()?,
+            };
+            body(&mut connection).inspect_err(|_| connection.abandon_if_lost())
+        })
+        .await
+        .unwrap_or_else(|_| Err(StoreError::Busy.into()))
     }
 
     /// Runs a transaction and answers once it is on disk. The closure may be run more than once: PostgreSQL
@@ -198,7 +207,7 @@ impl Database {
         &self,
         body: &impl Fn(&mut DatabaseConnection) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut connection = self.connection()?;
+        let mut connection = self.connections.take()?;
         let mut attempt = 1;
         loop {
             let outcome = savepoint(&mut connection, body);
@@ -277,9 +286,9 @@ mod tests {
             database
                 .read_now(|connection| Ok::<_, StoreError>(connection.batch_execute("SELECT 1")?))
                 .unwrap();
-            std::thread::sleep(Duration::from_millis(1));
+            std::thread::sleep(std::time::Duration::from_millis(1));
         }
-        assert_eq!(database.pool.state().connections, 1);
+        assert_eq!(database.connections.count(), 1);
         std::fs::remove_dir_all(&directory).unwrap();
     }
 

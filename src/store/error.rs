@@ -43,12 +43,14 @@ pub enum StoreError {
 }
 
 /// What tells, beside the kinds that there are, that the database cannot be asked now.
-const UNAVAILABLE: [&str; 3] = [
+const UNAVAILABLE: [&str; 4] = [
     // libpq, asked to send on a connection that it knows to be lost.
     "no connection to the server",
     // SQLite, and PostgreSQL: a full disk has room again when somebody has made some.
     "database or disk is full",
     "No space left on device",
+    // A replica that has to remove what a long query still reads.
+    "conflict with recovery",
 ];
 
 impl StoreError {

@@ -36,6 +36,7 @@ mod process;
 mod products;
 mod races;
 mod recovery;
+mod replica;
 mod rfc7644;
 mod second_factor;
 mod service_accounts;

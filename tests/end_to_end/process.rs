@@ -44,6 +44,14 @@ impl Deployment {
         &self.database.directory
     }
 
+    /// As it is named at the command line.
+    pub fn database_url(&self) -> String {
+        match &self.database.url {
+            DatabaseUrl::Sqlite(path) => format!("sqlite:{}", path.display()),
+            DatabaseUrl::Postgres(url) => url.clone(),
+        }
+    }
+
     /// A connection to the database, past everything.
     pub fn connect(&self) -> DatabaseConnection {
         self.database.url.connect().expect("it can be reached")
@@ -76,10 +84,7 @@ impl Deployment {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let url = match &self.database.url {
-            DatabaseUrl::Sqlite(path) => format!("sqlite:{}", path.display()),
-            DatabaseUrl::Postgres(url) => url.clone(),
-        };
+        let url = self.database_url();
         let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("PORTCULLIS_") {

@@ -12,7 +12,7 @@ use crate::policies::{PolicyError, Scope};
 use crate::store::audit_chain;
 use crate::store::audit_events::{self, Selection};
 use crate::store::id::{DirectoryId, ResourceId};
-use crate::store::{StoreError, receipts};
+use crate::store::{Freshness, StoreError, receipts};
 
 use super::super::State;
 use super::super::chaining;
@@ -175,7 +175,7 @@ async fn list_events(
     let place = window.clone();
     let found = state
         .database
-        .read(move |connection| {
+        .read_with(Freshness::MayLag, move |connection| {
             audit_events::list(connection, &selection, place.cursor(), place.fetch())
         })
         .await?;
@@ -326,7 +326,7 @@ async fn list_receipts(
     let place = window.clone();
     let found = state
         .database
-        .read(move |connection| {
+        .read_with(Freshness::MayLag, move |connection| {
             receipts::list(connection, &selection, place.cursor(), place.fetch())
         })
         .await?;

@@ -15,7 +15,7 @@ use crate::store::credentials::Selection;
 use crate::store::id::{CredentialId, DirectoryId, ResourceId};
 use crate::store::receipts::ReceiptRow;
 use crate::store::resources::{self, Resource};
-use crate::store::{DatabaseConnection, receipts};
+use crate::store::{DatabaseConnection, Freshness, receipts};
 
 use super::super::State;
 use super::super::account::second_factor::{StandingView, shown};
@@ -135,7 +135,7 @@ async fn list(
     let place = window.clone();
     let found = state
         .database
-        .read(move |connection| {
+        .read_with(Freshness::MayLag, move |connection| {
             resources::list(
                 connection,
                 directory.as_ref(),

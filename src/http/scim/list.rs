@@ -8,6 +8,7 @@ use crate::provisioning::{Output, ProvisioningError, Query};
 use crate::scim::leniency::Leniencies;
 use crate::scim::list::{PageLimits, SearchRequest};
 use crate::scim::schema::ResourceType;
+use crate::store::Freshness;
 
 use super::answer::{Failure, builder};
 use super::{Exchange, request, stream};
@@ -48,6 +49,7 @@ async fn run(
     let context = exchange.context.clone();
     let query = Query::new(&context, endpoint, kinds, asked, &mut leniencies)?;
     exchange.done.leniencies = leniencies.used().collect();
+    // Whether somebody exists already is asked before they are created: that is never answered by a replica.
     if query.is_look_up() {
         let text = exchange.state.database.read_now(|connection| {
             let mut output = Output::gathered();
@@ -56,9 +58,13 @@ async fn run(
         })?;
         return Ok(builder(200).body(text));
     }
-    stream::answer(&exchange.state, builder(200), move |connection, output| {
-        query.run(connection, &context, output)
-    })
+    let freshness = Freshness::MayLag;
+    stream::answer(
+        &exchange.state,
+        freshness,
+        builder(200),
+        move |connection, output| query.run(connection, &context, output),
+    )
     .await
 }
 

@@ -15,7 +15,7 @@ use crate::scim::list::projection_from_query;
 use crate::scim::projection::Projection;
 use crate::scim::schema::ResourceType;
 use crate::scim::{ErrorKind, ScimError};
-use crate::store::{DatabaseConnection, StoreError, memberships};
+use crate::store::{DatabaseConnection, Freshness, StoreError, memberships};
 
 use super::answer::{Failure, about, builder};
 use super::{Exchange, request, stream};
@@ -145,9 +145,14 @@ pub async fn read(
     }
     let builder = about(200, context, kind, &resource);
     let (context, kind) = (context.clone(), Arc::clone(kind));
-    stream::answer(&exchange.state, builder, move |connection, output| {
-        Ok(context.represent(connection, &kind, &projection, &resource, output)?)
-    })
+    stream::answer(
+        &exchange.state,
+        Freshness::Current,
+        builder,
+        move |connection, output| {
+            Ok(context.represent(connection, &kind, &projection, &resource, output)?)
+        },
+    )
     .await
 }
 
@@ -280,9 +285,20 @@ async fn respond(
         Shown::Streamed => {
             let projection = projection(exchange)?;
             let (context, kind) = (context.clone(), Arc::clone(kind));
-            stream::answer(&exchange.state, builder, move |connection, output| {
-                Ok(context.represent(connection, &kind, &projection, &written.resource, output)?)
-            })
+            stream::answer(
+                &exchange.state,
+                Freshness::Current,
+                builder,
+                move |connection, output| {
+                    Ok(context.represent(
+                        connection,
+                        &kind,
+                        &projection,
+                        &written.resource,
+                        output,
+                    )?)
+                },
+            )
             .await
         }
     }

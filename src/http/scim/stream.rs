@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use crate::http::State;
 use crate::provisioning::{Output, ProvisioningError};
-use crate::store::{DatabaseConnection, StoreError};
+use crate::store::{DatabaseConnection, Freshness, StoreError};
 
 use super::answer::Failure;
 
@@ -31,6 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Those of the task, where it fails before anything was sent.
 pub async fn answer<T>(
     state: &State,
+    freshness: Freshness,
     mut builder: HttpResponseBuilder,
     task: T,
 ) -> Result<HttpResponse, Failure>
@@ -45,7 +46,7 @@ where
     let database = state.database.clone();
     let task = actix_web::rt::spawn(async move {
         database
-            .read(move |connection| {
+            .read_with(freshness, move |connection| {
                 let _permit = permit;
                 let runtime = Handle::current();
                 let mut send = |piece: String| {

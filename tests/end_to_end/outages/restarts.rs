@@ -16,7 +16,7 @@ use crate::server::{Answer, Client, DatabaseKind, OwnPostgres, TestDatabase, Tes
 const CLIENTS: usize = 6;
 const PEOPLE: usize = 12;
 /// How long it may take until the database is back.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Does something until it is done, as identity providers do that are told to come again. The answer may say
 /// that it has been done already, by an attempt of which nobody knew how it ended.

@@ -67,6 +67,12 @@ impl TestDatabase {
             }),
         }
     }
+
+    /// The same database on another server, of which this one has a replica there.
+    pub fn on_replica(&self, server: &str) -> Option<String> {
+        let on_postgres = self.on_postgres.as_ref()?;
+        Some(with_database(server, &on_postgres.name))
+    }
 }
 
 /// A name that nothing has yet, and a directory of that name.

@@ -23,9 +23,9 @@ use portcullis::provisioning::people::{self, NewPerson};
 use portcullis::scim::leniency::Dialect;
 use portcullis::scim::schema::Registry;
 use portcullis::secret::SecretKind;
-use portcullis::store::Database;
 use portcullis::store::directories::DirectoryKind;
 use portcullis::store::id::{DirectoryId, ResourceId};
+use portcullis::store::{Database, DatabaseUrl};
 use tokio::sync::oneshot;
 
 pub use client::{Answer, Client};
@@ -139,6 +139,7 @@ impl TestServer {
         let mut settings = Settings {
             data_dir: test_database.directory.clone(),
             database_url: String::new(),
+            replica_url: None,
             listen: address,
             public_url: None,
             schemas: None,
@@ -163,6 +164,11 @@ impl TestServer {
         change(&mut settings);
         let database = Database::migrate_and_open(test_database.url.clone(), CONNECTIONS)
             .expect("the database can be migrated");
+        let database = match &settings.replica_url {
+            Some(url) => database.with_replica(DatabaseUrl::Postgres(url.clone())),
+            None => Ok(database),
+        }
+        .expect("the replica can be used");
         let base_url = settings.base_url(address);
         let clock = Clock::system();
         let state = State::new(

@@ -1,4 +1,4 @@
-//! A PostgreSQL server of a test's own, which can be taken away.
+//! A PostgreSQL server of a test's own, which can be taken away, and a streaming replica of it.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -16,6 +16,13 @@ impl OwnPostgres {
     pub fn start() -> Self {
         let directory = new_directory();
         let url = script(&["start", &text(&directory)]);
+        Self { directory, url }
+    }
+
+    /// A replica of this one.
+    pub fn replica(&self) -> Self {
+        let directory = new_directory();
+        let url = script(&["replica", &text(&directory), &text(&self.directory)]);
         Self { directory, url }
     }
 
