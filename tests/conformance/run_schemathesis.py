@@ -6,12 +6,14 @@ that no list of processes shows them).
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import requests
+import schemathesis
 from joserfc.jwk import ECKey
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
@@ -30,30 +32,57 @@ PASSWORD = "seven quiet herons over the weir"
 
 
 class Server:
+    """A server, each of whose answers is compared with its document."""
+
     def __init__(self, base_url: str, admin_key: str) -> None:
         self.base_url = base_url
         self.admin_key = admin_key
         self.http = requests.Session()
         # The server is on this machine: a proxy in the environment has no part in it.
         self.http.trust_env = False
+        self.document = self.http.get(f"{base_url}/openapi.json").json()
+        self.schema = schemathesis.openapi.from_dict(self.document)
+        self.checks = []
 
     def call(
-        self, path: str, body: dict | None, token: str | None = None, method: str = "POST"
+        self,
+        path: str,
+        body: dict | None,
+        token: str | None = None,
+        method: str = "POST",
+        form: dict | None = None,
     ) -> dict:
         answer = self.http.request(
             method,
             f"{self.base_url}{path}",
             json=body,
+            data=form,
             headers={"Authorization": f"Bearer {token or self.admin_key}"},
         )
         if not answer.ok:
             raise SystemExit(f"{method} {path} was answered {answer.status_code}: {answer.text}")
+        self.compare(path, method, answer)
         return answer.json() if answer.content else {}
 
-    def document(self) -> dict:
-        answer = self.http.get(f"{self.base_url}/openapi.json")
-        answer.raise_for_status()
-        return answer.json()
+    def compare(self, path: str, method: str, answer: requests.Response) -> None:
+        described = [
+            template
+            for template, operations in self.document["paths"].items()
+            if method.lower() in operations
+            and re.fullmatch(re.sub(r"\{[^}]*\}", "[^/]+", template), path)
+        ]
+        # A literal segment goes before a parameter.
+        template = min(described, key=lambda known: known.count("{"))
+        check = {"status": "pass", "title": f"{method} {template}"}
+        responses = self.document["paths"][template][method.lower()]["responses"]
+        try:
+            if str(answer.status_code) not in responses:
+                raise AssertionError(f"{answer.status_code} is not described")
+            self.schema[template][method].validate_response(answer)
+        except (AssertionError, BaseExceptionGroup) as failure:
+            causes = getattr(failure, "exceptions", [failure])
+            check |= {"status": "fail", "data": [str(cause) for cause in causes]}
+        self.checks.append(check)
 
 
 def credentials(server: Server, scim_key: str) -> dict:
@@ -73,6 +102,8 @@ def credentials(server: Server, scim_key: str) -> dict:
         {"name": "Wiki", "product_id": product["id"], "scopes": ["pages:read"]},
         session["token"],
     )
+    presented = {"token": token["secret"]}
+    server.call("/oauth2/introspect", None, credential["secret"], form=presented)
     return {
         "PORTCULLIS_ADMIN_KEY": server.admin_key,
         "PORTCULLIS_SCIM_KEY": scim_key,
@@ -110,7 +141,12 @@ def things(server: Server, scim_key: str) -> dict:
         f"{admin}/roles/mappings", {"group_id": group["id"], "role": "auditor"}
     )
     leaver = scim(server, scim_key, "Users", "User", {"userName": "leaver"})
+    left = server.call(
+        f"{admin}/service-accounts",
+        {"name": "Left", "purpose": "Is left behind", "owner_id": leaver["id"]},
+    )
     receipt = server.call(f"{admin}/users/{leaver['id']}/deprovision", {})
+    server.call(f"{admin}/service-accounts/{left['id']}/adopt", {"owner_id": user["id"]})
     gone = scim(server, scim_key, "Users", "User", {"userName": "gone"})
     server.call(f"/scim/v2/Users/{gone['id']}", None, scim_key, "DELETE")
     webhook = server.call(f"{admin}/webhooks", {"url": "https://hooks.example.org/in"})
@@ -118,6 +154,15 @@ def things(server: Server, scim_key: str) -> dict:
     directory = server.call(f"{admin}/users/{user['id']}", None, None, "GET")
     scim_keys = f"{admin}/directories/{directory['directory_id']}/scim-keys"
     other = server.call(scim_keys, {"name": "Other"})
+    server.call(f"{below_account}/tokens/{token['id']}/rotate", {"overlap_hours": 1})
+    server.call(f"{admin}/api-keys/{spare['id']}", {"name": "Spare key"}, method="PATCH")
+    server.call(f"{admin}/scim-keys/{other['id']}", {"name": "Other key"}, method="PATCH")
+    server.call(f"{admin}/policies/reorder", {"order": [policy["id"]]})
+    server.call(f"{admin}/policies/reorder/preview", {"order": [policy["id"]]})
+    server.call(f"{admin}/deleted-users/{gone['id']}", None, method="GET")
+    # Nobody is there, so that it fails, and can be sent again.
+    tried = server.call(f"{admin}/webhooks/{webhook['id']}/test", {})
+    server.call(f"{admin}/deliveries/{tried['id']}/redeliver", {})
     return {
         "NAMED_PRODUCT": product["id"],
         "CREDENTIAL": credential["id"],
@@ -205,10 +250,10 @@ def checks_of(report: dict) -> list:
 def main() -> None:
     admin_key, scim_key = sys.stdin.read().split()
     server = Server(sys.argv[1], admin_key)
-    checks = validity(server.document())
+    checks = validity(server.document)
     named = {f"PORTCULLIS_{name}": value for name, value in things(server, scim_key).items()}
-    checks += run(server, {**named, **credentials(server, scim_key)})
-    json.dump(checks, sys.stdout)
+    outcome = run(server, {**named, **credentials(server, scim_key)})
+    json.dump(checks + server.checks + outcome, sys.stdout)
 
 
 if __name__ == "__main__":
