@@ -144,8 +144,7 @@ pub fn hold(
     credential: &CredentialId,
     now: Timestamp,
 ) -> Result<Verified, Refusal> {
-    table::lock_shared(connection, credential)?;
-    let found = table::find_by_id_with_owner(connection, credential)?.ok_or(Refusal::Unknown)?;
+    let found = table::hold_with_owner(connection, credential)?.ok_or(Refusal::Unknown)?;
     is_good(connection, found, now)
 }
 

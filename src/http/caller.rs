@@ -14,12 +14,13 @@ use crate::audit::Actor;
 use crate::clock::Timestamp;
 use crate::credentials::last_use::is_to_be_written;
 use crate::credentials::sessions::{needs_touch, touch};
-use crate::credentials::verify::record_first_use;
+use crate::credentials::verify::{hold, record_first_use};
 use crate::credentials::{CredentialError, Refusal, Verified, access_tokens, tokens, verify};
 use crate::policies::rate_limits::Exceeded;
 use crate::secret::{PlainSecret, SecretKind};
-use crate::store::StoreError;
 use crate::store::credentials::record_uses;
+use crate::store::id::CredentialId;
+use crate::store::{DatabaseConnection, StoreError, TransactionError};
 
 use super::State;
 use super::problem::{Problem, ProblemKind};
@@ -279,6 +280,44 @@ async fn authenticate_with(
     Ok(caller)
 }
 
+/// Why a transaction of a caller was undone.
+pub enum Undone<C, E> {
+    /// They may not do it, any more.
+    Caller(C),
+    /// What they asked for cannot be.
+    Body(E),
+}
+
+impl<C, E: From<StoreError>> From<StoreError> for Undone<C, E> {
+    fn from(error: StoreError) -> Self {
+        Self::Body(error.into())
+    }
+}
+
+impl<C: Send + 'static, E: TransactionError> TransactionError for Undone<C, E> {
+    fn store_error(&self) -> Option<&StoreError> {
+        match self {
+            Self::Caller(_) => None,
+            Self::Body(error) => error.store_error(),
+        }
+    }
+}
+
+/// Says within a transaction whether a caller's credential still stands, and keeps it so until the transaction
+/// ends: what was revoked before changes nothing more, and whoever revokes it meanwhile waits.
+///
+/// # Errors
+/// The [`AuthenticationFailure`].
+pub fn stand_within(
+    connection: &mut DatabaseConnection,
+    credential: &CredentialId,
+    now: Timestamp,
+) -> Result<Verified, AuthenticationFailure> {
+    let verified = hold(connection, credential, now)?;
+    is_complete(&verified)?;
+    Ok(verified)
+}
+
 /// The credential of a request that was authenticated before and goes on: whether it still stands. This is no
 /// use of it: a session that nobody uses ends while its stream runs.
 ///
@@ -295,7 +334,7 @@ pub fn verify_again(
 }
 
 /// A session that lacks the second factor counts nowhere but where that is shown.
-pub(super) fn is_complete(verified: &Verified) -> Result<(), AuthenticationFailure> {
+fn is_complete(verified: &Verified) -> Result<(), AuthenticationFailure> {
     match verified.outstanding {
         None => Ok(()),
         Some(_) => Err(AuthenticationFailure::SecondFactorRequired),

@@ -101,10 +101,10 @@ pub fn prepare(
             break;
         }
     }
-    let mut groups = database.read_now(|connection| deliveries::due(connection, now, GROUPS))?;
-    if channels.mail.is_none() {
-        groups.retain(|group| group.channel != "mail");
-    }
+    // Mail that waits for a mail server keeps nothing else waiting.
+    let by_mail = channels.mail.is_some();
+    let groups =
+        database.read_now(|connection| deliveries::due(connection, by_mail, now, GROUPS))?;
     // A webhook is one receiver, whatever the kinds.
     let mut known: Vec<Group> = Vec::with_capacity(groups.len());
     for group in groups {

@@ -206,29 +206,43 @@ fn days_left(credential: &Credential, now: Timestamp) -> i64 {
 
 fn steps(credential: &Credential) -> Vec<String> {
     let id = &credential.id;
-    let rotate = |path: &str, command: &str| {
+    let rotate = |path: &str, command: Option<&str>| {
+        let or = command.map_or_else(String::new, |command| {
+            format!(", or portcullis {command} {id}")
+        });
         format!(
-            "Rotate it: POST /admin/v1/{path}/{id}/rotate, or portcullis {command} rotate {id}. \
-             The answer shows the new secret, this once."
+            "Rotate it: POST /admin/v1/{path}/{id}/rotate{or}. The answer shows the new secret, this once."
         )
     };
+    let pass_on = || "Give the new secret to whatever uses the old one.".to_owned();
     let overlap =
         "The old one goes on working until 24 hours after the new one's first use, and never \
         beyond its own end, so nothing stops in between."
             .to_owned();
     match credential.kind {
         SecretKind::ScimKey => vec![
-            rotate("scim-keys", "scim-key"),
+            rotate("scim-keys", Some("scim-key rotate")),
             "Put the new secret into the identity provider's provisioning settings, in place of the old one, \
              and let it test the connection."
                 .to_owned(),
             overlap,
         ],
         SecretKind::AdminKey => vec![
-            rotate("api-keys", "api-key"),
-            "Give the new secret to whatever uses the old one.".to_owned(),
+            rotate("api-keys", Some("api-key rotate")),
+            pass_on(),
             overlap,
         ],
+        SecretKind::ServiceAccountToken => {
+            let account = id_or_gone(credential.service_account_id.as_ref());
+            let path = format!("service-accounts/{account}/tokens");
+            let command = Some("service-account rotate-token");
+            vec![rotate(&path, command), pass_on(), overlap]
+        }
+        SecretKind::ProductCredential => {
+            let product = id_or_gone(credential.product_id.as_ref());
+            let path = format!("products/{product}/credentials");
+            vec![rotate(&path, None), pass_on(), overlap]
+        }
         SecretKind::UserToken => vec![
             "Make a new API token, put it where the old one is, and revoke the old one.".to_owned(),
         ],
@@ -241,6 +255,10 @@ fn steps(credential: &Credential) -> Vec<String> {
             "Make a new one, put it where the old one is, and revoke the old one.".to_owned(),
         ],
     }
+}
+
+fn id_or_gone(id: Option<&impl ToString>) -> String {
+    id.map_or_else(|| "-".to_owned(), ToString::to_string)
 }
 
 #[cfg(test)]

@@ -24,4 +24,4 @@ pub use password::Passwords;
 pub use query::Query;
 pub use read::read;
 pub use representation::Output;
-pub use write::{Payload, Written, create, delete, patch, replace, set_active};
+pub use write::{Creation, Payload, Written, create, delete, patch, replace, set_active};

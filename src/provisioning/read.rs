@@ -7,7 +7,7 @@ use crate::store::{DatabaseConnection, StoreError, memberships};
 
 use super::context::Context;
 use super::error::ProvisioningError;
-use super::representation::{Output, shows_groups, write};
+use super::representation::{Output, alone, shows_groups, write};
 
 /// Finds a resource of the directory.
 ///
@@ -51,6 +51,20 @@ impl Context {
             &groups,
             output,
         )
+    }
+
+    /// The representation of a resource that has just been created, and so is in no group; not for groups, which
+    /// may have members at once.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] where the stored document is not a JSON object.
+    pub fn representation_of_new(
+        &self,
+        resource_type: &ResourceType,
+        projection: &Projection,
+        resource: &Resource,
+    ) -> Result<String, StoreError> {
+        alone(self, resource_type, projection, resource)
     }
 
     /// The same in one piece, for what is known to be small.

@@ -97,14 +97,13 @@ pub fn write(
     groups: &[MemberOf],
     output: &mut Output<'_>,
 ) -> Result<(), StoreError> {
-    let meta = meta(context, resource_type, resource);
-    let groups = groups_value(context, groups);
-    let front = if projection.is_default() && resource_type.spliceable {
-        splice(resource, &meta, groups.as_ref())?
-    } else {
-        project(resource_type, projection, resource, meta, groups)?
-    };
-    output.push(&front);
+    output.push(&front(
+        context,
+        resource_type,
+        projection,
+        resource,
+        groups,
+    )?);
     if shows_members(resource_type, projection) {
         write_members(
             connection,
@@ -117,6 +116,38 @@ pub fn write(
     }
     output.push("}");
     Ok(())
+}
+
+/// The representation of a resource that is in no group and has no members, nor can have any.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] where the stored document is not a JSON object.
+pub fn alone(
+    context: &Context,
+    resource_type: &ResourceType,
+    projection: &Projection,
+    resource: &Resource,
+) -> Result<String, StoreError> {
+    let mut text = front(context, resource_type, projection, resource, &[])?;
+    text.push('}');
+    Ok(text)
+}
+
+/// All of a representation but the members and the closing brace.
+fn front(
+    context: &Context,
+    resource_type: &ResourceType,
+    projection: &Projection,
+    resource: &Resource,
+    groups: &[MemberOf],
+) -> Result<String, StoreError> {
+    let meta = meta(context, resource_type, resource);
+    let groups = groups_value(context, groups);
+    if projection.is_default() && resource_type.spliceable {
+        splice(resource, &meta, groups.as_ref())
+    } else {
+        project(resource_type, projection, resource, meta, groups)
+    }
 }
 
 fn write_members(

@@ -1,7 +1,10 @@
 //! Creating, replacing, modifying and deleting one resource, inside the caller's transaction.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
+use crate::credentials::passwords::HashedPassword;
 use crate::lifecycle::{self, Change, GROUP, MemberChange, USER};
 use crate::scim::leniency::{Dialect, Leniencies};
 use crate::scim::patch;
@@ -11,8 +14,8 @@ use crate::scim::schema::ResourceType;
 use crate::scim::{ErrorKind, ScimError};
 use crate::store::DatabaseConnection;
 use crate::store::id::ResourceId;
-use crate::store::memberships::GroupMember;
 use crate::store::resources::{self, Resource};
+use crate::store::side_values::SideValues;
 
 use super::columns::resource_of;
 use super::context::{Context, Expected};
@@ -41,10 +44,78 @@ pub struct Payload<'a> {
     pub passwords: &'a Passwords,
 }
 
-/// Creates a resource (RFC 7644 section 3.3), under the given identifier where there is one.
+/// A resource that can be created: all of it that needs no database, so that a transaction is short.
+#[derive(Clone)]
+pub struct Creation {
+    resource: Resource,
+    side: SideValues,
+    members: Vec<Map<String, Value>>,
+    password: Option<HashedPassword>,
+    named: Vec<String>,
+}
+
+impl Creation {
+    /// Reads the body of a creation (RFC 7644 section 3.3), under the given identifier where there is one.
+    ///
+    /// # Errors
+    /// The [`ScimError`]s of validation.
+    pub fn prepare(
+        context: &Context,
+        resource_type: &ResourceType,
+        id: Option<ResourceId>,
+        payload: Payload<'_>,
+        leniencies: &mut Leniencies,
+    ) -> Result<Self, ProvisioningError> {
+        let input = with_active(resource_type, payload.body);
+        let mut document = resource::create(resource_type, &input, leniencies)?;
+        let password = payload.passwords.take(context, &mut document, leniencies)?;
+        let named = names_of(&document);
+        let members = if resource_type.name == GROUP {
+            members::take(&mut document)
+        } else {
+            Vec::new()
+        };
+        let id = id.unwrap_or_else(ResourceId::generate);
+        let (resource, side) = resource_of(context, resource_type, id, &document)?;
+        Ok(Self {
+            resource,
+            side,
+            members,
+            password,
+            named,
+        })
+    }
+
+    /// Creates it.
+    ///
+    /// # Errors
+    /// 400 `invalidValue` for members that are not there; 409 `uniqueness`; when the database fails.
+    pub fn store(
+        &self,
+        connection: &mut DatabaseConnection,
+        context: &Context,
+        leniencies: &mut Leniencies,
+    ) -> Result<Written, ProvisioningError> {
+        let members = members::resolve(connection, context, &self.members, leniencies)?;
+        let change = Change {
+            resource: self.resource.clone(),
+            side: self.side.clone(),
+            members: &[MemberChange::Add(members)],
+            named: self.named.clone(),
+        };
+        let resource = lifecycle::create(connection, change, &context.cause())?;
+        password::set(connection, context, &resource, self.password.as_ref())?;
+        Ok(Written {
+            resource,
+            named: self.named.clone(),
+        })
+    }
+}
+
+/// Creates a resource, as [`Creation`] does in two steps.
 ///
 /// # Errors
-/// The [`ScimError`]s of validation; 409 `uniqueness`; when the database fails.
+/// Those of both.
 pub fn create(
     connection: &mut DatabaseConnection,
     context: &Context,
@@ -53,28 +124,8 @@ pub fn create(
     payload: Payload<'_>,
     leniencies: &mut Leniencies,
 ) -> Result<Written, ProvisioningError> {
-    let input = with_active(resource_type, payload.body);
-    let mut document = resource::create(resource_type, &input, leniencies)?;
-    let password = payload.passwords.take(context, &mut document, leniencies)?;
-    let named = names_of(&document);
-    let members = take_members(
-        connection,
-        context,
-        resource_type,
-        &mut document,
-        leniencies,
-    )?;
-    let id = id.unwrap_or_else(ResourceId::generate);
-    let (resource, side) = resource_of(context, resource_type, id, &document)?;
-    let change = Change {
-        resource,
-        side,
-        members: &[MemberChange::Add(members)],
-        named: named.clone(),
-    };
-    let resource = lifecycle::create(connection, change, &context.cause())?;
-    password::set(connection, context, &resource, password.as_ref())?;
-    Ok(Written { resource, named })
+    Creation::prepare(context, resource_type, id, payload, leniencies)?
+        .store(connection, context, leniencies)
 }
 
 /// Replaces a resource (RFC 7644 section 3.5.1). `active` that is left out stays as it is.
@@ -271,21 +322,20 @@ fn hold(
 }
 
 /// A person is active unless the request says otherwise.
-fn with_active(resource_type: &ResourceType, body: &Value) -> Value {
-    let mut input = body.clone();
-    if resource_type.name != USER {
-        return input;
+fn with_active<'a>(resource_type: &ResourceType, body: &'a Value) -> Cow<'a, Value> {
+    let Value::Object(members) = body else {
+        return Cow::Borrowed(body);
+    };
+    let is_given = members
+        .iter()
+        .any(|(key, value)| key.eq_ignore_ascii_case(ACTIVE) && !value.is_null());
+    if resource_type.name != USER || is_given {
+        return Cow::Borrowed(body);
     }
-    if let Value::Object(members) = &mut input {
-        let is_given = members
-            .iter()
-            .any(|(key, value)| key.eq_ignore_ascii_case(ACTIVE) && !value.is_null());
-        if !is_given {
-            members.retain(|key, _| !key.eq_ignore_ascii_case(ACTIVE));
-            members.insert(ACTIVE.to_owned(), Value::Bool(true));
-        }
-    }
-    input
+    let mut members = members.clone();
+    members.retain(|key, _| !key.eq_ignore_ascii_case(ACTIVE));
+    members.insert(ACTIVE.to_owned(), Value::Bool(true));
+    Cow::Owned(Value::Object(members))
 }
 
 fn kept_if_absent(resource_type: &ResourceType) -> &'static [&'static str] {
@@ -294,20 +344,6 @@ fn kept_if_absent(resource_type: &ResourceType) -> &'static [&'static str] {
     } else {
         &[]
     }
-}
-
-fn take_members(
-    connection: &mut DatabaseConnection,
-    context: &Context,
-    resource_type: &ResourceType,
-    document: &mut Map<String, Value>,
-    leniencies: &mut Leniencies,
-) -> Result<Vec<GroupMember>, ProvisioningError> {
-    if resource_type.name != GROUP {
-        return Ok(Vec::new());
-    }
-    let elements = members::take(document);
-    members::resolve(connection, context, &elements, leniencies)
 }
 
 /// Those that a schema defines: what clients make up has no bounds, and changes nothing.

@@ -5,13 +5,14 @@ use diesel::prelude::*;
 use crate::clock::Timestamp;
 
 use super::DatabaseConnection;
+use super::connection::on_either;
 use super::error::StoreError;
 use super::schema::{audit_events, audit_pending};
 use super::sql::Statement;
 
 /// A recorded event; times are in milliseconds since the epoch, `detail` is the text of a JSON object.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, QueryableByName, Insertable)]
-#[diesel(table_name = audit_events)]
+#[diesel(table_name = audit_events, treat_none_as_default_value = false)]
 pub struct AuditEventRow {
     /// Its identifier; later ones sort after earlier ones.
     pub id: String,
@@ -118,12 +119,11 @@ pub fn insert(
     connection: &mut DatabaseConnection,
     event: &AuditEventRow,
 ) -> Result<(), StoreError> {
-    diesel::insert_into(audit_events::table)
-        .values(event)
-        .execute(connection)?;
-    diesel::insert_into(audit_pending::table)
-        .values(audit_pending::event_id.eq(event.id.as_str()))
-        .execute(connection)?;
+    let statement = diesel::insert_into(audit_events::table).values(event);
+    on_either!(connection, connection => statement.execute(connection))?;
+    let statement = diesel::insert_into(audit_pending::table)
+        .values(audit_pending::event_id.eq(event.id.as_str()));
+    on_either!(connection, connection => statement.execute(connection))?;
     Ok(())
 }
 

@@ -129,6 +129,7 @@ PRAGMA foreign_keys = ON;
 PRAGMA trusted_schema = OFF;
 PRAGMA cache_size = -4096;
 PRAGMA mmap_size = 268435456;
+PRAGMA wal_autocheckpoint = 4000;
 PRAGMA temp_store = MEMORY;";
 
 /// `synchronous_commit=on` whatever the server's default: what was answered is on disk.
@@ -197,7 +198,9 @@ pub type ConnectionPool = Pool<ConnectionManager>;
 /// How many rows one statement names at most; both databases bound the number of parameters.
 pub(super) const CHUNK: usize = 500;
 
-/// Runs the same statement on whichever database it is, for what diesel does not offer on both at once.
+/// Runs the same statement on whichever database it is: for what diesel does not offer on both at once, and for
+/// what every request does. Diesel knows a statement by its type where it knows the connection's, and writes its
+/// text anew each time where that is either.
 macro_rules! on_either {
     ($connection:expr, $inner:ident => $body:expr) => {
         match $connection {

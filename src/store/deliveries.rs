@@ -171,20 +171,26 @@ pub fn last_mail(
     Ok(last.flatten())
 }
 
-/// What there is to send now.
+/// What there is to send now, by mail too or by other channels alone.
 ///
 /// # Errors
 /// When the database fails.
 pub fn due(
     connection: &mut DatabaseConnection,
+    by_mail: bool,
     now: Timestamp,
     limit: i64,
 ) -> Result<Vec<Group>, StoreError> {
     let now = now.as_millis();
-    Statement::sql(
-        "SELECT channel, target, kind FROM deliveries WHERE state = 'pending' AND next_attempt_at <= ",
-    )
-    .integer(now)
+    let channels = if by_mail {
+        ""
+    } else {
+        "channel <> 'mail' AND "
+    };
+    Statement::sql("SELECT channel, target, kind FROM deliveries WHERE ")
+        .push(channels)
+        .push("state = 'pending' AND next_attempt_at <= ")
+        .integer(now)
     .push(" AND (claimed_until IS NULL OR claimed_until <= ")
     .integer(now)
     .push(") GROUP BY channel, target, kind ORDER BY MIN(next_attempt_at), channel, target, kind LIMIT ")

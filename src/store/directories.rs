@@ -6,6 +6,7 @@ use crate::clock::Timestamp;
 use crate::scim::leniency::Dialect;
 
 use super::DatabaseConnection;
+use super::connection::on_either;
 use super::error::StoreError;
 use super::id::DirectoryId;
 use super::schema::directories;
@@ -106,13 +107,13 @@ pub fn find(
     connection: &mut DatabaseConnection,
     id: &DirectoryId,
 ) -> Result<Option<Directory>, StoreError> {
-    directories::table
+    on_either!(connection, connection => directories::table
         .find(id.as_str())
         .select(Row::as_select())
-        .first(connection)
-        .optional()?
-        .map(Row::read)
-        .transpose()
+        .first(connection))
+    .optional()?
+    .map(Row::read)
+    .transpose()
 }
 
 /// One directory by its name, whatever the case.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::prelude::*;
-use diesel::sql_types::{Nullable, Text};
+use diesel::sql_types::{BigInt, Nullable, Text};
 
 use super::DatabaseConnection;
 use super::connection::{CHUNK, on_either};
@@ -45,32 +45,50 @@ pub fn existing(
     directory: &DirectoryId,
     ids: &[&str],
 ) -> Result<BTreeMap<String, GroupMember>, StoreError> {
-    let mut found = BTreeMap::new();
-    for some in ids.chunks(CHUNK) {
-        let query = resources::table
-            .filter(resources::id.eq_any(some.iter().copied()))
-            .filter(resources::directory_id.eq(directory.as_str()))
-            .order(resources::id)
-            .select((
-                resources::id,
-                resources::resource_type,
-                resources::display_name,
-                resources::user_name,
-            ));
-        let rows: Vec<(String, String, Option<String>, Option<String>)> = match connection {
-            DatabaseConnection::Sqlite(connection) => query.load(connection)?,
-            DatabaseConnection::Postgres(connection) => query.for_key_share().load(connection)?,
-        };
-        for (id, member_type, display_name, user_name) in rows {
+    let columns = (
+        resources::id,
+        resources::resource_type,
+        resources::display_name,
+        resources::user_name,
+    );
+    let mut rows: Vec<(String, String, Option<String>, Option<String>)> = Vec::new();
+    match connection {
+        // One statement that stays prepared, rather than one for each number of ids.
+        DatabaseConnection::Sqlite(connection) => {
+            for id in ids {
+                let row = resources::table
+                    .find(id)
+                    .filter(resources::directory_id.eq(directory.as_str()))
+                    .select(columns)
+                    .first(connection)
+                    .optional()?;
+                rows.extend(row);
+            }
+        }
+        DatabaseConnection::Postgres(connection) => {
+            for some in ids.chunks(CHUNK) {
+                let some = resources::table
+                    .filter(resources::id.eq_any(some.iter().copied()))
+                    .filter(resources::directory_id.eq(directory.as_str()))
+                    .order(resources::id)
+                    .select(columns)
+                    .for_key_share()
+                    .load(connection)?;
+                rows.extend(some);
+            }
+        }
+    }
+    let named = rows
+        .into_iter()
+        .map(|(id, member_type, display_name, user_name)| {
             let member = GroupMember {
                 id: ResourceId::new(id.as_str()),
                 member_type,
                 display: display_name.or(user_name),
             };
-            found.insert(id, member);
-        }
-    }
-    Ok(found)
+            (id, member)
+        });
+    Ok(named.collect())
 }
 
 /// Adds members and gives those that were none before. `display` is kept where there is one; without, they
@@ -85,27 +103,53 @@ pub fn add(
     members: &[GroupMember],
 ) -> Result<Vec<ResourceId>, StoreError> {
     let mut added = Vec::new();
-    for some in members.chunks(CHUNK) {
-        let rows: Vec<_> = some
-            .iter()
-            .map(|member| {
-                (
-                    memberships::group_id.eq(group.as_str()),
-                    memberships::member_id.eq(member.id.as_str()),
-                    memberships::directory_id.eq(directory.as_str()),
-                    memberships::member_type.eq(member.member_type.as_str()),
-                    memberships::display.eq(member.display.as_deref()),
-                )
-            })
-            .collect();
-        let ids: Vec<String> = on_either!(connection, connection => diesel::insert_into(memberships::table)
-            .values(rows)
-            .on_conflict_do_nothing()
-            .returning(memberships::member_id)
-            .get_results(connection)?);
-        added.extend(ids.into_iter().map(ResourceId::new));
+    match connection {
+        DatabaseConnection::Sqlite(connection) => {
+            for member in members {
+                let inserted = diesel::insert_or_ignore_into(memberships::table)
+                    .values(row(directory, group, member))
+                    .execute(connection)?;
+                if inserted > 0 {
+                    added.push(member.id.clone());
+                }
+            }
+        }
+        DatabaseConnection::Postgres(connection) => {
+            for some in members.chunks(CHUNK) {
+                let rows: Vec<_> = some
+                    .iter()
+                    .map(|member| row(directory, group, member))
+                    .collect();
+                let ids: Vec<String> = diesel::insert_into(memberships::table)
+                    .values(rows)
+                    .on_conflict_do_nothing()
+                    .returning(memberships::member_id)
+                    .get_results(connection)?;
+                added.extend(ids.into_iter().map(ResourceId::new));
+            }
+        }
     }
     Ok(added)
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = memberships, treat_none_as_default_value = false)]
+struct Row<'a> {
+    group_id: &'a str,
+    member_id: &'a str,
+    directory_id: &'a str,
+    member_type: &'a str,
+    display: Option<&'a str>,
+}
+
+fn row<'a>(directory: &'a DirectoryId, group: &'a ResourceId, member: &'a GroupMember) -> Row<'a> {
+    Row {
+        group_id: group.as_str(),
+        member_id: member.id.as_str(),
+        directory_id: directory.as_str(),
+        member_type: &member.member_type,
+        display: member.display.as_deref(),
+    }
 }
 
 /// Calls a member by this name; false where it is called so already.
@@ -141,15 +185,27 @@ pub fn remove(
     members: &[ResourceId],
 ) -> Result<Vec<ResourceId>, StoreError> {
     let mut removed = Vec::new();
-    for some in members.chunks(CHUNK) {
-        let ids: Vec<String> = diesel::delete(
-            memberships::table
-                .filter(memberships::group_id.eq(group.as_str()))
-                .filter(memberships::member_id.eq_any(some.iter().map(ResourceId::as_str))),
-        )
-        .returning(memberships::member_id)
-        .get_results(connection)?;
-        removed.extend(ids.into_iter().map(ResourceId::new));
+    match connection {
+        DatabaseConnection::Sqlite(connection) => {
+            for member in members {
+                let row = memberships::table.find((group.as_str(), member.as_str()));
+                if diesel::delete(row).execute(connection)? > 0 {
+                    removed.push(member.clone());
+                }
+            }
+        }
+        DatabaseConnection::Postgres(connection) => {
+            for some in members.chunks(CHUNK) {
+                let ids: Vec<String> = diesel::delete(
+                    memberships::table
+                        .filter(memberships::group_id.eq(group.as_str()))
+                        .filter(memberships::member_id.eq_any(some.iter().map(ResourceId::as_str))),
+                )
+                .returning(memberships::member_id)
+                .get_results(connection)?;
+                removed.extend(ids.into_iter().map(ResourceId::new));
+            }
+        }
     }
     Ok(removed)
 }
@@ -237,6 +293,12 @@ type MemberColumns = (
     Option<String>,
 );
 
+#[derive(QueryableByName)]
+struct CountRow {
+    #[diesel(sql_type = BigInt)]
+    number: i64,
+}
+
 /// How many members a group has, counted up to a bound.
 ///
 /// # Errors
@@ -246,12 +308,16 @@ pub fn count_up_to(
     group: &ResourceId,
     bound: i64,
 ) -> Result<i64, StoreError> {
-    let some: Vec<String> = memberships::table
-        .filter(memberships::group_id.eq(group.as_str()))
-        .select(memberships::member_id)
-        .limit(bound)
-        .load(connection)?;
-    Ok(i64::try_from(some.len()).unwrap_or(bound))
+    let rows: Vec<CountRow> = Statement::sql(
+        "SELECT COUNT(*) AS number FROM (SELECT 1 FROM memberships WHERE group_id = ",
+    )
+    .text(group.as_str())
+    .push(" LIMIT ")
+    .integer(bound)
+    .push(") AS some")
+    .cached()
+    .load(connection)?;
+    Ok(rows.first().map_or(0, |row| row.number))
 }
 
 /// The ids of the groups that hold a resource by itself.
@@ -262,11 +328,11 @@ pub fn direct_groups_of(
     connection: &mut DatabaseConnection,
     member: &ResourceId,
 ) -> Result<Vec<ResourceId>, StoreError> {
-    let ids: Vec<String> = memberships::table
+    let query = memberships::table
         .filter(memberships::member_id.eq(member.as_str()))
         .order(memberships::group_id)
-        .select(memberships::group_id)
-        .load(connection)?;
+        .select(memberships::group_id);
+    let ids: Vec<String> = on_either!(connection, connection => query.load(connection))?;
     Ok(ids.into_iter().map(ResourceId::new).collect())
 }
 

@@ -3,11 +3,11 @@
 use diesel::prelude::*;
 
 use super::DatabaseConnection;
-use super::connection::on_either;
 use super::error::StoreError;
 use super::id::DirectoryId;
 use super::resources::Resource;
 use super::schema::{resource_counts, resources};
+use super::sql::Statement;
 
 /// How many resources of a type a directory holds, from the maintained counts.
 ///
@@ -55,22 +55,22 @@ pub(super) fn add(
     change: i64,
 ) -> Result<(), StoreError> {
     let stripe = crc32fast::hash(resource.id.as_str().as_bytes()) % STRIPES;
-    let row = (
-        resource_counts::directory_id.eq(resource.directory_id.as_str()),
-        resource_counts::resource_type.eq(resource.resource_type.as_str()),
-        resource_counts::stripe.eq(i32::try_from(stripe).unwrap_or_default()),
-        resource_counts::count.eq(change),
-    );
-    on_either!(connection, connection => diesel::insert_into(resource_counts::table)
-        .values(row)
-        .on_conflict((
-            resource_counts::directory_id,
-            resource_counts::resource_type,
-            resource_counts::stripe,
-        ))
-        .do_update()
-        .set(resource_counts::count.eq(resource_counts::count + change))
-        .execute(connection)?);
+    Statement::sql(
+        "INSERT INTO resource_counts (directory_id, resource_type, stripe, count) VALUES (",
+    )
+    .text(resource.directory_id.as_str())
+    .push(", ")
+    .text(resource.resource_type.as_str())
+    .push(", ")
+    .integer(stripe.into())
+    .push(", ")
+    .integer(change)
+    .push(
+        ") ON CONFLICT (directory_id, resource_type, stripe) \
+             DO UPDATE SET count = resource_counts.count + excluded.count",
+    )
+    .cached()
+    .execute(connection)?;
     Ok(())
 }
 

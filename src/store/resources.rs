@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use crate::clock::Timestamp;
 
 use super::DatabaseConnection;
-use super::connection::CHUNK;
+use super::connection::{CHUNK, on_either};
 use super::error::StoreError;
 use super::id::{DirectoryId, ResourceId};
 use super::schema::resources;
@@ -51,7 +51,7 @@ impl Resource {
 }
 
 #[derive(Queryable, Selectable, QueryableByName, Insertable, AsChangeset)]
-#[diesel(table_name = resources)]
+#[diesel(table_name = resources, treat_none_as_default_value = false)]
 #[diesel(treat_none_as_null = true)]
 pub(super) struct Row {
     id: String,
@@ -116,14 +116,14 @@ pub fn find(
     resource_type: &str,
     id: &str,
 ) -> Result<Option<Resource>, StoreError> {
-    Ok(resources::table
+    let row = on_either!(connection, connection => resources::table
         .find(id)
         .filter(resources::directory_id.eq(directory.as_str()))
         .filter(resources::resource_type.eq(resource_type))
         .select(Row::as_select())
-        .first(connection)
-        .optional()?
-        .map(Row::read))
+        .first(connection))
+    .optional()?;
+    Ok(row.map(Row::read))
 }
 
 /// Like [`find`], and holds off every other change to it until the transaction ends.
@@ -350,10 +350,8 @@ pub fn insert(
     resource: &Resource,
     side: &SideValues,
 ) -> Result<(), ResourceWriteError> {
-    diesel::insert_into(resources::table)
-        .values(Row::of(resource))
-        .execute(connection)
-        .map_err(conflict)?;
+    let statement = diesel::insert_into(resources::table).values(Row::of(resource));
+    on_either!(connection, connection => statement.execute(connection)).map_err(conflict)?;
     side_values::add(connection, resource, side)?;
     resource_counts::add(connection, resource, 1)?;
     Ok(())
@@ -368,14 +366,13 @@ pub fn update(
     resource: &Resource,
     side: &SideValues,
 ) -> Result<(), ResourceWriteError> {
-    diesel::update(
+    let statement = diesel::update(
         resources::table
             .find(resource.id.as_str())
             .filter(resources::directory_id.eq(resource.directory_id.as_str())),
     )
-    .set(Row::of(resource))
-    .execute(connection)
-    .map_err(conflict)?;
+    .set(Row::of(resource));
+    on_either!(connection, connection => statement.execute(connection)).map_err(conflict)?;
     side_values::replace(connection, resource, side)
 }
 

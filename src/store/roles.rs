@@ -250,11 +250,14 @@ pub fn list_mappings(
     connection: &mut DatabaseConnection,
     directory: Option<&DirectoryId>,
 ) -> Result<Vec<Mapping>, StoreError> {
-    let mut query = role_mappings::table.order(role_mappings::id).into_boxed();
-    if let Some(directory) = directory {
-        query = query.filter(role_mappings::directory_id.eq(directory.as_str().to_owned()));
-    }
-    let rows: Vec<MappingColumns> = query.load(connection)?;
+    let query = role_mappings::table.order(role_mappings::id);
+    let rows: Vec<MappingColumns> = match directory {
+        None => query.load(connection)?,
+        Some(directory) => {
+            let query = query.filter(role_mappings::directory_id.eq(directory.as_str()));
+            on_either!(connection, connection => query.load(connection))?
+        }
+    };
     Ok(rows.into_iter().map(mapping).collect())
 }
 

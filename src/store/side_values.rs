@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 
 use super::DatabaseConnection;
+use super::connection::on_either;
 use super::error::{StoreError, TransactionError};
 use super::id::{DirectoryId, ResourceId};
 use super::resources::Resource;
@@ -56,32 +57,31 @@ pub(super) fn add(
     side: &SideValues,
 ) -> Result<(), ResourceWriteError> {
     for (attribute, value) in &side.indexed {
-        diesel::insert_into(indexed_values::table)
-            .values((
-                indexed_values::resource_id.eq(resource.id.as_str()),
-                indexed_values::attribute.eq(attribute),
-                indexed_values::value.eq(value),
-                indexed_values::directory_id.eq(resource.directory_id.as_str()),
-                indexed_values::resource_type.eq(&resource.resource_type),
-            ))
-            .execute(connection)?;
+        let statement = diesel::insert_into(indexed_values::table).values((
+            indexed_values::resource_id.eq(resource.id.as_str()),
+            indexed_values::attribute.eq(attribute),
+            indexed_values::value.eq(value),
+            indexed_values::directory_id.eq(resource.directory_id.as_str()),
+            indexed_values::resource_type.eq(&resource.resource_type),
+        ));
+        on_either!(connection, connection => statement.execute(connection))?;
     }
     for (attribute, value) in &side.unique {
-        diesel::insert_into(unique_values::table)
-            .values((
-                unique_values::directory_id.eq(resource.directory_id.as_str()),
-                unique_values::resource_type.eq(&resource.resource_type),
-                unique_values::attribute.eq(attribute),
-                unique_values::value.eq(value),
-                unique_values::resource_id.eq(resource.id.as_str()),
-            ))
-            .execute(connection)
-            .map_err(|error| match StoreError::from(error) {
+        let statement = diesel::insert_into(unique_values::table).values((
+            unique_values::directory_id.eq(resource.directory_id.as_str()),
+            unique_values::resource_type.eq(&resource.resource_type),
+            unique_values::attribute.eq(attribute),
+            unique_values::value.eq(value),
+            unique_values::resource_id.eq(resource.id.as_str()),
+        ));
+        on_either!(connection, connection => statement.execute(connection)).map_err(|error| {
+            match StoreError::from(error) {
                 error if error.unique_violation().is_some() => ResourceWriteError::Conflict {
                     attribute: attribute.clone(),
                 },
                 error => error.into(),
-            })?;
+            }
+        })?;
     }
     Ok(())
 }
@@ -96,14 +96,16 @@ pub(super) fn replace(
     side: &SideValues,
 ) -> Result<(), ResourceWriteError> {
     let id = resource.id.as_str();
-    let indexed: Vec<(String, String)> = indexed_values::table
+    let query = indexed_values::table
         .filter(indexed_values::resource_id.eq(id))
-        .select((indexed_values::attribute, indexed_values::value))
-        .load(connection)?;
-    let unique: Vec<(String, String)> = unique_values::table
+        .select((indexed_values::attribute, indexed_values::value));
+    let indexed: Vec<(String, String)> =
+        on_either!(connection, connection => query.load(connection))?;
+    let query = unique_values::table
         .filter(unique_values::resource_id.eq(id))
-        .select((unique_values::attribute, unique_values::value))
-        .load(connection)?;
+        .select((unique_values::attribute, unique_values::value));
+    let unique: Vec<(String, String)> =
+        on_either!(connection, connection => query.load(connection))?;
     if same(&indexed, &side.indexed) && same(&unique, &side.unique) {
         return Ok(());
     }

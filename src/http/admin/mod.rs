@@ -39,18 +39,15 @@ use serde::Serialize;
 use crate::audit::Actor;
 use crate::clock::Timestamp;
 use crate::credentials::sessions::usable_roles;
-use crate::credentials::verify::hold;
 use crate::credentials::{CredentialError, Verified};
 use crate::lifecycle::Cause;
 use crate::policies::{Rights, Scope};
 use crate::secret::SecretKind;
 use crate::store::id::CredentialId;
-use crate::store::{DatabaseConnection, StoreError, TransactionError};
+use crate::store::{DatabaseConnection, TransactionError};
 
 use super::State;
-use super::caller::{
-    AuthenticationFailure, authenticate, insufficient_scope, is_complete, verify_again,
-};
+use super::caller::{Undone, authenticate, insufficient_scope, stand_within, verify_again};
 use super::openapi::{Argument, Mounted};
 use super::problem::{Problem, ProblemKind};
 use endpoint::{AdminEndpoint, Scopes};
@@ -144,8 +141,7 @@ impl Admin {
     }
 
     /// Runs a transaction for the caller: the one way in which this interface changes anything. Within it their
-    /// credential is held and their rights are read anew, so that what was revoked before it began changes
-    /// nothing more, and whoever revokes it meanwhile waits for the end.
+    /// credential is held and their rights are read anew.
     pub(super) async fn write<T, E>(
         self,
         state: &State,
@@ -157,20 +153,18 @@ impl Admin {
         Problem: From<E>,
     {
         let written = state.database.write(move |connection| {
-            let now = self.present(connection).map_err(Failure::Caller)?;
-            body(connection, &now).map_err(Failure::Body)
+            let now = self.present(connection).map_err(Undone::Caller)?;
+            body(connection, &now).map_err(Undone::Body)
         });
         written.await.map_err(|failure| match failure {
-            Failure::Caller(problem) => problem,
-            Failure::Body(error) => error.into(),
+            Undone::Caller(problem) => problem,
+            Undone::Body(error) => error.into(),
         })
     }
 
     /// The same caller with the rights that they have now, who keeps their credential until the transaction ends.
     fn present(&self, connection: &mut DatabaseConnection) -> Result<Self, Problem> {
-        let verified =
-            hold(connection, &self.credential_id, self.now).map_err(AuthenticationFailure::from)?;
-        is_complete(&verified)?;
+        let verified = stand_within(connection, &self.credential_id, self.now)?;
         Ok(Self {
             actor: self.actor.clone(),
             rights: rights_with(self.scope, connection, &verified)?,
@@ -212,29 +206,6 @@ impl FromRequest for Admin {
                 )),
             }
         })
-    }
-}
-
-/// Why a transaction of a caller was undone.
-enum Failure<E> {
-    /// They may not, any more.
-    Caller(Problem),
-    /// What they asked for cannot be.
-    Body(E),
-}
-
-impl<E: From<StoreError>> From<StoreError> for Failure<E> {
-    fn from(error: StoreError) -> Self {
-        Self::Body(error.into())
-    }
-}
-
-impl<E: TransactionError> TransactionError for Failure<E> {
-    fn store_error(&self) -> Option<&StoreError> {
-        match self {
-            Self::Caller(_) => None,
-            Self::Body(error) => error.store_error(),
-        }
     }
 }
 

@@ -14,14 +14,11 @@ use super::{Exchange, request};
 pub async fn answer(exchange: &mut Exchange, body: web::Payload) -> Result<HttpResponse, Failure> {
     let limits = &exchange.context.limits;
     let body = request::json(&exchange.request, body, limits.max_bulk_payload).await?;
-    exchange.check_again()?;
     let mut leniencies = Leniencies::new(exchange.context.directory.dialect);
     let operations = bulk::parse(&body, limits.max_bulk_operations, &mut leniencies)?;
     let passwords = hash_passwords(&exchange.context, &body).await?;
     let context = exchange.context.clone();
     let (outcome, leniencies) = exchange
-        .state
-        .database
         .write(move |connection| {
             let mut leniencies = leniencies.clone();
             let outcome = Bulk::run(

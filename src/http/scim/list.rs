@@ -34,6 +34,7 @@ pub async fn search(
 ) -> Result<HttpResponse, Failure> {
     let limit = usize::try_from(exchange.state.settings.limits.max_body).unwrap_or(usize::MAX);
     let body = request::json(&exchange.request, body, limit).await?;
+    exchange.check_again()?;
     let mut leniencies = Leniencies::new(exchange.context.directory.dialect);
     let asked = SearchRequest::from_body(&body, &page_limits(exchange), &mut leniencies)?;
     run(exchange, endpoint, kinds, asked, leniencies).await

@@ -21,15 +21,16 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::credentials::Credential;
 use crate::credentials::registered_keys::SCIM_SCOPE;
-use crate::provisioning::Context;
-use crate::scim::leniency::Leniency;
+use crate::provisioning::{Context, ProvisioningError, Written};
+use crate::scim::leniency::{Leniencies, Leniency};
 use crate::scim::{ErrorKind, ScimError};
 use crate::secret::SecretKind;
+use crate::store::DatabaseConnection;
 use crate::store::directories;
-use crate::store::id::{DirectoryId, ResourceId};
+use crate::store::id::{CredentialId, DirectoryId, ResourceId};
 
 use super::State;
-use super::caller::{Caller, authenticate, verify_again};
+use super::caller::{Caller, Undone, authenticate, stand_within, verify_again};
 pub use answer::MEDIA_TYPE;
 use answer::{Failure, error_response};
 pub use log::RequestLog;
@@ -55,12 +56,36 @@ struct Exchange {
     request: HttpRequest,
     state: State,
     context: Context,
+    /// What the caller has shown.
+    credential: CredentialId,
     /// The person who calls for themselves; `None` for an identity provider.
     person: Option<ResourceId>,
     done: Done,
 }
 
 impl Exchange {
+    /// Runs a transaction for the caller, whose credential must stand in it.
+    async fn write<T: Send + 'static>(
+        &self,
+        body: impl Fn(&mut DatabaseConnection) -> Result<T, ProvisioningError> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let (credential, now) = (self.credential.clone(), self.context.requested_at);
+        let written = self.state.database.write(move |connection| {
+            stand_within(connection, &credential, now).map_err(Undone::Caller)?;
+            body(connection).map_err(Undone::Body)
+        });
+        written.await.map_err(|undone| match undone {
+            Undone::Caller(failure) => Failure::Ended(failure),
+            Undone::Body(error) => error.into(),
+        })
+    }
+
+    /// Notes for the log what was written.
+    fn note(&mut self, written: &Written, leniencies: &Leniencies) {
+        self.done.named.clone_from(&written.named);
+        self.done.leniencies = leniencies.used().collect();
+    }
+
     /// Whether the caller's credential still stands, now that the body is there: nobody keeps it by holding a
     /// body back.
     fn check_again(&self) -> Result<(), Failure> {
@@ -118,6 +143,7 @@ fn admit(request: HttpRequest, state: State, caller: &Caller) -> Result<Exchange
         request,
         state,
         context,
+        credential: credential.id.clone(),
         person,
         done: Done::default(),
     })

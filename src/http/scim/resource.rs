@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::lifecycle::{GROUP, USER};
 use crate::provisioning::{
-    self, Context, Expected, Passwords, Payload, ProvisioningError, Written,
+    self, Context, Creation, Expected, Passwords, Payload, ProvisioningError, Written,
 };
 use crate::scim::leniency::Leniencies;
 use crate::scim::list::projection_from_query;
@@ -26,15 +26,36 @@ pub async fn create(
     kind: &Arc<ResourceType>,
     body: web::Payload,
 ) -> Result<HttpResponse, Failure> {
-    let (written, shown) = write(
-        exchange,
+    let asked = Asked::read(exchange, body).await?;
+    let mut leniencies = Leniencies::new(exchange.context.directory.dialect);
+    let creation = Creation::prepare(
+        &exchange.context,
         kind,
-        body,
-        |connection, context, kind, payload, leniencies| {
-            provisioning::create(connection, context, kind, None, payload, leniencies)
-        },
-    )
-    .await?;
+        None,
+        asked.payload(),
+        &mut leniencies,
+    )?;
+    let (context, group) = (exchange.context.clone(), Arc::clone(kind));
+    let (projection, is_shown) = (asked.projection.clone(), !asked.is_minimal);
+    let (written, shown, leniencies) = exchange
+        .write(move |connection| {
+            let mut leniencies = leniencies.clone();
+            let written = creation.store(connection, &context, &mut leniencies)?;
+            let shown = if is_shown && group.name == GROUP {
+                show(connection, &context, &group, &projection, &written)?
+            } else {
+                Shown::Nothing
+            };
+            Ok((written, shown, leniencies))
+        })
+        .await?;
+    exchange.note(&written, &leniencies);
+    let shown = if is_shown && kind.name != GROUP {
+        let (context, projection) = (&exchange.context, &asked.projection);
+        Shown::Text(context.representation_of_new(kind, projection, &written.resource)?)
+    } else {
+        shown
+    };
     respond(exchange, kind, written, shown, 201).await
 }
 
@@ -107,8 +128,6 @@ pub async fn delete(
     let (id, expected) = (id.to_owned(), if_match(exchange));
     let (context, kind) = (exchange.context.clone(), Arc::clone(kind));
     exchange
-        .state
-        .database
         .write(move |connection| {
             provisioning::delete(connection, &context, &kind, &id, expected.as_ref())
         })
@@ -203,35 +222,53 @@ async fn write(
     + Send
     + 'static,
 ) -> Result<(Written, Shown), Failure> {
-    let projection = projection(exchange)?;
-    let limit = usize::try_from(exchange.state.settings.limits.max_body).unwrap_or(usize::MAX);
-    let body = request::json(&exchange.request, body, limit).await?;
-    exchange.check_again()?;
-    let passwords = hash_passwords(&exchange.context, &body).await?;
-    let is_minimal = request::prefers_minimal(&exchange.request);
+    let asked = Asked::read(exchange, body).await?;
     let (context, kind) = (exchange.context.clone(), Arc::clone(kind));
     let operation: Box<Operation> = Box::new(operation);
     let (written, shown, leniencies) = exchange
-        .state
-        .database
         .write(move |connection| {
             let mut leniencies = Leniencies::new(context.directory.dialect);
-            let payload = Payload {
-                body: &body,
-                passwords: &passwords,
-            };
+            let payload = asked.payload();
             let written = operation(connection, &context, &kind, payload, &mut leniencies)?;
-            let shown = if is_minimal {
+            let shown = if asked.is_minimal {
                 Shown::Nothing
             } else {
-                show(connection, &context, &kind, &projection, &written)?
+                show(connection, &context, &kind, &asked.projection, &written)?
             };
-            Ok::<_, ProvisioningError>((written, shown, leniencies))
+            Ok((written, shown, leniencies))
         })
         .await?;
-    exchange.done.named.clone_from(&written.named);
-    exchange.done.leniencies = leniencies.used().collect();
+    exchange.note(&written, &leniencies);
     Ok((written, shown))
+}
+
+/// What a request to write asks for.
+struct Asked {
+    projection: Projection,
+    body: Value,
+    passwords: Passwords,
+    is_minimal: bool,
+}
+
+impl Asked {
+    async fn read(exchange: &Exchange, body: web::Payload) -> Result<Self, Failure> {
+        let projection = projection(exchange)?;
+        let limit = usize::try_from(exchange.state.settings.limits.max_body).unwrap_or(usize::MAX);
+        let body = request::json(&exchange.request, body, limit).await?;
+        Ok(Self {
+            projection,
+            passwords: hash_passwords(&exchange.context, &body).await?,
+            body,
+            is_minimal: request::prefers_minimal(&exchange.request),
+        })
+    }
+
+    fn payload(&self) -> Payload<'_> {
+        Payload {
+            body: &self.body,
+            passwords: &self.passwords,
+        }
+    }
 }
 
 /// Hashing takes long and so has a thread of its own.

@@ -31,6 +31,7 @@ use crate::clock::Timestamp;
 use crate::secret::{HashedSecret, PlainSecret, SecretKind};
 
 use super::DatabaseConnection;
+use super::connection::on_either;
 use super::error::StoreError;
 use super::id::{CredentialId, DirectoryId, InstanceId, ProductId, ResourceId, ServiceAccountId};
 use super::schema::{credentials, resources, service_accounts};
@@ -201,7 +202,7 @@ pub struct Found {
 }
 
 #[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = credentials)]
+#[diesel(table_name = credentials, treat_none_as_default_value = false)]
 struct Row {
     id: String,
     kind: String,
@@ -437,11 +438,11 @@ pub fn find_with_owner(
     connection: &mut DatabaseConnection,
     secret: &HashedSecret,
 ) -> Result<Option<Found>, StoreError> {
-    with_owner!(credentials::hash.eq(secret.as_bytes()))
-        .first(connection)
-        .optional()?
-        .map(read_found)
-        .transpose()
+    on_either!(connection, connection => with_owner!(credentials::hash.eq(secret.as_bytes()))
+        .first(connection))
+    .optional()?
+    .map(read_found)
+    .transpose()
 }
 
 /// The same of a credential that something names which was issued from it.
@@ -452,11 +453,11 @@ pub fn find_by_id_with_owner(
     connection: &mut DatabaseConnection,
     id: &CredentialId,
 ) -> Result<Option<Found>, StoreError> {
-    with_owner!(credentials::id.eq(id.as_str()))
-        .first(connection)
-        .optional()?
-        .map(read_found)
-        .transpose()
+    on_either!(connection, connection => with_owner!(credentials::id.eq(id.as_str()))
+        .first(connection))
+    .optional()?
+    .map(read_found)
+    .transpose()
 }
 
 fn read_found(
@@ -484,24 +485,35 @@ fn read_found(
     })
 }
 
-/// Keeps a row as it is until the transaction ends; others may hold it too.
+/// The same, which stays as it is until the transaction ends; others may hold it too.
 ///
 /// # Errors
 /// When the database fails.
-pub fn lock_shared(
+pub fn hold_with_owner(
     connection: &mut DatabaseConnection,
     id: &CredentialId,
-) -> Result<(), StoreError> {
+) -> Result<Option<Found>, StoreError> {
     // SQLite writes one transaction at a time.
-    if let DatabaseConnection::Postgres(connection) = connection {
-        credentials::table
-            .find(id.as_str())
-            .select(credentials::id)
-            .for_share()
-            .first::<String>(connection)
-            .optional()?;
+    let DatabaseConnection::Postgres(postgres) = connection else {
+        return find_by_id_with_owner(connection, id);
+    };
+    let row = credentials::table
+        .find(id.as_str())
+        .select(Row::as_select())
+        .for_share()
+        .first(postgres)
+        .optional()?;
+    let Some(credential) = row.map(Row::read).transpose()? else {
+        return Ok(None);
+    };
+    if credential.owner_id.is_some() || credential.service_account_id.is_some() {
+        return find_by_id_with_owner(connection, id);
     }
-    Ok(())
+    Ok(Some(Found {
+        credential,
+        owner: None,
+        service_account: None,
+    }))
 }
 
 /// A page of credentials after an id, in the order of their making.

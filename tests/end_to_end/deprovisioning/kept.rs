@@ -117,6 +117,20 @@ on_both_databases!(
         let answer = complete(held_back);
         assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
 
+        let key = Leaver::arrange(server, "reader").scim_key;
+        let search = json!({
+            "schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"],
+        });
+        let path = "/scim/v2/Users/.search";
+        let held_back = begin(server, &key.secret, path, &search.to_string());
+        server.admin().get("/directories").expect(200);
+        server
+            .admin()
+            .delete(&format!("/scim-keys/{}", key.id))
+            .expect(204);
+        let answer = complete(held_back);
+        assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+
         let path = format!("/users/{}", accomplice.id);
         let roles = server.admin().get(&path).expect(200);
         assert_eq!(roles.body["roles"], json!([]));

@@ -79,6 +79,37 @@ on_both_databases!(
     }
 );
 
+on_both_databases!(what_is_said_to_be_done_can_be_done, |server| {
+    let admin = server.admin();
+    let account = json!({"name": "Nightly", "purpose": "builds", "owner_id": server.admin_id});
+    let account = admin.post("/service-accounts", &account).expect(201).id();
+    let product = json!({"name": "Wiki", "scopes": ["read"]});
+    let product = admin.post("/products", &product).expect(201).id();
+    for made_at in [
+        format!("/directories/{}/scim-keys", server.directory_id),
+        "/api-keys".to_owned(),
+        format!("/service-accounts/{account}/tokens"),
+        format!("/products/{product}/credentials"),
+    ] {
+        let scopes = if made_at == "/api-keys" {
+            json!(["users:read"])
+        } else {
+            json!([])
+        };
+        let new = json!({"name": "Ending", "expires_in_days": 40, "scopes": scopes});
+        let id = admin.post(&made_at, &new).expect(201).id();
+        server.clock.advance_millis(12 * DAY);
+        look(server);
+        let told = told_of(server, "credential_expiring", &id);
+        let steps = told[0]["detail"]["what_to_do"][0].as_str().expect("a step");
+        let path = steps
+            .split_once("POST /admin/v1")
+            .and_then(|(_, rest)| rest.split([',', '.']).next())
+            .expect("it names a call");
+        admin.post(path, &json!({})).expect(201);
+    }
+});
+
 on_both_databases!(
     a_server_that_was_down_tells_what_holds_now_and_not_what_it_has_missed,
     |server| {
