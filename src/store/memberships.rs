@@ -314,7 +314,7 @@ pub fn count_up_to(
     .text(group.as_str())
     .push(" LIMIT ")
     .integer(bound)
-    .push(") AS some")
+    .push(") AS counted")
     .cached()
     .load(connection)?;
     Ok(rows.first().map_or(0, |row| row.number))

@@ -91,12 +91,10 @@ on_both_databases!(what_is_said_to_be_done_can_be_done, |server| {
         format!("/service-accounts/{account}/tokens"),
         format!("/products/{product}/credentials"),
     ] {
-        let scopes = if made_at == "/api-keys" {
-            json!(["users:read"])
-        } else {
-            json!([])
-        };
-        let new = json!({"name": "Ending", "expires_in_days": 40, "scopes": scopes});
+        let mut new = json!({"name": "Ending", "expires_in_days": 40});
+        if made_at == "/api-keys" {
+            new["scopes"] = json!(["users:read"]);
+        }
         let id = admin.post(&made_at, &new).expect(201).id();
         server.clock.advance_millis(12 * DAY);
         look(server);
