@@ -102,12 +102,21 @@ pub fn add(
     group: &ResourceId,
     members: &[GroupMember],
 ) -> Result<Vec<ResourceId>, StoreError> {
+    let row = |member: &GroupMember| {
+        (
+            memberships::group_id.eq(group.to_string()),
+            memberships::member_id.eq(member.id.to_string()),
+            memberships::directory_id.eq(directory.to_string()),
+            memberships::member_type.eq(member.member_type.clone()),
+            memberships::display.eq(member.display.clone()),
+        )
+    };
     let mut added = Vec::new();
     match connection {
         DatabaseConnection::Sqlite(connection) => {
             for member in members {
                 let inserted = diesel::insert_or_ignore_into(memberships::table)
-                    .values(row(directory, group, member))
+                    .values(row(member))
                     .execute(connection)?;
                 if inserted > 0 {
                     added.push(member.id.clone());
@@ -116,10 +125,7 @@ pub fn add(
         }
         DatabaseConnection::Postgres(connection) => {
             for some in members.chunks(CHUNK) {
-                let rows: Vec<_> = some
-                    .iter()
-                    .map(|member| row(directory, group, member))
-                    .collect();
+                let rows: Vec<_> = some.iter().map(row).collect();
                 let ids: Vec<String> = diesel::insert_into(memberships::table)
                     .values(rows)
                     .on_conflict_do_nothing()
@@ -130,26 +136,6 @@ pub fn add(
         }
     }
     Ok(added)
-}
-
-#[derive(Insertable)]
-#[diesel(table_name = memberships, treat_none_as_default_value = false)]
-struct Row<'a> {
-    group_id: &'a str,
-    member_id: &'a str,
-    directory_id: &'a str,
-    member_type: &'a str,
-    display: Option<&'a str>,
-}
-
-fn row<'a>(directory: &'a DirectoryId, group: &'a ResourceId, member: &'a GroupMember) -> Row<'a> {
-    Row {
-        group_id: group.as_str(),
-        member_id: member.id.as_str(),
-        directory_id: directory.as_str(),
-        member_type: &member.member_type,
-        display: member.display.as_deref(),
-    }
 }
 
 /// Calls a member by this name; false where it is called so already.
