@@ -36,9 +36,11 @@ async fn list(
     filter: web::Query<Filter>,
 ) -> Result<HttpResponse, Failure> {
     let filter = filter.into_inner();
+    let wanted = filter.clone();
     let listed = state
         .database
-        .read_now(|connection| filter.page(connection, GROUP))?;
+        .read(move |connection| wanted.page(connection, GROUP))
+        .await?;
     let rows: Vec<Vec<Markup>> = listed
         .found
         .iter()

@@ -150,7 +150,7 @@ fn tokens_of(visitor: &Visitor, own: &Own) -> Markup {
         } @else {
             (table(
                 "The newest first",
-                &["Name", "For", "Scopes", "State", "Expires", "Last used", ""],
+                &["Name", "For", "Scopes", "State", "Expires", "Last used", "Action"],
                 &rows,
             ))
             (pager(visitor, own.next.as_deref()))
@@ -204,7 +204,7 @@ fn sessions_of(visitor: &Visitor, sessions: &[Credential]) -> Markup {
         .collect();
     table(
         "Where you are signed in",
-        &["Since", "Last used", "From", "Ends", ""],
+        &["Since", "Last used", "From", "Ends", "Action"],
         &rows,
     )
 }
@@ -236,15 +236,19 @@ async fn show_token_form(
     place: web::Query<ForProduct>,
 ) -> Result<HttpResponse, Failure> {
     let wanted = place.into_inner().product;
-    let (open, instances, policy) = state.database.read_now(|connection| {
-        let open = open_products(connection, &visitor.person)?;
-        let instances = match &wanted {
-            Some(product) => product_instances::list(connection, product)?,
-            None => Vec::new(),
-        };
-        let policy = authentication::effective(connection, &visitor.person.id, visitor.now())?;
-        Ok::<_, StoreError>((open, instances, policy))
-    })?;
+    let (person, now, named) = (visitor.person.clone(), visitor.now(), wanted.clone());
+    let (open, instances, policy) = state
+        .database
+        .read(move |connection| {
+            let open = open_products(connection, &person)?;
+            let instances = match &named {
+                Some(product) => product_instances::list(connection, product)?,
+                None => Vec::new(),
+            };
+            let policy = authentication::effective(connection, &person.id, now)?;
+            Ok::<_, StoreError>((open, instances, policy))
+        })
+        .await?;
     let chosen = open
         .iter()
         .find(|product| wanted.as_ref() == Some(&product.id));

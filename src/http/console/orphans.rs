@@ -147,7 +147,7 @@ fn orphan_table(shown: &[Credential], names: &Names, visitor: &Visitor) -> Marku
     rows_of(
         "The newest first",
         &[
-            "",
+            "Choose",
             "Name",
             "Kind",
             "Of",

@@ -122,8 +122,8 @@ async fn show(visitor: Visitor, state: web::Data<State>) -> Result<HttpResponse,
         (heading("Overview", None, &html! {}))
         (attention(&totals, now))
         ul.tiles {
-            (tile(people, "people"))
-            (tile(groups, "groups"))
+            (tile(people, if people == 1 { "person" } else { "people" }))
+            (tile(groups, if groups == 1 { "group" } else { "groups" }))
             (tile(totals.standing("active") + totals.standing("orphaned"), "keys that work"))
             (tile(totals.standing("orphaned"), "orphaned keys"))
             (tile(totals.leavers, "leavers in 30 days"))

@@ -63,7 +63,7 @@ pub(super) fn pages() -> Vec<Page> {
 }
 
 /// What a list of people or groups is narrowed by.
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 pub(super) struct Filter {
     #[serde(default)]
     pub(super) q: String,
@@ -151,9 +151,11 @@ async fn list(
     filter: web::Query<Filter>,
 ) -> Result<HttpResponse, Failure> {
     let filter = filter.into_inner();
+    let wanted = filter.clone();
     let listed = state
         .database
-        .read_now(|connection| filter.page(connection, USER))?;
+        .read(move |connection| wanted.page(connection, USER))
+        .await?;
     let rows: Vec<Vec<Markup>> = listed
         .found
         .iter()
@@ -569,7 +571,8 @@ async fn ask_revoke_tokens(
     };
     let live = state
         .database
-        .read_now(|connection| newest(connection, &live, None, 1_000))?;
+        .read(move |connection| newest(connection, &live, None, 1_000))
+        .await?;
     let name = person.label().unwrap_or("this person");
     let count = i64::try_from(live.len()).unwrap_or(i64::MAX);
     let question = Question {

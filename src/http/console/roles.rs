@@ -66,7 +66,7 @@ async fn list(visitor: Visitor, state: web::Data<State>) -> Result<HttpResponse,
                 html! {
                     @if visitor.may(Scope::RolesWrite) {
                         a href={ "/console/roles/" (one.person_id) "/" (one.role) "/take" }
-                            aria-label={ "Take the role " (one.role) " from " (name(&one.person_id)) } { "Take away" }
+                            aria-label={ "Take away the role " (one.role) " from " (name(&one.person_id)) } { "Take away" }
                     }
                 },
             ]
@@ -84,7 +84,7 @@ async fn list(visitor: Visitor, state: web::Data<State>) -> Result<HttpResponse,
         .collect();
     let content = html! {
         (heading("Roles", None, &html! {}))
-        (table("Granted by hand", &["Person", "Role", "Since", ""], &granted))
+        (table("Granted by hand", &["Person", "Role", "Since", "Action"], &granted))
         h2 { "Groups that give a role" }
         @if mapped.is_empty() { (empty("No group gives a role.", &html! {})) }
         @else { (table("Whoever is in one has its role", &["Group", "Role", "Since"], &mapped)) }
