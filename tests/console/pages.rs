@@ -1,0 +1,141 @@
+//! Every page, in two widths and both themes: accessible, no wider than the window, and pictured.
+
+use serde_json::json;
+
+use crate::support::installation::DatabaseKind;
+
+use super::browser::Look;
+use super::house::{House, text};
+
+/// A house in which something has happened.
+fn lived_in() -> (House, Vec<(&'static str, String)>) {
+    let house = House::open(DatabaseKind::Sqlite);
+    let admin = house.credential("admin_api_key").to_owned();
+    let scim = house.credential("scim_key").to_owned();
+    house.person("ada", Some("admin"));
+    let otto = house.person("otto", None);
+    let session = json!({
+        "directory": house.directory_name(),
+        "user_name": "otto@example.org",
+        "password": super::house::PASSWORD,
+    });
+    let session = text(&house.send("POST", "/account/v1/session", "", &session, 201)["token"]);
+    for name in ["Laptop", "Build server"] {
+        let body = json!({"name": name});
+        house.send("POST", "/account/v1/tokens", &session, &body, 201);
+    }
+    for name in ["berta", "carl", "dora", "emil", "frieda"] {
+        house.person(name, None);
+    }
+    let members = json!([{"value": otto}]);
+    let group = json!({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"],
+        "displayName": "Engineering",
+        "members": members,
+    });
+    let group = text(&house.scim("POST", "/Groups", &scim, &group, 201)["id"]);
+    house.scim(
+        "GET",
+        "/Users?filter=userName%20is%20x",
+        &scim,
+        &json!({}),
+        400,
+    );
+    let product = json!({"name": "Wiki", "scopes": ["pages:read", "pages:write"]});
+    let product = text(&house.send("POST", "/admin/v1/products", &admin, &product, 201)["id"]);
+    let key = json!({"name": "Nightly report", "scopes": ["users:read", "audit:read"], "expires_in_days": 10});
+    let key = text(&house.send("POST", "/admin/v1/api-keys", &admin, &key, 201)["id"]);
+    let lena = house.person("lena", Some("admin"));
+    let session = json!({
+        "directory": house.directory_name(),
+        "user_name": "lena@example.org",
+        "password": super::house::PASSWORD,
+    });
+    let session = text(&house.send("POST", "/account/v1/session", "", &session, 201)["token"]);
+    for name in ["Okta synchronisation", "Left behind"] {
+        let body = json!({"name": name});
+        let path = format!(
+            "/admin/v1/directories/{}/scim-keys",
+            house.credential("directory_id")
+        );
+        house.send("POST", &path, &session, &body, 201);
+    }
+    house.send(
+        "POST",
+        &format!("/admin/v1/users/{lena}/deprovision"),
+        &admin,
+        &json!({}),
+        200,
+    );
+    let policies = house.send("GET", "/admin/v1/policies", &admin, &json!({}), 200);
+    let policy = text(&policies["items"][0]["id"]);
+    let orphans = house.send("GET", "/admin/v1/orphaned-keys", &admin, &json!({}), 200);
+    let orphan = text(&orphans["items"][0]["id"]);
+    let directory = house.credential("directory_id").to_owned();
+    let pages = vec![
+        ("overview", "/".to_owned()),
+        ("people", "/people".to_owned()),
+        ("person", format!("/people/{otto}")),
+        ("deprovision", format!("/people/{otto}/deprovision")),
+        ("groups", "/groups".to_owned()),
+        ("group", format!("/groups/{group}")),
+        ("directories", "/directories".to_owned()),
+        ("directory-new", "/directories/new".to_owned()),
+        ("directory", format!("/directories/{directory}")),
+        ("requests", format!("/directories/{directory}/requests")),
+        (
+            "directory-remove",
+            format!("/directories/{directory}/remove"),
+        ),
+        ("keys", "/keys".to_owned()),
+        ("key", format!("/keys/api-keys/{key}")),
+        ("key-rotate", format!("/keys/api-keys/{key}/rotate")),
+        ("key-revoke", format!("/keys/scim-keys/{orphan}/revoke")),
+        ("key-new-api", "/keys/api-keys/new".to_owned()),
+        ("key-new-scim", "/keys/scim-keys/new".to_owned()),
+        ("orphans", "/orphans".to_owned()),
+        ("orphans-adopt", format!("/orphans/adopt?id={orphan}")),
+        ("policies", "/policies".to_owned()),
+        ("policy", format!("/policies/{policy}")),
+        ("policy-change", format!("/policies/{policy}/change")),
+        ("policy-revoke", format!("/policies/{policy}/revoke-tokens")),
+        ("roles", "/roles".to_owned()),
+        ("role-grant", format!("/roles/grant?user={otto}")),
+        ("notices", "/notices".to_owned()),
+        ("audit", "/audit".to_owned()),
+        ("me", "/me".to_owned()),
+        ("token-new", format!("/me/tokens/new?product={product}")),
+        ("second-factor", "/me/second-factor".to_owned()),
+        ("not-found", "/no-such-page".to_owned()),
+        ("sign-in", "/sign-in".to_owned()),
+        ("set-up", "/setup".to_owned()),
+    ];
+    (house, pages)
+}
+
+#[tokio::test]
+async fn every_page_is_accessible_and_fits_in_two_widths_and_both_themes() {
+    let (house, pages) = lived_in();
+    let mut faults = Vec::new();
+    for look in Look::ALL {
+        let browser = house.browser_of("ada", look).await;
+        for (name, path) in &pages {
+            browser.go(&house.at(path)).await;
+            browser.wait("main").await;
+            browser.picture(name).await;
+            faults.extend(browser.faults(name).await);
+        }
+        browser.go(&house.at("/me/tokens/new")).await;
+        browser.fill("name", "Laptop").await;
+        browser.click("Make the token").await;
+        browser.says("Copy it now.").await;
+        browser.picture("secret").await;
+        faults.extend(browser.faults("secret").await);
+        browser.go(&house.at("/me")).await;
+        browser.click("Set up an authenticator").await;
+        browser.says("Scan this code").await;
+        browser.picture("second-factor-set-up").await;
+        faults.extend(browser.faults("second-factor-set-up").await);
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
