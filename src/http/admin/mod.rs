@@ -4,7 +4,7 @@
 //! inside one transaction. [`Admin`] is the caller with their rights; default is that they have none.
 //! [`routes`] lists what there is.
 
-mod audit;
+pub(super) mod audit;
 mod deleted_users;
 pub(super) mod directories;
 mod endpoint;
@@ -21,12 +21,12 @@ mod products;
 mod records;
 mod revocation;
 pub(super) mod roles;
-mod service_account_keys;
-mod service_accounts;
+pub(super) mod service_account_keys;
+pub(super) mod service_accounts;
 mod signing_keys;
 pub(super) mod users;
 pub mod view;
-mod webhooks;
+pub(super) mod webhooks;
 
 use std::future::Future;
 use std::pin::Pin;

@@ -245,13 +245,26 @@ async fn update(
         purpose: body.purpose,
         owner: body.owner_id,
     };
-    changed(admin, &state, id, move |connection, admin, id| {
-        if change.owner.is_some() {
-            check_reach(connection, id, &admin.rights)?;
-        }
-        rules::update(connection, id, &change, &admin.actor, admin.now)
-    })
-    .await
+    let id = ServiceAccountId::new(id.into_inner());
+    let account = admin
+        .write(&state, move |connection, admin| {
+            update_within_rights(connection, &id, &change, admin)
+        })
+        .await?;
+    Ok(HttpResponse::Ok().json(view::service_account(&account)))
+}
+
+/// Changes an account; whoever is to answer for it gets nothing that the caller has not.
+pub(in super::super) fn update_within_rights(
+    connection: &mut DatabaseConnection,
+    id: &ServiceAccountId,
+    change: &ServiceAccountChange,
+    admin: &Admin,
+) -> Result<ServiceAccount, CredentialError> {
+    if change.owner.is_some() {
+        check_reach(connection, id, &admin.rights)?;
+    }
+    rules::update(connection, id, change, &admin.actor, admin.now)
 }
 
 async fn disable(
@@ -282,12 +295,24 @@ async fn adopt(
     id: web::Path<String>,
     OptionalJson(adoption): OptionalJson<Adoption>,
 ) -> Result<HttpResponse, Problem> {
-    changed(admin, &state, id, move |connection, admin, id| {
-        check_reach(connection, id, &admin.rights)?;
-        let owner = adoption.owner_id.as_ref();
-        rules::adopt(connection, id, owner, &admin.actor, admin.now)
-    })
-    .await
+    let id = ServiceAccountId::new(id.into_inner());
+    let account = adopt_by(admin, &state, id, adoption.owner_id).await?;
+    Ok(HttpResponse::Ok().json(view::service_account(&account)))
+}
+
+/// Answers for an account that can do nothing that the caller cannot.
+pub(in super::super) async fn adopt_by(
+    admin: Admin,
+    state: &State,
+    id: ServiceAccountId,
+    owner: Option<ResourceId>,
+) -> Result<ServiceAccount, Problem> {
+    admin
+        .write(state, move |connection, admin| {
+            check_reach(connection, &id, &admin.rights)?;
+            rules::adopt(connection, &id, owner.as_ref(), &admin.actor, admin.now)
+        })
+        .await
 }
 
 async fn delete(

@@ -6,10 +6,11 @@ use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
+use crate::audit::Actor;
 use crate::notices::NoticeError;
 use crate::notices::webhooks::{self, Change};
 use crate::policies::Scope;
-use crate::store::deliveries::{self, DELIVERED, FAILED, PENDING};
+use crate::store::deliveries::{self, DELIVERED, DeliveryRow, FAILED, PENDING};
 use crate::store::id::{DeliveryId, WebhookId};
 use crate::store::{StoreError, webhooks as table};
 
@@ -226,14 +227,24 @@ async fn test(
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let id = WebhookId::new(id.into_inner());
-    let server = state.get_ref().clone();
+    let tried = try_now(&state, id, admin.actor).await?;
+    Ok(HttpResponse::Ok().json(view::delivery(&tried)))
+}
+
+/// Sends a test, and waits for what comes of it.
+pub(in super::super) async fn try_now(
+    state: &State,
+    id: WebhookId,
+    actor: Actor,
+) -> Result<DeliveryRow, Problem> {
+    let server = state.clone();
     let tried = tokio::task::spawn_blocking(move || {
         let channels = &server.channels;
-        webhooks::test(&server.database, channels, &id, &admin.actor, &server.clock)
+        webhooks::test(&server.database, channels, &id, &actor, &server.clock)
     })
     .await
     .map_err(|_| Problem::from(StoreError::Busy))??;
-    Ok(HttpResponse::Ok().json(view::delivery(&tried)))
+    Ok(tried)
 }
 
 async fn list_deliveries(

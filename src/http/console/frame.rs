@@ -27,6 +27,9 @@ pub(super) enum Section {
     Orphans,
     Policies,
     Roles,
+    Products,
+    ServiceAccounts,
+    Webhooks,
     Notices,
     Audit,
     Mine,
@@ -83,6 +86,24 @@ const SECTIONS: &[(Section, &str, &str, Access)] = &[
         Access::With(Scope::RolesRead),
     ),
     (
+        Section::Products,
+        "Products",
+        "/console/products",
+        Access::With(Scope::ProductsRead),
+    ),
+    (
+        Section::ServiceAccounts,
+        "Service accounts",
+        "/console/service-accounts",
+        Access::With(Scope::ServiceAccountsRead),
+    ),
+    (
+        Section::Webhooks,
+        "Webhooks",
+        "/console/webhooks",
+        Access::With(Scope::NotificationsRead),
+    ),
+    (
         Section::Notices,
         "Notices",
         "/console/notices",
@@ -107,6 +128,38 @@ const DONE: &[(&str, &str)] = &[
     ("policy-changed", "The policy is changed."),
     ("role-granted", "The role is granted."),
     ("role-taken", "The role is taken away."),
+    ("product-changed", "The product is changed."),
+    (
+        "product-deleted",
+        "The product is deleted, and what belonged to it has ended.",
+    ),
+    ("instance-made", "The instance is there."),
+    (
+        "instance-deleted",
+        "The instance is deleted, and what was limited to it has ended.",
+    ),
+    (
+        "account-made",
+        "The service account is there. Make it a token now.",
+    ),
+    ("account-changed", "The service account is changed."),
+    (
+        "account-disabled",
+        "The service account is disabled: nothing of it works.",
+    ),
+    ("account-enabled", "The service account is enabled again."),
+    ("account-adopted", "You answer for the service account now."),
+    (
+        "account-deleted",
+        "The service account is deleted, and what it had has ended.",
+    ),
+    ("webhook-changed", "The webhook is changed."),
+    ("webhook-deleted", "The webhook is deleted."),
+    (
+        "webhook-tried",
+        "It was tried: the log says what came of it.",
+    ),
+    ("delivery-again", "It is sent again."),
     ("notices-read", "All notices are marked as read."),
     (
         "deprovisioned",
@@ -436,19 +489,26 @@ pub(super) fn badge(tone: &str, text: &str) -> Markup {
 
 /// A secret, this once: the answer that made it is the only one that ever shows it.
 pub(super) fn secret(label: &str, secret: &str, expires_at: Timestamp) -> Markup {
+    shown_once(
+        label,
+        secret,
+        "It is stored only as a hash, and nobody can show it again.",
+        &html! { "It works until " (time(expires_at)) "." },
+    )
+}
+
+/// A secret of another sort, this once: why it is not shown again, and what to know of it.
+pub(super) fn shown_once(label: &str, secret: &str, why: &str, further: &Markup) -> Markup {
     html! {
         div.secret {
-            p role="status" {
-                strong { "Copy it now." }
-                " It is stored only as a hash, and nobody can show it again."
-            }
+            p role="status" { strong { "Copy it now." } " " (why) }
             (field(label, &html! {
                 input id="secret" value=(secret) readonly spellcheck="false" autocomplete="off";
             }))
             div.buttons {
                 button type="button" data-copy="secret" data-script hidden { "Copy" }
             }
-            p.muted { "It works until " (time(expires_at)) "." }
+            p.muted { (further) }
         }
     }
 }

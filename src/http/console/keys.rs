@@ -690,3 +690,16 @@ pub(super) fn issued_page(title: &str, kind: Kind, issued: &crate::credentials::
         p { a.button href=(kind.address(&credential.id)) { "I have copied it" } }
     }
 }
+
+/// The page of a key that was just issued.
+pub(super) fn new_key_page(
+    visitor: &Visitor,
+    section: Section,
+    issued: &crate::credentials::Issued,
+) -> Result<HttpResponse, Failure> {
+    let credential = &issued.credential;
+    let kind = Kind::of_credential(credential)
+        .ok_or_else(|| Problem::not_found("kind of key", credential.kind.name()))?;
+    let content = issued_page(&credential.name, kind, issued);
+    Ok(page(visitor, section, "The new key", &content))
+}

@@ -10,6 +10,7 @@ mod answer;
 mod assets;
 mod audit;
 mod charts;
+mod chosen;
 mod directories;
 mod frame;
 mod groups;
@@ -23,10 +24,14 @@ mod overview;
 pub mod page;
 mod people;
 mod policies;
+mod product_parts;
+mod products;
 mod roles;
+mod service_accounts;
 mod setup;
 mod sign_in;
 mod visitor;
+mod webhooks;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -68,6 +73,10 @@ fn pages() -> Vec<Page> {
         directories::pages,
         policies::pages,
         roles::pages,
+        products::pages,
+        product_parts::pages,
+        service_accounts::pages,
+        webhooks::pages,
         notices::pages,
         audit::pages,
         mine::pages,

@@ -17,6 +17,7 @@ use crate::store::schema::credentials;
 use crate::store::sql::Statement;
 
 use super::Creator;
+use super::holders::Holder;
 use super::impact::Whose;
 
 /// Revokes one credential; false where it was revoked before.
@@ -162,8 +163,7 @@ pub fn revoke_of_product(
     reason: &str,
     now: Timestamp,
 ) -> Result<Counts, StoreError> {
-    let limited = Statement::sql("product_id = ").text(product.as_str());
-    revoke_where(connection, limited, reason, now)
+    revoke_where(connection, Holder::Product(product).holds(), reason, now)
 }
 
 /// Revokes what is limited to one instance of a product and no other.
@@ -177,10 +177,7 @@ pub fn revoke_of_instance(
     reason: &str,
     now: Timestamp,
 ) -> Result<Counts, StoreError> {
-    let limited = Statement::sql("product_id = ")
-        .text(product.as_str())
-        .push(" AND instance_ids = ")
-        .text(serde_json::json!([instance]).to_string());
+    let limited = Holder::Instance(product, instance).holds();
     revoke_where(connection, limited, reason, now)
 }
 
@@ -194,8 +191,7 @@ pub fn revoke_of_account(
     reason: &str,
     now: Timestamp,
 ) -> Result<Counts, StoreError> {
-    let theirs = Statement::sql("service_account_id = ").text(account.as_str());
-    revoke_where(connection, theirs, reason, now)
+    revoke_where(connection, Holder::Account(account).holds(), reason, now)
 }
 
 /// The kinds that work for somebody else than their maker, and so outlive their maker's leaving.

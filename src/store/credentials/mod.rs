@@ -8,6 +8,7 @@ use ipnet::IpNet;
 
 mod ending;
 mod held;
+mod holders;
 mod idle;
 mod impact;
 mod search;
@@ -22,6 +23,7 @@ pub use held::{
     Orphan, Usage, orphans, revoke_tokens_held, revoke_tokens_of_directory,
     revoke_tokens_of_product, shorten_tokens_held, usages,
 };
+pub use holders::{Holder, count_working_of};
 pub use idle::{Idle, claim_idle, revoke_idle, revoke_orphans};
 pub use impact::{Whose, count_bound, count_owned, would_be_orphans};
 pub use search::{Search, Standing, newest};

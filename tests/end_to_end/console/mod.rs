@@ -7,7 +7,10 @@ mod keys;
 mod own;
 mod people;
 mod policies;
+mod products;
+mod service_accounts;
 mod sessions;
+mod webhooks;
 
 use crate::people::{PASSWORD, Person};
 use crate::server::{Answer, Client, TestServer};
@@ -125,6 +128,14 @@ fn shown_secret(page: &str) -> String {
         .split_once("id=\"secret\" value=\"")
         .expect("the page shows a secret");
     rest.split('"').next().expect("it ends").to_owned()
+}
+
+/// The identifier that follows the beginning of an address.
+fn id_within(text: &str, beginning: &str) -> String {
+    let links = text.split(beginning).skip(1);
+    let ids = links.map(|rest| rest.chars().take(36).collect::<String>());
+    let mut ids = ids.filter(|id| uuid::Uuid::parse_str(id).is_ok());
+    ids.next().expect("the address names something")
 }
 
 fn encoded(fields: &[(&str, &str)]) -> String {

@@ -1,0 +1,450 @@
+//! Products: what people's tokens are for, who may have such tokens, and their end.
+
+use actix_web::{HttpResponse, web};
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use crate::credentials::bulk::{TokensOf, revoke_tokens};
+use crate::credentials::products as ending;
+use crate::lifecycle::GROUP;
+use crate::policies::products::{self as rules, ProductChange};
+use crate::policies::{PolicyError, Scope};
+use crate::secret::SecretKind;
+use crate::store::credentials::{Counts, Holder, Search, count_working_of, newest};
+use crate::store::id::{ProductId, ResourceId};
+use crate::store::product_instances::{self, Instance};
+use crate::store::products::{self, Product};
+use crate::store::{DatabaseConnection, resources};
+
+use super::super::State;
+use super::answer::{Failure, see_other};
+use super::chosen::all_named;
+use super::directories::Typed;
+use super::frame::{
+    Question, Section, confirm, confirmation, empty, facts, field, field_with_hint, form, heading,
+    page, table, time,
+};
+use super::impact::of_kind;
+use super::keys::{Names, ROWS, credentials};
+use super::new_key::separated;
+use super::page::{Access, Page};
+use super::visitor::{Confirmed, Posted, Visitor};
+
+pub(super) fn pages() -> Vec<Page> {
+    let read = Access::With(Scope::ProductsRead);
+    let write = Access::With(Scope::ProductsWrite);
+    let revoking = Access::With(Scope::TokensRevoke);
+    vec![
+        Page::at("/products").get(read, list),
+        // Before the page of one product: `new` is no identifier.
+        Page::at("/products/new")
+            .get(write, show_new)
+            .post(write, create),
+        Page::at("/products/{id}").get(read, show),
+        Page::at("/products/{id}/change")
+            .get(write, show_change)
+            .post(write, change),
+        Page::at("/products/{id}/revoke-tokens")
+            .get(revoking, ask_revoke)
+            .post(revoking, revoke),
+        Page::at("/products/{id}/delete")
+            .get(write, ask_delete)
+            .post(write, delete),
+    ]
+}
+
+/// The page of a product.
+pub(super) fn address(id: &ProductId) -> String {
+    format!("/console/products/{id}")
+}
+
+async fn list(visitor: Visitor, state: web::Data<State>) -> Result<HttpResponse, Failure> {
+    let found = state.database.read(products::list).await?;
+    let rows: Vec<Vec<Markup>> = found
+        .iter()
+        .map(|product| {
+            vec![
+                html! { a href=(address(&product.id)) { (product.name) } },
+                html! { @for scope in &product.scopes { code { (scope) } " " } },
+                openness(product),
+                time(product.created_at),
+            ]
+        })
+        .collect();
+    let content = html! {
+        (heading("Products", None, &html! {
+            @if visitor.may(Scope::ProductsWrite) { a.button href="/console/products/new" { "New product" } }
+        }))
+        @if rows.is_empty() {
+            (empty("There are no products yet. A product is what people's tokens are for.", &html! {}))
+        } @else {
+            (table("By name", &["Name", "Scopes", "Open to", "Since"], &rows))
+        }
+    };
+    Ok(page(&visitor, Section::Products, "Products", &content))
+}
+
+fn openness(product: &Product) -> Markup {
+    html! {
+        @match product.access_groups.len() {
+            0 => { "everybody" },
+            1 => { "1 group" },
+            number => { (number) " groups" },
+        }
+    }
+}
+
+async fn show(
+    visitor: Visitor,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let id = ProductId::new(id.into_inner());
+    let (product, instances, groups, keys, names) = state
+        .database
+        .read(move |connection| {
+            let product = rules::find(connection, &id)?;
+            let instances = product_instances::list(connection, &id)?;
+            let groups = labels(connection, &product.access_groups)?;
+            let search = Search {
+                kinds: vec![SecretKind::ProductCredential],
+                product: Some(id.clone()),
+                ..Search::default()
+            };
+            let keys = newest(connection, &search, None, ROWS)?;
+            let names = Names::of(connection, &keys)?;
+            Ok::<_, PolicyError>((product, instances, groups, keys, names))
+        })
+        .await?;
+    let place = address(&product.id);
+    let may_write = visitor.may(Scope::ProductsWrite);
+    let content = html! {
+        (heading(&product.name, Some(("/console/products", "Products")), &html! {
+            @if may_write { a.button href=(format!("{place}/change")) { "Change" } }
+            @if visitor.may(Scope::TokensRevoke) {
+                a.button.danger href=(format!("{place}/revoke-tokens")) { "Revoke all tokens" }
+            }
+            @if may_write { a.button.danger href=(format!("{place}/delete")) { "Delete" } }
+        }))
+        (facts(&[
+            ("Scopes", html! {
+                @if product.scopes.is_empty() { span.muted { "none" } }
+                @for scope in &product.scopes { code { (scope) } " " }
+            }),
+            ("Open to", html! {
+                @if groups.is_empty() { "everybody" }
+                @for (index, (id, name)) in groups.iter().enumerate() {
+                    @if index > 0 { ", " }
+                    a href={ "/console/groups/" (id) } { (name) }
+                }
+            }),
+            ("Its tokens", html! {
+                a href={ "/console/keys?kind=user-tokens&product=" (product.id) } { "Show people's tokens for it" }
+            }),
+            ("Since", time(product.created_at)),
+        ]))
+        h2 { "Instances" }
+        (instance_list(&instances, &place, may_write))
+        @if may_write { p { a.button href=(format!("{place}/instances/new")) { "New instance" } } }
+        h2 { "Credentials" }
+        @if keys.is_empty() {
+            (empty("It has none yet, so that it can ask about no token.", &html! {}))
+        } @else {
+            (credentials("With which it asks about tokens; the newest first", &keys, &names, visitor.now()))
+        }
+        @if may_write { p { a.button href=(format!("{place}/credentials/new")) { "New credential" } } }
+    };
+    Ok(page(&visitor, Section::Products, &product.name, &content))
+}
+
+fn instance_list(instances: &[Instance], place: &str, may_write: bool) -> Markup {
+    let rows: Vec<Vec<Markup>> = instances
+        .iter()
+        .map(|instance| {
+            vec![
+                html! { (instance.name) },
+                html! { @if let Some(url) = &instance.url { (url) } @else { span.muted { "none" } } },
+                time(instance.created_at),
+                html! {
+                    @if may_write {
+                        a href={ (place) "/instances/" (instance.id) "/delete" }
+                            aria-label={ "Delete the instance " (instance.name) } { "Delete" }
+                    }
+                },
+            ]
+        })
+        .collect();
+    if rows.is_empty() {
+        return empty(
+            "It has none: where it runs at several sites, each can be one.",
+            &html! {},
+        );
+    }
+    table(
+        "The sites at which it runs",
+        &["Name", "URL", "Since", ""],
+        &rows,
+    )
+}
+
+/// What groups are called, in their order; one that is gone by its identifier.
+fn labels(
+    connection: &mut DatabaseConnection,
+    groups: &[ResourceId],
+) -> Result<Vec<(ResourceId, String)>, PolicyError> {
+    let known = resources::labels(connection, groups)?;
+    let named = groups.iter().map(|id| {
+        let name = known.get(id).cloned();
+        (id.clone(), name.unwrap_or_else(|| id.to_string()))
+    });
+    Ok(named.collect())
+}
+
+/// What the form of a product has.
+#[derive(Deserialize)]
+struct Wanted {
+    name: String,
+    #[serde(default)]
+    scopes: String,
+    /// Groups that stay.
+    #[serde(default)]
+    groups: Vec<ResourceId>,
+    /// What further groups are called, one on each line.
+    #[serde(default)]
+    further_groups: String,
+}
+
+impl Wanted {
+    fn access_groups(
+        &self,
+        connection: &mut DatabaseConnection,
+    ) -> Result<Vec<ResourceId>, PolicyError> {
+        let mut groups = self.groups.clone();
+        for group in all_named(connection, GROUP, &self.further_groups)? {
+            if !groups.contains(&group) {
+                groups.push(group);
+            }
+        }
+        Ok(groups)
+    }
+}
+
+fn product_fields(name: &str, scopes: &str, groups: &[(ResourceId, String)]) -> Markup {
+    html! {
+        (field_with_hint("Name", "As people know it, such as Wiki.", &html! {
+            input name="name" value=(name) maxlength="200" required autocomplete="off";
+        }))
+        (field_with_hint(
+            "Scopes",
+            "What its tokens can be limited to, with spaces between, such as pages:read pages:write.",
+            &html! { input name="scopes" value=(scopes) autocomplete="off" spellcheck="false"; },
+        ))
+        fieldset {
+            legend { "Who may have tokens for it" }
+            @for (id, label) in groups {
+                label.check { input type="checkbox" name="groups" value=(id) checked; span { (label) } }
+            }
+            (field_with_hint(
+                "Groups",
+                "Names or identifiers, one on each line. Where there are none at all, everybody may.",
+                &html! { textarea name="further_groups" rows="3" spellcheck="false" {} },
+            ))
+        }
+    }
+}
+
+async fn show_new(visitor: Visitor) -> Result<HttpResponse, Failure> {
+    let content = html! {
+        (heading("New product", Some(("/console/products", "Products")), &html! {}))
+        (form(&visitor, "/console/products/new", &html! {
+            (product_fields("", "", &[]))
+            button.primary { "Make the product" }
+        }))
+    };
+    Ok(page(&visitor, Section::Products, "New product", &content))
+}
+
+async fn create(sent: Posted<Wanted>, state: web::Data<State>) -> Result<HttpResponse, Failure> {
+    let wanted = sent.form;
+    let product = sent
+        .visitor
+        .admin(Scope::ProductsWrite)
+        .write(&state, move |connection, admin| {
+            let groups = wanted.access_groups(connection)?;
+            let scopes = separated(&wanted.scopes);
+            let (actor, now) = (&admin.actor, admin.now);
+            rules::create(connection, &wanted.name, &scopes, &groups, actor, now)
+        })
+        .await?;
+    Ok(see_other(&address(&product.id)))
+}
+
+async fn show_change(
+    visitor: Visitor,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let id = ProductId::new(id.into_inner());
+    let (product, groups) = state.database.read_now(|connection| {
+        let product = rules::find(connection, &id)?;
+        let groups = labels(connection, &product.access_groups)?;
+        Ok::<_, PolicyError>((product, groups))
+    })?;
+    let place = address(&id);
+    let asked = visitor.asked(&state)?;
+    let title = format!("Change {}", product.name);
+    let content = html! {
+        (heading(&title, Some((&place, &product.name)), &html! {}))
+        (form(&visitor, &format!("{place}/change"), &html! {
+            (product_fields(&product.name, &product.scopes.join(" "), &groups))
+            (confirmation(asked))
+            div.buttons {
+                button.primary { "Change it" }
+                a.button href=(place) { "Cancel" }
+            }
+        }))
+    };
+    Ok(page(&visitor, Section::Products, &title, &content))
+}
+
+async fn change(
+    sent: Confirmed<Wanted>,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let id = ProductId::new(id.into_inner());
+    let (wanted, product) = (sent.form, id.clone());
+    sent.visitor
+        .admin(Scope::ProductsWrite)
+        .write(&state, move |connection, admin| {
+            let change = ProductChange {
+                name: Some(wanted.name.clone()),
+                scopes: Some(separated(&wanted.scopes)),
+                access_groups: Some(wanted.access_groups(connection)?),
+            };
+            rules::update(connection, &product, &change, &admin.actor, admin.now)
+        })
+        .await?;
+    Ok(see_other(&format!("{}?done=product-changed", address(&id))))
+}
+
+/// A product, and how much that belongs to it works now.
+fn with_counts(
+    state: &State,
+    visitor: &Visitor,
+    id: &ProductId,
+) -> Result<(Product, Counts), Failure> {
+    let found = state.database.read_now(|connection| {
+        let product = rules::find(connection, id)?;
+        let counts = count_working_of(connection, Holder::Product(id), visitor.now())?;
+        Ok::<_, PolicyError>((product, counts))
+    })?;
+    Ok(found)
+}
+
+/// What ends, in numbers.
+pub(super) fn ending_of(counts: &Counts) -> Markup {
+    let parts: Vec<String> = counts
+        .iter()
+        .map(|(kind, count)| of_kind(kind, *count))
+        .collect();
+    html! {
+        ul.impact {
+            li {
+                @if parts.is_empty() { "Nothing of it works now, so that nothing ends." }
+                @else { "End at once and for good: " strong { (parts.join(", ")) } "." }
+            }
+        }
+    }
+}
+
+/// The field in which a name is typed before something final.
+pub(super) fn typed(what: &str, name: &str) -> Markup {
+    field(
+        &format!("Type the name of the {what}: {name}"),
+        &html! { input name="typed" required autocomplete="off" spellcheck="false"; },
+    )
+}
+
+async fn ask_revoke(
+    visitor: Visitor,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let id = ProductId::new(id.into_inner());
+    let (product, mut counts) = with_counts(&state, &visitor, &id)?;
+    counts.retain(|kind, _| kind == SecretKind::UserToken.name());
+    let question = Question {
+        title: &format!("Revoke all tokens for {}", product.name),
+        back: (&address(&id), &product.name),
+        consequences: html! {
+            (ending_of(&counts))
+            p { "Tokens that people have for every product go on working, and new ones can be made." }
+        },
+        fields: typed("product", &product.name),
+        button: "Revoke them all",
+        is_dangerous: true,
+    };
+    let content = confirm(&visitor, visitor.asked(&state)?, &question);
+    Ok(page(
+        &visitor,
+        Section::Products,
+        "Revoke all tokens",
+        &content,
+    ))
+}
+
+async fn revoke(
+    sent: Confirmed<Typed>,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let id = ProductId::new(id.into_inner());
+    let place = address(&id);
+    let (product, _) = with_counts(&state, &sent.visitor, &id)?;
+    sent.form.check(&product.name)?;
+    let of = TokensOf::Product(id);
+    sent.visitor
+        .admin(Scope::TokensRevoke)
+        .write(&state, move |connection, admin| {
+            revoke_tokens(connection, &of, &admin.actor, admin.now)
+        })
+        .await?;
+    Ok(see_other(&format!("{place}?done=tokens-revoked")))
+}
+
+async fn ask_delete(
+    visitor: Visitor,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let id = ProductId::new(id.into_inner());
+    let (product, counts) = with_counts(&state, &visitor, &id)?;
+    let question = Question {
+        title: &format!("Delete {}", product.name),
+        back: (&address(&id), &product.name),
+        consequences: ending_of(&counts),
+        fields: typed("product", &product.name),
+        button: "Delete it",
+        is_dangerous: true,
+    };
+    let content = confirm(&visitor, visitor.asked(&state)?, &question);
+    Ok(page(&visitor, Section::Products, "Delete", &content))
+}
+
+async fn delete(
+    sent: Confirmed<Typed>,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let id = ProductId::new(id.into_inner());
+    let (product, _) = with_counts(&state, &sent.visitor, &id)?;
+    sent.form.check(&product.name)?;
+    sent.visitor
+        .admin(Scope::ProductsWrite)
+        .write(&state, move |connection, admin| {
+            ending::delete(connection, &id, &admin.actor, admin.now)
+        })
+        .await?;
+    Ok(see_other("/console/products?done=product-deleted"))
+}

@@ -1,0 +1,583 @@
+//! Service accounts: made, changed, disabled, adopted, and given tokens.
+
+use actix_web::{HttpResponse, web};
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use crate::credentials::service_accounts::{
+    self as rules, NewServiceAccount, ServiceAccountChange,
+};
+use crate::credentials::{CredentialError, NewCredential};
+use crate::lifecycle::USER;
+use crate::policies::{Scope, networks};
+use crate::secret::SecretKind;
+use crate::store::credentials::{Counts, Creator, Holder, Search, count_working_of, newest};
+use crate::store::id::{InstanceId, ProductId, ResourceId, ServiceAccountId};
+use crate::store::product_instances::{self, Instance};
+use crate::store::products::{self, Product};
+use crate::store::service_accounts::{self as accounts, ServiceAccount};
+use crate::store::{DatabaseConnection, StoreError};
+
+use super::super::State;
+use super::super::admin::keys::issue_within_rights;
+use super::super::admin::service_accounts::{adopt_by, update_within_rights};
+use super::answer::{Failure, see_other};
+use super::chosen::named;
+use super::directories::Typed;
+use super::frame::{
+    Question, Section, ago, badge, confirm, confirmation, empty, facts, field, field_with_hint,
+    filters, form, heading, page, pager, results, select, table, time,
+};
+use super::keys::{Names, ROWS, credentials, new_key_page};
+use super::new_key::{common_fields, separated};
+use super::page::{Access, Page};
+use super::products::{ending_of, typed};
+use super::sign_in::Nothing;
+use super::visitor::{Confirmed, Posted, Visitor};
+
+const READ: Scope = Scope::ServiceAccountsRead;
+const WRITE: Scope = Scope::ServiceAccountsWrite;
+const LIST: (&str, &str) = ("/console/service-accounts", "Service accounts");
+
+pub(super) fn pages() -> Vec<Page> {
+    let (read, write) = (Access::With(READ), Access::With(WRITE));
+    vec![
+        Page::at("/service-accounts").get(read, list),
+        // Before the page of one account: `new` is no identifier.
+        Page::at("/service-accounts/new")
+            .get(write, show_new)
+            .post(write, create),
+        Page::at("/service-accounts/{id}").get(read, show),
+        Page::at("/service-accounts/{id}/change")
+            .get(write, show_change)
+            .post(write, change),
+        Page::at("/service-accounts/{id}/adopt").post(write, adopt),
+        Page::at("/service-accounts/{id}/disable")
+            .get(write, ask_disable)
+            .post(write, disable),
+        Page::at("/service-accounts/{id}/enable").post(write, enable),
+        Page::at("/service-accounts/{id}/delete")
+            .get(write, ask_delete)
+            .post(write, delete),
+        Page::at("/service-accounts/{id}/tokens/new")
+            .get(write, show_new_token)
+            .post(write, create_token),
+    ]
+}
+
+fn address(id: &ServiceAccountId) -> String {
+    format!("/console/service-accounts/{id}")
+}
+
+#[derive(Deserialize)]
+struct Filter {
+    #[serde(default)]
+    orphaned: bool,
+    cursor: Option<String>,
+}
+
+async fn list(
+    visitor: Visitor,
+    state: web::Data<State>,
+    filter: web::Query<Filter>,
+) -> Result<HttpResponse, Failure> {
+    let filter = filter.into_inner();
+    let (orphaned, cursor) = (filter.orphaned, filter.cursor.clone());
+    let mut found = state
+        .database
+        .read(move |connection| accounts::list(connection, orphaned, cursor.as_deref(), ROWS + 1))
+        .await?;
+    let shown = usize::try_from(ROWS).unwrap_or(usize::MAX);
+    let more = found.len() > shown;
+    found.truncate(shown);
+    let next = found
+        .last()
+        .filter(|_| more)
+        .map(|last| last.id.to_string());
+    let rows: Vec<Vec<Markup>> = found
+        .iter()
+        .map(|account| {
+            vec![
+                html! {
+                    a href=(address(&account.id)) { (account.name) }
+                    small.muted { (account.address) }
+                },
+                html! { (account.purpose) },
+                owner(account),
+                standing(account),
+                time(account.created_at),
+            ]
+        })
+        .collect();
+    let content = html! {
+        (heading("Service accounts", None, &html! {
+            @if visitor.may(WRITE) { a.button href="/console/service-accounts/new" { "New service account" } }
+        }))
+        (filters(LIST.0, &html! {
+            label.check {
+                input type="checkbox" name="orphaned" value="true" checked[filter.orphaned];
+                span { "Only those that nobody answers for" }
+            }
+        }))
+        (results(&html! {
+            @if rows.is_empty() {
+                (empty("There are none.", &html! {}))
+            } @else {
+                (table("In the order in which they were made", &["Name", "What it is for", "Answered for by", "State", "Since"], &rows))
+            }
+            (pager(&visitor, next.as_deref()))
+        }))
+    };
+    Ok(page(
+        &visitor,
+        Section::ServiceAccounts,
+        "Service accounts",
+        &content,
+    ))
+}
+
+fn owner(account: &ServiceAccount) -> Markup {
+    html! {
+        @match &account.owner {
+            Some(owner) => { a href={ "/console/people/" (owner.id) } { (called(owner)) } },
+            None => { span.muted { "nobody" } },
+        }
+    }
+}
+
+fn called(owner: &Creator) -> String {
+    let name = owner.display_name.as_ref().or(owner.user_name.as_ref());
+    name.cloned().unwrap_or_else(|| owner.id.to_string())
+}
+
+fn standing(account: &ServiceAccount) -> Markup {
+    html! {
+        @if account.active { (badge("ok", "active")) } @else { (badge("off", "disabled")) }
+        @if account.orphaned_at.is_some() { " " (badge("bad", "orphaned")) }
+    }
+}
+
+async fn show(
+    visitor: Visitor,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let id = ServiceAccountId::new(id.into_inner());
+    let (account, keys, names) = state
+        .database
+        .read(move |connection| {
+            let account = rules::find(connection, &id)?;
+            let search = Search {
+                kinds: vec![
+                    SecretKind::ServiceAccountToken,
+                    SecretKind::ServiceAccountKey,
+                ],
+                service_account: Some(id.clone()),
+                ..Search::default()
+            };
+            let keys = newest(connection, &search, None, ROWS)?;
+            let names = Names::of(connection, &keys)?;
+            Ok::<_, CredentialError>((account, keys, names))
+        })
+        .await?;
+    let now = visitor.now();
+    let content = html! {
+        (heading(&account.name, Some(LIST), &actions(&visitor, &account)))
+        @if account.orphaned_at.is_some() {
+            p.note {
+                "Whoever answered for this account has left"
+                @if let Some(reason) = &account.orphaned_reason { " (" (reason.replace('_', " ")) ")" }
+                ". It goes on working. Adopt it, disable it, or delete it."
+            }
+        }
+        (facts(&[
+            ("State", standing(&account)),
+            ("What it is for", html! { (account.purpose) }),
+            ("Address", html! { code { (account.address) } }),
+            ("Answered for by", owner(&account)),
+            ("Since", html! { (time(account.created_at)) " (" (ago(account.created_at, now)) ")" }),
+            ("Disabled", html! {
+                @if let Some(at) = account.disabled_at { (time(at)) } @else { span.muted { "never" } }
+            }),
+        ]))
+        h2 { "Tokens and public keys" }
+        @if keys.is_empty() { (empty("It has none yet, so that it can do nothing.", &html! {})) }
+        @else { (credentials("The newest first", &keys, &names, now)) }
+    };
+    Ok(page(
+        &visitor,
+        Section::ServiceAccounts,
+        &account.name,
+        &content,
+    ))
+}
+
+fn actions(visitor: &Visitor, account: &ServiceAccount) -> Markup {
+    let place = address(&account.id);
+    html! {
+        @if visitor.may(WRITE) {
+            @if account.orphaned_at.is_some() {
+                (form(visitor, &format!("{place}/adopt"), &html! { button.primary { "Adopt" } }))
+            }
+            @if account.active { a.button href=(format!("{place}/tokens/new")) { "New token" } }
+            a.button href=(format!("{place}/change")) { "Change" }
+            @if account.active {
+                a.button.danger href=(format!("{place}/disable")) { "Disable" }
+            } @else {
+                (form(visitor, &format!("{place}/enable"), &html! { button { "Enable" } }))
+            }
+            a.button.danger href=(format!("{place}/delete")) { "Delete" }
+        }
+    }
+}
+
+/// What the form of an account has.
+#[derive(Deserialize)]
+struct Wanted {
+    name: String,
+    purpose: String,
+    /// What whoever answers for it is called.
+    #[serde(default)]
+    owner: String,
+}
+
+impl Wanted {
+    /// Whoever is named; nobody where nothing is.
+    fn owner(
+        &self,
+        connection: &mut DatabaseConnection,
+    ) -> Result<Option<ResourceId>, CredentialError> {
+        if self.owner.trim().is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(named(connection, USER, &self.owner)?.id))
+    }
+}
+
+fn account_fields(name: &str, purpose: &str, hint: &str) -> Markup {
+    html! {
+        (field_with_hint("Name", "The program, such as Nightly build.", &html! {
+            input name="name" value=(name) maxlength="200" required autocomplete="off";
+        }))
+        (field("What it is for", &html! {
+            textarea name="purpose" rows="3" maxlength="1000" required { (purpose) }
+        }))
+        (field_with_hint("Who answers for it", hint, &html! {
+            input name="owner" autocomplete="off" spellcheck="false";
+        }))
+    }
+}
+
+async fn show_new(visitor: Visitor) -> Result<HttpResponse, Failure> {
+    let content = html! {
+        (heading("New service account", Some(LIST), &html! {}))
+        (form(&visitor, "/console/service-accounts/new", &html! {
+            (account_fields("", "", "A user name or an identifier; you, where nothing is given."))
+            button.primary { "Make the account" }
+        }))
+    };
+    Ok(page(
+        &visitor,
+        Section::ServiceAccounts,
+        "New service account",
+        &content,
+    ))
+}
+
+async fn create(sent: Posted<Wanted>, state: web::Data<State>) -> Result<HttpResponse, Failure> {
+    let wanted = sent.form;
+    let domain = state.settings.service_account_domain.clone();
+    let account = sent
+        .visitor
+        .admin(WRITE)
+        .write(&state, move |connection, admin| {
+            let new = NewServiceAccount {
+                name: wanted.name.clone(),
+                purpose: wanted.purpose.clone(),
+                owner: wanted.owner(connection)?,
+            };
+            rules::create(connection, &new, &domain, &admin.actor, admin.now)
+        })
+        .await?;
+    Ok(see_other(&format!(
+        "{}?done=account-made",
+        address(&account.id)
+    )))
+}
+
+fn found(state: &State, id: &ServiceAccountId) -> Result<ServiceAccount, Failure> {
+    Ok(state
+        .database
+        .read_now(|connection| rules::find(connection, id))?)
+}
+
+async fn show_change(
+    visitor: Visitor,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let account = found(&state, &ServiceAccountId::new(id.into_inner()))?;
+    let place = address(&account.id);
+    let asked = visitor.asked(&state)?;
+    let now = account
+        .owner
+        .as_ref()
+        .map_or_else(|| "nobody".to_owned(), called);
+    let hint = format!("A user name or an identifier; {now} as now, where nothing is given.");
+    let content = html! {
+        (heading(&format!("Change {}", account.name), Some((&place, &account.name)), &html! {}))
+        (form(&visitor, &format!("{place}/change"), &html! {
+            (account_fields(&account.name, &account.purpose, &hint))
+            (confirmation(asked))
+            div.buttons {
+                button.primary { "Change it" }
+                a.button href=(place) { "Cancel" }
+            }
+        }))
+    };
+    Ok(page(&visitor, Section::ServiceAccounts, "Change", &content))
+}
+
+async fn change(
+    sent: Confirmed<Wanted>,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let id = ServiceAccountId::new(id.into_inner());
+    let (wanted, account) = (sent.form, id.clone());
+    sent.visitor
+        .admin(WRITE)
+        .write(&state, move |connection, admin| {
+            let change = ServiceAccountChange {
+                name: Some(wanted.name.clone()),
+                purpose: Some(wanted.purpose.clone()),
+                owner: wanted.owner(connection)?,
+            };
+            update_within_rights(connection, &account, &change, admin)
+        })
+        .await?;
+    Ok(see_other(&format!("{}?done=account-changed", address(&id))))
+}
+
+async fn adopt(
+    sent: Posted<Nothing>,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let id = ServiceAccountId::new(id.into_inner());
+    adopt_by(sent.visitor.admin(WRITE), &state, id.clone(), None).await?;
+    Ok(see_other(&format!("{}?done=account-adopted", address(&id))))
+}
+
+fn with_counts(
+    state: &State,
+    visitor: &Visitor,
+    id: &ServiceAccountId,
+) -> Result<(ServiceAccount, Counts), Failure> {
+    let found = state.database.read_now(|connection| {
+        let account = rules::find(connection, id)?;
+        let counts = count_working_of(connection, Holder::Account(id), visitor.now())?;
+        Ok::<_, CredentialError>((account, counts))
+    })?;
+    Ok(found)
+}
+
+async fn ask_disable(
+    visitor: Visitor,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let (account, counts) = with_counts(&state, &visitor, &ServiceAccountId::new(id.into_inner()))?;
+    let question = Question {
+        title: &format!("Disable {}", account.name),
+        back: (&address(&account.id), &account.name),
+        consequences: html! {
+            (ending_of(&counts))
+            p { "The account can be enabled again; what has ended stays ended." }
+        },
+        fields: html! {},
+        button: "Disable it",
+        is_dangerous: true,
+    };
+    let content = confirm(&visitor, visitor.asked(&state)?, &question);
+    Ok(page(
+        &visitor,
+        Section::ServiceAccounts,
+        "Disable",
+        &content,
+    ))
+}
+
+async fn disable(
+    sent: Confirmed<Nothing>,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let id = ServiceAccountId::new(id.into_inner());
+    let account = id.clone();
+    sent.visitor
+        .admin(WRITE)
+        .write(&state, move |connection, admin| {
+            rules::disable(connection, &account, &admin.actor, admin.now)
+        })
+        .await?;
+    Ok(see_other(&format!(
+        "{}?done=account-disabled",
+        address(&id)
+    )))
+}
+
+async fn enable(
+    sent: Posted<Nothing>,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let id = ServiceAccountId::new(id.into_inner());
+    let account = id.clone();
+    sent.visitor
+        .admin(WRITE)
+        .write(&state, move |connection, admin| {
+            rules::enable(connection, &account, &admin.actor, admin.now)
+        })
+        .await?;
+    Ok(see_other(&format!("{}?done=account-enabled", address(&id))))
+}
+
+async fn ask_delete(
+    visitor: Visitor,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let (account, counts) = with_counts(&state, &visitor, &ServiceAccountId::new(id.into_inner()))?;
+    let question = Question {
+        title: &format!("Delete {}", account.name),
+        back: (&address(&account.id), &account.name),
+        consequences: ending_of(&counts),
+        fields: typed("service account", &account.name),
+        button: "Delete it",
+        is_dangerous: true,
+    };
+    let content = confirm(&visitor, visitor.asked(&state)?, &question);
+    Ok(page(&visitor, Section::ServiceAccounts, "Delete", &content))
+}
+
+async fn delete(
+    sent: Confirmed<Typed>,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let id = ServiceAccountId::new(id.into_inner());
+    sent.form.check(&found(&state, &id)?.name)?;
+    sent.visitor
+        .admin(WRITE)
+        .write(&state, move |connection, admin| {
+            rules::delete(connection, &id, &admin.actor, admin.now)
+        })
+        .await?;
+    Ok(see_other("/console/service-accounts?done=account-deleted"))
+}
+
+async fn show_new_token(
+    visitor: Visitor,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let account = found(&state, &ServiceAccountId::new(id.into_inner()))?;
+    // Products are named only to those who may see them.
+    let known = if visitor.may(Scope::ProductsRead) {
+        state.database.read_now(products_with_instances)?
+    } else {
+        Vec::new()
+    };
+    let mut options = vec![("", "The admin interface")];
+    options.extend(
+        known
+            .iter()
+            .map(|(product, _)| (product.id.as_str(), product.name.as_str())),
+    );
+    let place = address(&account.id);
+    let asked = visitor.asked(&state)?;
+    let content = html! {
+        (heading("New service account token", Some((&place, &account.name)), &html! {}))
+        (form(&visitor, &format!("{place}/tokens/new"), &html! {
+            (common_fields("Build server"))
+            (field("For", &select("product", "", &options)))
+            (instance_boxes(&known))
+            (field_with_hint(
+                "Scopes",
+                "With spaces between: scopes of the product, or of the admin interface, such as users:read.",
+                &html! { input name="scopes" autocomplete="off" spellcheck="false"; },
+            ))
+            (confirmation(asked))
+            button.primary { "Make the token" }
+        }))
+    };
+    Ok(page(
+        &visitor,
+        Section::ServiceAccounts,
+        "New service account token",
+        &content,
+    ))
+}
+
+fn products_with_instances(
+    connection: &mut DatabaseConnection,
+) -> Result<Vec<(Product, Vec<Instance>)>, StoreError> {
+    let mut known = Vec::new();
+    for product in products::list(connection)? {
+        let instances = product_instances::list(connection, &product.id)?;
+        known.push((product, instances));
+    }
+    Ok(known)
+}
+
+fn instance_boxes(known: &[(Product, Vec<Instance>)]) -> Markup {
+    html! {
+        @if known.iter().any(|(_, instances)| !instances.is_empty()) {
+            fieldset {
+                legend { "Only at these instances of the product; at all, where none is chosen" }
+                @for (product, instances) in known {
+                    @for instance in instances {
+                        label.check {
+                            input type="checkbox" name="instances" value=(instance.id);
+                            span { (product.name) ": " (instance.name) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct WantedToken {
+    name: String,
+    #[serde(default, deserialize_with = "serde_html_form::de::empty_as_none")]
+    product: Option<ProductId>,
+    #[serde(default)]
+    instances: Vec<InstanceId>,
+    #[serde(default)]
+    scopes: String,
+    expires_in_days: i64,
+    #[serde(default)]
+    allowed_networks: String,
+}
+
+async fn create_token(
+    sent: Confirmed<WantedToken>,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let (visitor, wanted) = (sent.visitor, sent.form);
+    let new = NewCredential {
+        service_account_id: Some(ServiceAccountId::new(id.into_inner())),
+        product_id: wanted.product,
+        instance_ids: wanted.instances,
+        scopes: separated(&wanted.scopes),
+        allowed_networks: networks::parse(&separated(&wanted.allowed_networks))?,
+        expires_in_days: Some(wanted.expires_in_days),
+        ..NewCredential::new(SecretKind::ServiceAccountToken, &wanted.name)
+    };
+    let issued = issue_within_rights(&state, new, visitor.admin(WRITE)).await?;
+    new_key_page(&visitor, Section::ServiceAccounts, &issued)
+}
