@@ -328,6 +328,15 @@ pub fn verify_again(
     state: &State,
 ) -> Result<Verified, AuthenticationFailure> {
     let text = bearer(request).ok_or(AuthenticationFailure::Missing)?;
+    verify_secret_again(text, request, state)
+}
+
+/// The same of a secret that was not shown as a bearer's.
+pub(super) fn verify_secret_again(
+    text: &str,
+    request: &HttpRequest,
+    state: &State,
+) -> Result<Verified, AuthenticationFailure> {
     let verified = verified(text, source_ip(request, state), state.clock.now(), state)?;
     is_complete(&verified)?;
     Ok(verified)

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
+use tokio::sync::OwnedSemaphorePermit;
 use utoipa::IntoParams;
 
 use crate::audit::chain::{self, Report};
@@ -202,11 +203,27 @@ async fn export_events(
     } else {
         None
     };
-    chaining::chain_all(&state).await;
+    let (asked, server) = (request, state.clone());
+    let still_may: StillMay =
+        Box::new(move || Admin::still_with(Scope::AuditRead, &asked, &server));
+    send(&state, selection, still_may, permit).await
+}
+
+/// Whether whoever is sent a stream still may see it.
+pub(in super::super) type StillMay = Box<dyn Fn() -> Result<(), Problem>>;
+
+/// Sends what is in the chain; with a permit to follow, what comes after too.
+pub(in super::super) async fn send(
+    state: &State,
+    selection: Selection,
+    still_may: StillMay,
+    permit: Option<OwnedSemaphorePermit>,
+) -> Result<HttpResponse, Problem> {
+    chaining::chain_all(state).await;
     let removed = state.database.read_now(audit_chain::newest_anchor)?;
     let mut source = EventSource {
-        request,
-        state: state.get_ref().clone(),
+        still_may,
+        state: state.clone(),
         selection,
         after: removed.map_or(0, |anchor| anchor.position),
     };
@@ -247,7 +264,7 @@ impl From<StoreError> for End {
 }
 
 struct EventSource {
-    request: HttpRequest,
+    still_may: StillMay,
     state: State,
     selection: Selection,
     after: i64,
@@ -264,7 +281,7 @@ impl EventSource {
             .map_or(0, |last| last.position);
         let mut has_sent = false;
         while self.after < head {
-            Admin::still_with(Scope::AuditRead, &self.request, &self.state)?;
+            (self.still_may)()?;
             let (after, through) = (self.after, head.min(self.after + WINDOW));
             let selection = self.selection.clone();
             let events = database
@@ -283,7 +300,7 @@ impl EventSource {
     async fn follow(&mut self, lines: &Lines) -> Result<(), End> {
         let mut quiet = 0;
         while !self.state.is_stopping() {
-            Admin::still_with(Scope::AuditRead, &self.request, &self.state)?;
+            (self.still_may)()?;
             quiet = if self.send_present(lines).await? {
                 0
             } else {
@@ -304,7 +321,15 @@ async fn verify(
     state: web::Data<State>,
     query: web::Query<Verify>,
 ) -> Result<HttpResponse, Problem> {
-    let head = query.into_inner().head;
+    let report = verify_chain(&state, query.into_inner().head).await?;
+    Ok(HttpResponse::Ok().json(report))
+}
+
+/// Goes through the chain.
+pub(in super::super) async fn verify_chain(
+    state: &State,
+    head: Option<String>,
+) -> Result<Report, Problem> {
     // It reads the whole chain: one at a time.
     let _permit = state.verifying.acquire().await.ok();
     let sealer = state.sealer.clone();
@@ -312,7 +337,7 @@ async fn verify(
         .database
         .read(move |connection| chain::verify(connection, &sealer, head.as_deref()))
         .await?;
-    Ok(HttpResponse::Ok().json(report))
+    Ok(report)
 }
 
 async fn list_receipts(

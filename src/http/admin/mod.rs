@@ -209,7 +209,7 @@ impl FromRequest for Admin {
     }
 }
 
-fn rights_with(
+pub(super) fn rights_with(
     scope: Scope,
     connection: &mut DatabaseConnection,
     verified: &Verified,

@@ -9,7 +9,7 @@ use crate::lifecycle;
 use crate::policies::roles::{assign, map_group};
 use crate::policies::{Role, Scope};
 use crate::store::id::{DirectoryId, ResourceId, RoleMappingId};
-use crate::store::roles::{self, Assignment};
+use crate::store::roles::{self, Assignment, Mapping};
 
 use super::super::State;
 use super::super::openapi::Operation;
@@ -186,13 +186,28 @@ async fn create_mapping(
     body: web::Json<NewMapping>,
 ) -> Result<HttpResponse, Problem> {
     let role = Role::from_name(&body.role)?;
+    let group = ResourceId::new(body.into_inner().group_id);
+    let mapping = map_by(admin, &state, group, role).await?;
+    Ok(created(
+        "roles/mappings",
+        mapping.id.as_str(),
+        view::mapping(&mapping),
+    ))
+}
+
+/// Maps a group to a role that is among the caller's own rights.
+pub(in super::super) async fn map_by(
+    admin: Admin,
+    state: &State,
+    group: ResourceId,
+    role: Role,
+) -> Result<Mapping, Problem> {
     // Before the rights: a group never gives the owner role, whoever asks.
     if role != Role::Owner {
         admin.rights.check_roles(&[role])?;
     }
-    let group = ResourceId::new(body.into_inner().group_id);
-    let mapping = admin
-        .write(&state, move |connection, admin| {
+    admin
+        .write(state, move |connection, admin| {
             refuse_nobodys(connection, &admin.actor)?;
             let group_type = lifecycle::GROUP;
             let mapping = map_group(
@@ -205,12 +220,7 @@ async fn create_mapping(
             )?;
             Ok::<_, CredentialError>(mapping)
         })
-        .await?;
-    Ok(created(
-        "roles/mappings",
-        mapping.id.as_str(),
-        view::mapping(&mapping),
-    ))
+        .await
 }
 
 async fn delete_mapping(
@@ -218,9 +228,18 @@ async fn delete_mapping(
     state: web::Data<State>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let id = RoleMappingId::new(id.into_inner());
+    unmap_by(admin, &state, RoleMappingId::new(id.into_inner())).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Removes the mapping of a group to a role that is among the caller's own rights.
+pub(in super::super) async fn unmap_by(
+    admin: Admin,
+    state: &State,
+    id: RoleMappingId,
+) -> Result<(), Problem> {
     admin
-        .write(&state, move |connection, admin| {
+        .write(state, move |connection, admin| {
             if let Some(mapping) = roles::find_mapping(connection, &id)? {
                 admin
                     .rights
@@ -228,6 +247,5 @@ async fn delete_mapping(
             }
             lifecycle::unmap_group(connection, &id, &admin.cause())
         })
-        .await?;
-    Ok(HttpResponse::NoContent().finish())
+        .await
 }

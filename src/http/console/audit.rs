@@ -1,8 +1,9 @@
 //! The audit log, narrowed by action, outcome and time, and how far it is chained.
 
-use actix_web::{HttpResponse, web};
+use actix_web::http::header::{CONTENT_DISPOSITION, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, web};
 use maud::html;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::policies::Scope;
@@ -10,18 +11,31 @@ use crate::store::audit_events::{self, Selection};
 use crate::store::{StoreError, audit_chain};
 
 use super::super::State;
+use super::super::admin::audit::{StillMay, send, verify_chain};
+use super::super::admin::rights_with;
+use super::super::caller::{AuthenticationFailure, verify_secret_again};
 use super::answer::Failure;
-use super::frame::{Section, field, filters, grouped, heading, page, pager, results, select};
+use super::frame::{
+    Section, counted, facts, field, field_with_hint, filters, grouped, heading, page, pager,
+    results, select, table,
+};
 use super::keys::ROWS;
 use super::page::{Access, Page};
 use super::people::history;
-use super::visitor::Visitor;
+use super::visitor::{Visitor, session_cookie};
+
+const SCOPE: Scope = Scope::AuditRead;
 
 pub(super) fn pages() -> Vec<Page> {
-    vec![Page::at("/audit").get(Access::With(Scope::AuditRead), list)]
+    let read = Access::With(SCOPE);
+    vec![
+        Page::at("/audit").get(read, list),
+        Page::at("/audit/export").get(read, export),
+        Page::at("/audit/verify").get(read, verify),
+    ]
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 struct Filter {
     #[serde(default)]
     action: String,
@@ -29,6 +43,10 @@ struct Filter {
     outcome: String,
     #[serde(default)]
     since: String,
+    /// The identifier of what was changed, such as that of a person.
+    #[serde(default)]
+    target: String,
+    #[serde(skip_serializing)]
     cursor: Option<String>,
 }
 
@@ -44,10 +62,16 @@ impl Filter {
         Selection {
             action: text(&self.action),
             outcome: text(&self.outcome),
+            target_id: text(&self.target),
             // What a date field sends is a day.
             since: Timestamp::parse_rfc3339(&format!("{}T00:00:00Z", self.since)),
             ..Selection::default()
         }
+    }
+
+    /// The same in an address.
+    fn query(&self) -> String {
+        serde_html_form::to_string(self).unwrap_or_default()
     }
 }
 
@@ -71,8 +95,14 @@ async fn list(
     let more = found.len() > shown;
     found.truncate(shown);
     let next = found.last().filter(|_| more).map(|last| last.id.clone());
+    let exported = filter.query();
     let content = html! {
-        (heading("Audit log", None, &html! {}))
+        (heading("Audit log", None, &html! {
+            a.button href={ "/console/audit/export?" (exported) } download="audit-events.ndjson" {
+                "Export as NDJSON"
+            }
+            a.button href="/console/audit/verify" { "Verify the chain" }
+        }))
         p.muted {
             @match &last {
                 Some(last) => {
@@ -88,6 +118,9 @@ async fn list(
                 input type="search" name="action" value=(filter.action) autocomplete="off" spellcheck="false";
             }))
             (field("Outcome", &select("outcome", &filter.outcome, &OUTCOMES)))
+            (field("Identifier of what it was done to", &html! {
+                input type="search" name="target" value=(filter.target) autocomplete="off" spellcheck="false";
+            }))
             (field("Since", &html! { input type="date" name="since" value=(filter.since); }))
         }))
         (results(&html! {
@@ -96,4 +129,94 @@ async fn list(
         }))
     };
     Ok(page(&visitor, Section::Audit, "Audit log", &content))
+}
+
+/// What the filters leave, oldest first, in the order of the chain. Before each piece the session is looked at
+/// again: a download outlives nobody's rights.
+async fn export(
+    _: Visitor,
+    request: HttpRequest,
+    state: web::Data<State>,
+    filter: web::Query<Filter>,
+) -> Result<HttpResponse, Failure> {
+    let (asked, server) = (request, state.clone());
+    let still_may: StillMay = Box::new(move || {
+        let session = session_cookie(&asked, &server).ok_or(AuthenticationFailure::Missing)?;
+        let verified = verify_secret_again(session.expose(), &asked, &server)?;
+        server
+            .database
+            .read_now(|connection| rights_with(SCOPE, connection, &verified))?;
+        Ok(())
+    });
+    let selection = filter.into_inner().selection();
+    let mut response = send(&state, selection, still_may, None).await?;
+    response.headers_mut().insert(
+        CONTENT_DISPOSITION,
+        HeaderValue::from_static("attachment; filename=\"audit-events.ndjson\""),
+    );
+    Ok(response)
+}
+
+#[derive(Deserialize)]
+struct Noted {
+    #[serde(default, deserialize_with = "serde_html_form::de::empty_as_none")]
+    head: Option<String>,
+}
+
+/// Goes through the whole chain.
+async fn verify(
+    visitor: Visitor,
+    state: web::Data<State>,
+    noted: web::Query<Noted>,
+) -> Result<HttpResponse, Failure> {
+    let head = noted.into_inner().head;
+    let report = verify_chain(&state, head.clone()).await?;
+    let found: Vec<_> = report
+        .findings
+        .iter()
+        .map(|finding| {
+            vec![
+                html! { @if let Some(position) = finding.position { (grouped(position)) } },
+                html! { (finding.detail) },
+            ]
+        })
+        .collect();
+    let content = html! {
+        (heading("The chain of audit events", Some(("/console/audit", "Audit log")), &html! {}))
+        @if report.verified {
+            p.done role="status" { "All is as it was written." }
+        } @else {
+            p role="alert" { strong { "Something is not as it was written." } }
+        }
+        (facts(&[
+            ("Checked", html! { (counted(report.checked, "event", "events")) }),
+            ("Not chained yet", html! { (counted(report.not_chained, "event", "events")) }),
+            ("Head", html! {
+                @match &report.head {
+                    Some(head) => { "event " (grouped(head.position)) ", " code { (head.hash) } },
+                    None => { span.muted { "there is none yet" } },
+                }
+            }),
+            ("The head that you noted", html! {
+                @match (&head, report.noted_head_position) {
+                    (None, _) => { span.muted { "none was given" } },
+                    (Some(_), Some(position)) => { "is part of it, at event " (grouped(position)) },
+                    (Some(_), None) => { strong { "is no part of it" } },
+                }
+            }),
+        ]))
+        @if !found.is_empty() { (table("What is wrong", &["Event", "What"], &found)) }
+        @if report.further_findings > 0 { p { "And " (report.further_findings) " more." } }
+        form method="get" action="/console/audit/verify" {
+            (field_with_hint(
+                "A head that you have noted elsewhere",
+                "Its hash shows that nothing before it was replaced or cut off.",
+                &html! {
+                    input name="head" value=(head.as_deref().unwrap_or_default()) autocomplete="off" spellcheck="false";
+                },
+            ))
+            button { "Verify again" }
+        }
+    };
+    Ok(page(&visitor, Section::Audit, "The chain", &content))
 }

@@ -30,6 +30,7 @@ pub(super) enum Section {
     Products,
     ServiceAccounts,
     Webhooks,
+    SigningKeys,
     Notices,
     Audit,
     Mine,
@@ -104,6 +105,12 @@ const SECTIONS: &[(Section, &str, &str, Access)] = &[
         Access::With(Scope::NotificationsRead),
     ),
     (
+        Section::SigningKeys,
+        "Signing keys",
+        "/console/signing-keys",
+        Access::With(Scope::SigningKeysRead),
+    ),
+    (
         Section::Notices,
         "Notices",
         "/console/notices",
@@ -126,7 +133,17 @@ const SECTIONS: &[(Section, &str, &str, Access)] = &[
 /// What is said once after something was done; the address names it, so that nobody writes a text of their own.
 const DONE: &[(&str, &str)] = &[
     ("policy-changed", "The policy is changed."),
+    ("policies-ordered", "The policies have another order."),
+    ("policy-deleted", "The policy is deleted."),
+    (
+        "change-withdrawn",
+        "The change is withdrawn: it will not come to be.",
+    ),
+    ("members-changed", "The policy names others now."),
     ("role-granted", "The role is granted."),
+    ("group-mapped", "Whoever is in the group has the role now."),
+    ("group-unmapped", "The group gives the role no more."),
+    ("signing-keys-rotated", "A new signing key is published."),
     ("role-taken", "The role is taken away."),
     ("product-changed", "The product is changed."),
     (

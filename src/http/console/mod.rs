@@ -24,12 +24,14 @@ mod overview;
 pub mod page;
 mod people;
 mod policies;
+mod policy_order;
 mod product_parts;
 mod products;
 mod roles;
 mod service_accounts;
 mod setup;
 mod sign_in;
+mod signing_keys;
 mod visitor;
 mod webhooks;
 
@@ -71,12 +73,15 @@ fn pages() -> Vec<Page> {
         people::pages,
         groups::pages,
         directories::pages,
+        // Before the pages of one policy: `new` is no identifier.
+        policy_order::pages,
         policies::pages,
         roles::pages,
         products::pages,
         product_parts::pages,
         service_accounts::pages,
         webhooks::pages,
+        signing_keys::pages,
         notices::pages,
         audit::pages,
         mine::pages,

@@ -1,26 +1,28 @@
 //! Roles: who has which, by hand or by a mapped group; granted and taken away with a preview.
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use maud::{Markup, html};
 use serde::Deserialize;
 
 use crate::clock::Timestamp;
 use crate::lifecycle;
-use crate::policies::{Role, Scope};
-use crate::store::id::ResourceId;
-use crate::store::{StoreError, resources, roles};
+use crate::policies::{PolicyError, Role, Scope};
+use crate::store::id::{ResourceId, RoleMappingId};
+use crate::store::{StoreError, policies, resources, roles};
 
 use super::super::State;
-use super::super::admin::roles::{grant_by, unassign_by};
+use super::super::admin::roles::{grant_by, map_by, unassign_by, unmap_by};
 use super::super::admin::users::find;
 use super::answer::{Failure, see_other};
+use super::chosen::named;
 use super::frame::{
-    Question, Section, badge, confirm, empty, field, heading, page, select, table, time,
+    Question, Section, badge, confirm, counted, empty, field, field_with_hint, heading, page,
+    select, table, time,
 };
 use super::impact;
 use super::page::{Access, Page};
 use super::sign_in::Nothing;
-use super::visitor::{Confirmed, Visitor};
+use super::visitor::{Confirmed, Visitor, query};
 
 pub(super) fn pages() -> Vec<Page> {
     let write = Access::With(Scope::RolesWrite);
@@ -32,6 +34,12 @@ pub(super) fn pages() -> Vec<Page> {
         Page::at("/roles/{user}/{role}/take")
             .get(write, ask_take)
             .post(write, take),
+        Page::at("/roles/mappings/new")
+            .get(write, ask_map)
+            .post(write, map),
+        Page::at("/roles/mappings/{id}/remove")
+            .get(write, ask_unmap)
+            .post(write, unmap),
     ]
 }
 
@@ -79,6 +87,12 @@ async fn list(visitor: Visitor, state: web::Data<State>) -> Result<HttpResponse,
                 html! { a href={ "/console/groups/" (one.group_id) } { (name(one.group_id.as_str())) } },
                 badge("warn", &one.role),
                 time(one.created_at),
+                html! {
+                    @if visitor.may(Scope::RolesWrite) {
+                        a href={ "/console/roles/mappings/" (one.id) "/remove" }
+                            aria-label={ "Let " (name(one.group_id.as_str())) " give the role no more" } { "Remove" }
+                    }
+                },
             ]
         })
         .collect();
@@ -87,7 +101,10 @@ async fn list(visitor: Visitor, state: web::Data<State>) -> Result<HttpResponse,
         (table("Granted by hand", &["Person", "Role", "Since", "Action"], &granted))
         h2 { "Groups that give a role" }
         @if mapped.is_empty() { (empty("No group gives a role.", &html! {})) }
-        @else { (table("Whoever is in one has its role", &["Group", "Role", "Since"], &mapped)) }
+        @else { (table("Whoever is in one has its role", &["Group", "Role", "Since", ""], &mapped)) }
+        @if visitor.may(Scope::RolesWrite) {
+            p { a.button href="/console/roles/mappings/new" { "Let a group give a role" } }
+        }
         p.muted { "Grant a role on the page of the person." }
     };
     Ok(page(&visitor, Section::Roles, "Roles", &content))
@@ -185,4 +202,125 @@ async fn take(
     let (user, role) = (ResourceId::new(user), Role::from_name(&role)?);
     unassign_by(sent.visitor.admin(Scope::RolesWrite), &state, user, role).await?;
     Ok(see_other("/console/roles?done=role-taken"))
+}
+
+/// Which group, as it is called, is to give which role.
+#[derive(Deserialize)]
+struct WantedMapping {
+    #[serde(default)]
+    group: String,
+    #[serde(default)]
+    role: String,
+}
+
+/// Asks which group it is first, then whether it shall give the role. The owner role is nobody's to offer here.
+async fn ask_map(
+    visitor: Visitor,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Failure> {
+    let wanted: WantedMapping = query(&request)?;
+    if wanted.group.trim().is_empty() {
+        return Ok(mapping_form(&visitor));
+    }
+    let role = Role::from_name(&wanted.role)?;
+    let (group, people) = state
+        .database
+        .read(move |connection| {
+            let group = named(connection, lifecycle::GROUP, &wanted.group)?;
+            let within = std::slice::from_ref(&group.id);
+            let people = policies::active_people_within(connection, within, lifecycle::USER)?;
+            Ok::<_, PolicyError>((group, people.len()))
+        })
+        .await?;
+    let name = group.label().unwrap_or("this group");
+    let people = i64::try_from(people).unwrap_or(i64::MAX);
+    let question = Question {
+        title: &format!("Let {name} give the role {}", role.name()),
+        back: ("/console/roles", "Roles"),
+        consequences: html! {
+            ul.impact {
+                li {
+                    strong { (counted(people, "person", "people")) } " in it "
+                    (if people == 1 { "has" } else { "have" }) " the role from now on."
+                }
+                li { "So has whoever its identity provider puts into it later, and whoever it takes out has it no more." }
+            }
+        },
+        fields: html! {
+            input type="hidden" name="group" value=(group.id);
+            input type="hidden" name="role" value=(role.name());
+        },
+        button: "Let it",
+        is_dangerous: false,
+    };
+    let content = confirm(&visitor, visitor.asked(&state)?, &question);
+    Ok(page(&visitor, Section::Roles, "Map a group", &content))
+}
+
+fn mapping_form(visitor: &Visitor) -> HttpResponse {
+    let options: Vec<(&str, &str)> = [
+        (Role::Auditor, "Auditor: sees everything, changes nothing"),
+        (Role::Admin, "Admin: everything but the owner role"),
+    ]
+    .into_iter()
+    .filter(|(role, _)| visitor.rights.check_roles(&[*role]).is_ok())
+    .map(|(role, label)| (role.name(), label))
+    .collect();
+    let content = html! {
+        (heading("Let a group give a role", Some(("/console/roles", "Roles")), &html! {}))
+        form method="get" action="/console/roles/mappings/new" {
+            (field_with_hint("Group", "Its name or its identifier.", &html! {
+                input name="group" required autocomplete="off" spellcheck="false";
+            }))
+            (field("Role", &select("role", "auditor", &options)))
+            button.primary { "See whom it hits" }
+        }
+    };
+    page(visitor, Section::Roles, "Map a group", &content)
+}
+
+#[derive(Deserialize)]
+struct Mapped {
+    group: ResourceId,
+    role: String,
+}
+
+async fn map(sent: Confirmed<Mapped>, state: web::Data<State>) -> Result<HttpResponse, Failure> {
+    let role = Role::from_name(&sent.form.role)?;
+    let admin = sent.visitor.admin(Scope::RolesWrite);
+    map_by(admin, &state, sent.form.group, role).await?;
+    Ok(see_other("/console/roles?done=group-mapped"))
+}
+
+async fn ask_unmap(
+    visitor: Visitor,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let (id, now) = (RoleMappingId::new(id.into_inner()), visitor.now());
+    let impact = state
+        .database
+        .read(move |connection| lifecycle::impact_of_unmapping(connection, &id, now))
+        .await?;
+    let question = Question {
+        title: "Let the group give the role no more",
+        back: ("/console/roles", "Roles"),
+        consequences: impact::told(&impact),
+        fields: html! {},
+        button: "Remove the mapping",
+        is_dangerous: true,
+    };
+    let content = confirm(&visitor, visitor.asked(&state)?, &question);
+    Ok(page(&visitor, Section::Roles, "Remove a mapping", &content))
+}
+
+async fn unmap(
+    sent: Confirmed<Nothing>,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let id = RoleMappingId::new(id.into_inner());
+    unmap_by(sent.visitor.admin(Scope::RolesWrite), &state, id).await?;
+    Ok(see_other("/console/roles?done=group-unmapped"))
 }

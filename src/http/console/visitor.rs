@@ -310,6 +310,13 @@ pub(super) fn fields<T: DeserializeOwned>(body: &web::Bytes) -> Result<T, Failur
         .map_err(|error| Failure::Problem(Problem::invalid_value(format!("the form: {error}"))))
 }
 
+/// What the query of an address says.
+pub(super) fn query<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, Failure> {
+    fields(&web::Bytes::copy_from_slice(
+        request.query_string().as_bytes(),
+    ))
+}
+
 /// A browser says where a form comes from; it must be from here. What is no browser says nothing, and has no
 /// cookies that another site could use.
 pub(super) fn check_origin(request: &HttpRequest) -> Result<(), Failure> {

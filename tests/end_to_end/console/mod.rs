@@ -2,12 +2,15 @@
 //! nothing secret is kept.
 
 mod access;
+mod audit;
 mod forms;
 mod keys;
 mod own;
 mod people;
 mod policies;
+mod policy_order;
 mod products;
+mod roles;
 mod service_accounts;
 mod sessions;
 mod webhooks;

@@ -1,0 +1,89 @@
+//! The audit log in the console: narrowed, taken away as NDJSON, and its chain verified; and the signing keys.
+
+use serde_json::{Value, json};
+
+use super::{Browser, member};
+
+on_both_databases!(
+    the_audit_log_is_narrowed_exported_and_verified_by_whoever_may_read_it,
+    |server| {
+        let made = server
+            .admin()
+            .post("/products", &json!({"name": "Wiki"}))
+            .expect(201);
+        let mut auditor = Browser::of(&member(server, "auditor", Some("auditor")));
+        let query = format!("action=product.created&target={}", made.id());
+        let page = auditor
+            .get(&format!("/console/audit?{query}"))
+            .expect(200)
+            .text;
+        assert!(
+            page.contains("product.created") && !page.contains("<code>session.started"),
+            "{page}"
+        );
+        assert!(
+            page.contains("/console/audit/export?action=product.created"),
+            "{page}"
+        );
+
+        let export = auditor
+            .get(&format!("/console/audit/export?{query}"))
+            .expect(200);
+        assert_eq!(export.header("content-type"), Some("application/x-ndjson"));
+        assert_eq!(
+            export.header("content-disposition"),
+            Some("attachment; filename=\"audit-events.ndjson\"")
+        );
+        assert_eq!(export.header("cache-control"), Some("no-store"));
+        let lines: Vec<Value> = export
+            .text
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("a line is an object"))
+            .collect();
+        assert_eq!(lines.len(), 1, "{}", export.text);
+        assert_eq!(lines[0]["action"], "product.created");
+        assert_eq!(lines[0]["target"]["id"], made.id());
+        let hash = lines[0]["hash"].as_str().expect("it is chained");
+
+        let verified = auditor.get("/console/audit/verify").expect(200).text;
+        assert!(verified.contains("All is as it was written"), "{verified}");
+        let noted = auditor
+            .get(&format!("/console/audit/verify?head={hash}"))
+            .expect(200)
+            .text;
+        assert!(noted.contains("is part of it"), "{noted}");
+        let foreign = "0".repeat(64);
+        let cut = auditor
+            .get(&format!("/console/audit/verify?head={foreign}"))
+            .expect(200)
+            .text;
+        assert!(cut.contains("is no part of it"), "{cut}");
+
+        let mut plain = Browser::of(&member(server, "plain", None));
+        for page in ["audit", "audit/export", "audit/verify"] {
+            plain.get(&format!("/console/{page}")).expect(403);
+        }
+    }
+);
+
+on_both_databases!(signing_keys_are_rotated_by_whoever_may, |server| {
+    let keys = || {
+        let list = server.admin().get("/signing-keys").expect(200).body;
+        list["items"].as_array().expect("a list").len()
+    };
+    let mut auditor = Browser::of(&member(server, "auditor", Some("auditor")));
+    let page = auditor.get("/console/signing-keys").expect(200).text;
+    assert!(!page.contains("/console/signing-keys/rotate"));
+    let before = keys();
+    auditor
+        .submit("/console/signing-keys/rotate", &[])
+        .expect(403);
+    let mut admin = Browser::of(&member(server, "admin", Some("admin")));
+    admin.get("/console/signing-keys/rotate").expect(200);
+    admin
+        .submit("/console/signing-keys/rotate", &[("compromised", "true")])
+        .expect(303);
+    assert!(keys() > before);
+    let shown = admin.get("/console/signing-keys").expect(200).text;
+    assert!(shown.contains("ES256"), "{shown}");
+});
