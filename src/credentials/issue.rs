@@ -298,7 +298,7 @@ pub(super) fn active_person(
 }
 
 /// What a credential is bound to must be there. Gives the instances, each once.
-fn check_binding(
+pub(super) fn check_binding(
     connection: &mut DatabaseConnection,
     new: &NewCredential,
 ) -> Result<Vec<InstanceId>, CredentialError> {
@@ -346,7 +346,7 @@ fn check_binding(
     )?)
 }
 
-fn check_scopes(
+pub(super) fn check_scopes(
     connection: &mut DatabaseConnection,
     new: &NewCredential,
 ) -> Result<(), CredentialError> {

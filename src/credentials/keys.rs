@@ -12,7 +12,10 @@ use crate::store::DatabaseConnection;
 use crate::store::credentials::{self as table, Counts};
 use crate::store::id::{CredentialId, ResourceId};
 
-use super::issue::{creator, refuse_wider_networks, refuse_without_role, token_expiry};
+use super::issue::{
+    NewCredential, check_binding, check_scopes, creator, refuse_wider_networks,
+    refuse_without_role, token_expiry,
+};
 use super::service_accounts::active_account;
 use super::verify::has_not_ended;
 use super::{Credential, CredentialError, Issued, event};
@@ -72,7 +75,9 @@ pub fn rotate(
     }
     let mut expires_at = lifetime::expiry(now, expires_in_days)?;
     let created_by = creator(connection, actor)?;
-    refuse_without_role(connection, actor)?;
+    if kind != SecretKind::UserToken {
+        refuse_without_role(connection, actor)?;
+    }
     // The account before what it has, as those do who disable it.
     if let Some(account) = find(connection, kind, id)?.service_account_id {
         active_account(connection, &account)?;
@@ -119,6 +124,45 @@ pub fn rotate(
         credential: successor,
         secret,
     })
+}
+
+/// Rotates an API token of a person, as [`rotate`] does, where what it is for is still theirs to have.
+///
+/// # Errors
+/// [`CredentialError::NotFound`] where that person has no such token, or its product is gone or not for them;
+/// otherwise as [`rotate`].
+pub fn rotate_token(
+    connection: &mut DatabaseConnection,
+    person: &ResourceId,
+    id: &CredentialId,
+    overlap_hours: Option<i64>,
+    expires_in_days: Option<i64>,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<Issued, CredentialError> {
+    let token = find(connection, SecretKind::UserToken, id)?;
+    if token.owner_id.as_ref() != Some(person) {
+        return Err(CredentialError::NotFound("credential"));
+    }
+    let same = NewCredential {
+        owner_id: token.owner_id,
+        product_id: token.product_id,
+        instance_ids: token.instance_ids,
+        scopes: token.scopes,
+        ..NewCredential::new(SecretKind::UserToken, &token.name)
+    };
+    check_binding(connection, &same)?;
+    check_scopes(connection, &same)?;
+    let kind = SecretKind::UserToken;
+    rotate(
+        connection,
+        kind,
+        id,
+        overlap_hours,
+        expires_in_days,
+        actor,
+        now,
+    )
 }
 
 /// What is to be changed of a key; what is not given stays.

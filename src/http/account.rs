@@ -23,6 +23,8 @@ use crate::store::credentials::{self as table, Selection};
 use crate::store::id::{CredentialId, DirectoryId, InstanceId, ProductId, ResourceId};
 
 use super::State;
+use super::admin::keys::Rotation;
+use super::admin::optional_json::OptionalJson;
 use super::admin::page::PageQuery;
 use super::admin::view::{self, IssuedView, UserView};
 use super::caller::{
@@ -65,6 +67,16 @@ pub(super) fn endpoints() -> Vec<ApiEndpoint> {
         ApiEndpoint::at("/tokens/{id}").delete(
             revoke_token,
             own("Revoke one of one's API tokens").ends(),
+        ),
+        ApiEndpoint::at("/tokens/{id}/rotate").post(
+            rotate_token,
+            own("Make the successor of one of one's API tokens")
+                .explained(
+                    "It has the same rights. The old one goes on working for `overlap_hours` after the first use of \
+                     the new one, 24 where nothing is said, and never beyond its own end.",
+                )
+                .answers_with::<IssuedView>(201, "It was made")
+                .refuses(&[404, 409]),
         ),
         ApiEndpoint::at("/password").post(
             set_password,
@@ -420,6 +432,34 @@ pub(super) async fn issue_token(
         .write(move |connection| issue(connection, &new, &caller.actor, now))
         .await?;
     Ok(issued)
+}
+
+async fn rotate_token(
+    request: HttpRequest,
+    state: web::Data<State>,
+    id: web::Path<String>,
+    OptionalJson(rotation): OptionalJson<Rotation>,
+) -> Result<HttpResponse, Problem> {
+    let person = Person::of(&request, &state).await?;
+    let now = person.caller.requested_at;
+    let id = CredentialId::new(id.into_inner());
+    let issued = state
+        .database
+        .write(move |connection| {
+            keys::rotate_token(
+                connection,
+                &person.id,
+                &id,
+                rotation.overlap_hours,
+                rotation.expires_in_days,
+                &person.caller.actor,
+                now,
+            )
+        })
+        .await?;
+    Ok(HttpResponse::Created()
+        .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .json(view::issued(&issued, now)))
 }
 
 async fn revoke_token(

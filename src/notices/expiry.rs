@@ -244,7 +244,11 @@ fn steps(credential: &Credential) -> Vec<String> {
             vec![rotate(&path, None), pass_on(), overlap]
         }
         SecretKind::UserToken => vec![
-            "Make a new API token, put it where the old one is, and revoke the old one.".to_owned(),
+            format!(
+                "Rotate it: POST /account/v1/tokens/{id}/rotate. The answer shows the new secret, this once."
+            ),
+            pass_on(),
+            overlap,
         ],
         SecretKind::ServiceAccountKey => vec![
             "Let the service make a new pair of keys, register the new public key, let the service sign with \

@@ -12,7 +12,7 @@ mod impact;
 mod instances;
 pub(super) mod keys;
 mod notices;
-mod optional_json;
+pub(super) mod optional_json;
 pub mod page;
 mod policies;
 mod policy_bodies;

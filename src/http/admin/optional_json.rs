@@ -13,7 +13,7 @@ use super::super::openapi::{Argument, Taken};
 use super::super::problem::{Problem, ProblemKind};
 
 /// What a body says; nothing where there is none. Its media type is not looked at.
-pub(super) struct OptionalJson<T>(pub(super) T);
+pub(in crate::http) struct OptionalJson<T>(pub(in crate::http) T);
 
 impl<T: Default + DeserializeOwned> FromRequest for OptionalJson<T> {
     type Error = Problem;

@@ -253,3 +253,36 @@ on_both_databases!(ones_tokens_are_ones_own, |server| {
     let of_one = format!("/users/{}/tokens/{}", one.id, token.id());
     server.admin().delete(&of_one).expect(204);
 });
+
+on_both_databases!(a_token_is_rotated_by_whose_it_is, |server| {
+    let (one, other) = (member(server, "one"), member(server, "other"));
+    let gate = product(server, "Gate");
+    let own = server.with_token(&one.sign_in());
+    let wanted = json!({"name": "Mine", "product_id": gate.id, "scopes": ["read"]});
+    let old = own.post("/account/v1/tokens", &wanted).expect(201);
+    let path = format!("/account/v1/tokens/{}/rotate", old.id());
+
+    let others = server.with_token(&other.sign_in());
+    others.post(&path, &json!({})).expect(404);
+    own.post(&path, &json!({"overlap_hours": 721})).expect(422);
+    let new = own.post(&path, &json!({"overlap_hours": 2})).expect(201);
+    own.post(&path, &json!({})).expect(409);
+
+    let is_active = |token: &Answer| introspect(server, &gate.key, &token.text_at("/secret"));
+    assert_eq!(is_active(&old)["active"], true);
+    assert_eq!(is_active(&new)["scope"], "read");
+    // The first use of the new one has started the end of the old one.
+    server.clock.advance_millis(119 * 60_000);
+    assert_eq!(is_active(&old)["active"], true);
+    server.clock.advance_millis(60_000);
+    assert_eq!(is_active(&old)["active"], false);
+    assert_eq!(is_active(&new)["active"], true);
+
+    // What the product has lost since, no successor gets.
+    let fewer = json!({"scopes": ["write"]});
+    let product = format!("/products/{}", gate.id);
+    server.admin().patch(&product, &fewer).expect(200);
+    let path = format!("/account/v1/tokens/{}/rotate", new.id());
+    let own = server.with_token(&one.sign_in());
+    own.post(&path, &json!({})).expect(422);
+});

@@ -42,6 +42,20 @@ const CASES: &[Case] = &[
         },
     },
     Case {
+        route: "POST /account/v1/tokens/{id}/rotate",
+        arrange: |world| {
+            let session = member(world).sign_in();
+            let token = world
+                .server
+                .with_token(&session)
+                .post("/account/v1/tokens", &json!({"name": "Mine"}))
+                .expect(201)
+                .id();
+            let path = format!("/account/v1/tokens/{token}/rotate");
+            Call::of(&session, "POST", &path, &json!({}))
+        },
+    },
+    Case {
         route: "DELETE /account/v1/tokens/{id}",
         arrange: |world| {
             let session = member(world).sign_in();
