@@ -66,7 +66,7 @@ const SECTIONS: &[(Section, &str, &str, Access)] = &[
         Section::Keys,
         "Keys and tokens",
         "/console/keys",
-        super::keys::ANY,
+        super::kinds::ANY,
     ),
     (
         Section::Orphans,

@@ -16,6 +16,7 @@ mod frame;
 mod groups;
 mod impact;
 mod keys;
+mod kinds;
 mod mine;
 mod new_key;
 mod notices;

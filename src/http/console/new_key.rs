@@ -15,7 +15,8 @@ use super::super::State;
 use super::super::admin::keys::issue_within_rights;
 use super::answer::Failure;
 use super::frame::{Section, confirmation, field, field_with_hint, form, heading, page, select};
-use super::keys::{KINDS, Kind, issued_page};
+use super::keys::issued_page;
+use super::kinds::{KINDS, Kind};
 use super::page::{Access, Page};
 use super::visitor::{Confirmed, Visitor};
 

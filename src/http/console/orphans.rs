@@ -19,7 +19,8 @@ use super::answer::{Failure, see_other};
 use super::frame::{
     Question, Section, ago, confirm, counted, empty, heading, page, pager, secret, table as rows_of,
 };
-use super::keys::{Kind, Names, ROWS, first_of};
+use super::keys::{Names, ROWS, first_of};
+use super::kinds::Kind;
 use super::page::{Access, Page};
 use super::visitor::{Confirmed, Visitor};
 
