@@ -67,6 +67,12 @@ pub fn rotate(
     actor: &Actor,
     now: Timestamp,
 ) -> Result<Issued, CredentialError> {
+    if kind == SecretKind::ServiceAccountKey {
+        return Err(CredentialError::Conflict(
+            "a public key has no secret to replace: register another, and remove this one"
+                .to_owned(),
+        ));
+    }
     let overlap_hours = overlap_hours.unwrap_or(DEFAULT_OVERLAP_HOURS);
     if !(0..=MAX_OVERLAP_HOURS).contains(&overlap_hours) {
         return Err(CredentialError::Invalid(format!(

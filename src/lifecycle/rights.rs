@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use crate::audit::{self, Action, Event};
 use crate::policies::{PolicyError, Role};
 use crate::store::id::{DirectoryId, ResourceId, RoleMappingId};
-use crate::store::roles;
 use crate::store::{DatabaseConnection, StoreError, memberships, resources};
+use crate::store::{credentials, roles};
 
-use super::deprovision::lose_role;
+use super::deprovision::{Reason, lose_role};
 use super::owners::refuse_last_owner;
 use super::{Cause, LifecycleError, USER};
 
@@ -71,20 +71,36 @@ impl RolesBefore {
     ) -> Result<(), StoreError> {
         for (person, before) in self.0 {
             let after = roles::roles_of(connection, &person)?;
-            if !has_lost(&before, &after) {
-                continue;
-            }
-            let Some(person) = resources::find_any(connection, &person)? else {
-                continue;
-            };
+            let is_left = has_lost(&before, &after);
             let lost: Vec<String> = before
                 .into_iter()
                 .filter(|role| !after.contains(role))
                 .collect();
-            lose_role(connection, &person, &lost, cause)?;
+            if !is_left {
+                lose_some(connection, &person, &lost, cause)?;
+                continue;
+            }
+            if let Some(person) = resources::find_any(connection, &person)? {
+                lose_role(connection, &person, &lost, cause)?;
+            }
         }
         Ok(())
     }
+}
+
+/// An owner who goes on as an admin keeps what they have, but no link by which somebody else could become what
+/// they were.
+fn lose_some(
+    connection: &mut DatabaseConnection,
+    person: &ResourceId,
+    lost: &[String],
+    cause: &Cause,
+) -> Result<(), StoreError> {
+    if !lost.is_empty() {
+        let reason = Reason::RoleLost.name();
+        credentials::revoke_links_made_by(connection, person, reason, cause.now)?;
+    }
+    Ok(())
 }
 
 /// Whether somebody with the roles before has lost admin rights, or their last role.

@@ -67,12 +67,17 @@ fn lived_in() -> (House, Vec<(&'static str, String)>) {
         &json!({}),
         200,
     );
+    let account = json!({"name": "Nightly", "purpose": "Builds", "owner_id": otto});
+    let account = house.send("POST", "/admin/v1/service-accounts", &admin, &account, 201);
+    let account = text(&account["id"]);
+    let webhook = json!({"url": "https://chat.example.org/hooks/1"});
+    let webhook = text(&house.send("POST", "/admin/v1/webhooks", &admin, &webhook, 201)["id"]);
     let policies = house.send("GET", "/admin/v1/policies", &admin, &json!({}), 200);
     let policy = text(&policies["items"][0]["id"]);
     let orphans = house.send("GET", "/admin/v1/orphaned-keys", &admin, &json!({}), 200);
     let orphan = text(&orphans["items"][0]["id"]);
     let directory = house.credential("directory_id").to_owned();
-    let pages = vec![
+    let mut pages = vec![
         ("overview", "/".to_owned()),
         ("people", "/people".to_owned()),
         ("person", format!("/people/{otto}")),
@@ -110,7 +115,49 @@ fn lived_in() -> (House, Vec<(&'static str, String)>) {
         ("sign-in", "/sign-in".to_owned()),
         ("set-up", "/setup".to_owned()),
     ];
+    pages.extend(authority_pages(&policy, &product, &account, &webhook));
     (house, pages)
+}
+
+/// The pages of what the token authority keeps beside people and keys.
+fn authority_pages(
+    policy: &str,
+    product: &str,
+    account: &str,
+    webhook: &str,
+) -> Vec<(&'static str, String)> {
+    vec![
+        ("policy-new", "/policies/new".to_owned()),
+        ("policy-member", format!("/policies/{policy}/members/add")),
+        ("role-map", "/roles/mappings/new".to_owned()),
+        ("products", "/products".to_owned()),
+        ("product-new", "/products/new".to_owned()),
+        ("product", format!("/products/{product}")),
+        ("product-change", format!("/products/{product}/change")),
+        ("product-delete", format!("/products/{product}/delete")),
+        (
+            "product-credential",
+            format!("/products/{product}/credentials/new"),
+        ),
+        ("service-accounts", "/service-accounts".to_owned()),
+        ("service-account-new", "/service-accounts/new".to_owned()),
+        ("service-account", format!("/service-accounts/{account}")),
+        (
+            "service-account-disable",
+            format!("/service-accounts/{account}/disable"),
+        ),
+        (
+            "service-account-token",
+            format!("/service-accounts/{account}/tokens/new"),
+        ),
+        ("webhooks", "/webhooks".to_owned()),
+        ("webhook-new", "/webhooks/new".to_owned()),
+        ("webhook", format!("/webhooks/{webhook}")),
+        ("webhook-delete", format!("/webhooks/{webhook}/delete")),
+        ("signing-keys", "/signing-keys".to_owned()),
+        ("signing-keys-rotate", "/signing-keys/rotate".to_owned()),
+        ("audit-verified", "/audit/verify".to_owned()),
+    ]
 }
 
 #[tokio::test]

@@ -445,3 +445,28 @@ impl<'a> Leaver<'a> {
         }
     }
 }
+
+/// A session of the break-glass admin; only the command line may give an owner a password.
+pub fn owner_session(server: &TestServer) -> String {
+    use portcullis::audit::Actor;
+    use portcullis::credentials::passwords::create_link;
+    use portcullis::policies::Role;
+    use portcullis::store::id::ResourceId;
+
+    let id = ResourceId::new(server.admin_id.clone());
+    let now = server.clock.now();
+    let link = server
+        .database
+        .write_blocking(move |connection| {
+            create_link(connection, &id, &Role::ALL, &Actor::command_line(), now)
+        })
+        .expect("a link can be made");
+    let anonymous = server.anonymous();
+    let body = json!({"link": link.secret.expose(), "password": PASSWORD});
+    anonymous.post("/account/v1/password", &body).expect(204);
+    let body = json!({"user_name": crate::server::ADMIN, "password": PASSWORD});
+    anonymous
+        .post("/account/v1/session", &body)
+        .expect(201)
+        .text_at("/token")
+}

@@ -10,10 +10,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::clock::Timestamp;
+use crate::credentials::confirmation::{self, Asked};
 use crate::credentials::second_factor::{self, Confirmed, Enrolment, Outstanding, Standing};
-use crate::credentials::{CredentialError, Issued};
+use crate::credentials::{CredentialError, Issued, Verified};
+use crate::store::DatabaseConnection;
 
-use crate::store::id::CredentialId;
+use crate::store::id::{CredentialId, ResourceId};
 
 use super::super::State;
 use super::super::openapi::{ApiEndpoint, Caller, Operation};
@@ -149,10 +151,31 @@ pub(in super::super) async fn begin_enrolment(
         .database
         .write(move |connection| {
             let now = caller.requested_at;
+            refuse_stale(connection, &id, &caller.verified, now)?;
             second_factor::begin(connection, &sealer, &id, &caller.actor, now)
         })
         .await?;
     Ok(enrolment)
+}
+
+/// Whoever finds an unlocked machine enrols no authenticator of their own: the password was shown a moment ago, at
+/// the sign-in or since.
+fn refuse_stale(
+    connection: &mut DatabaseConnection,
+    person: &ResourceId,
+    verified: &Verified,
+    now: Timestamp,
+) -> Result<(), CredentialError> {
+    // A sign-in that is half-way has just shown it.
+    if verified.outstanding.is_some()
+        || confirmation::asked(connection, &verified.credential, person, now)? == Asked::Nothing
+    {
+        return Ok(());
+    }
+    Err(CredentialError::Forbidden(format!(
+        "an authenticator is set up within {} minutes of a sign-in: sign in again",
+        confirmation::HOLDS_MINUTES
+    )))
 }
 
 /// The QR code of an enrolment, as SVG.
@@ -185,8 +208,9 @@ pub(in super::super) async fn confirm_enrolment(
     }
     with_code(state, person, || {
         let (sealer, code) = (state.sealer.clone(), code.to_owned());
-        let caller = person.caller.clone();
+        let (id, caller) = (person.id.clone(), person.caller.clone());
         state.database.write(move |connection| {
+            refuse_stale(connection, &id, &caller.verified, caller.requested_at)?;
             second_factor::confirm(
                 connection,
                 &sealer,

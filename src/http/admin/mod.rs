@@ -111,6 +111,8 @@ pub(super) struct Admin {
     pub(super) now: Timestamp,
     /// What they show.
     pub(super) credential_id: CredentialId,
+    /// Its scopes, as far as they hold for this request: an access token may have fewer than its key.
+    pub(super) scopes: Vec<String>,
     /// What they must have, still when something is changed.
     pub(super) scope: Scope,
 }
@@ -127,6 +129,7 @@ impl Admin {
             rights,
             now: caller.requested_at,
             credential_id: caller.verified.credential.id,
+            scopes: caller.verified.credential.scopes,
             scope,
         })
     }
@@ -152,9 +155,12 @@ impl Admin {
         E: TransactionError,
         Problem: From<E>,
     {
+        let clock = state.clock.clone();
         let written = state.database.write(move |connection| {
-            let now = self.present(connection).map_err(Undone::Caller)?;
-            body(connection, &now).map_err(Undone::Body)
+            let admin = self
+                .present(connection, clock.now())
+                .map_err(Undone::Caller)?;
+            body(connection, &admin).map_err(Undone::Body)
         });
         written.await.map_err(|failure| match failure {
             Undone::Caller(problem) => problem,
@@ -163,14 +169,17 @@ impl Admin {
     }
 
     /// The same caller with the rights that they have now, who keeps their credential until the transaction ends.
-    fn present(&self, connection: &mut DatabaseConnection) -> Result<Self, Problem> {
-        let verified = stand_within(connection, &self.credential_id, self.now)?;
+    fn present(
+        &self,
+        connection: &mut DatabaseConnection,
+        now: Timestamp,
+    ) -> Result<Self, Problem> {
+        let mut verified = stand_within(connection, &self.credential_id, now)?;
+        let scopes = &mut verified.credential.scopes;
+        scopes.retain(|scope| self.scopes.contains(scope));
         Ok(Self {
-            actor: self.actor.clone(),
             rights: rights_with(self.scope, connection, &verified)?,
-            now: self.now,
-            credential_id: self.credential_id.clone(),
-            scope: self.scope,
+            ..self.clone()
         })
     }
 

@@ -128,9 +128,9 @@ pub(in super::super) async fn grant_by(
     user: ResourceId,
     role: Role,
 ) -> Result<Assignment, Problem> {
-    admin.rights.check_roles(&[role])?;
     admin
         .write(state, move |connection, admin| {
+            admin.rights.check_roles(&[role])?;
             refuse_nobodys(connection, &admin.actor)?;
             assign(connection, &user, role, &admin.actor, admin.now)?;
             let found = roles::list_assignments(connection, Some(&user))?;
@@ -158,10 +158,10 @@ pub(in super::super) async fn unassign_by(
     user: ResourceId,
     role: Role,
 ) -> Result<(), Problem> {
-    // Nobody but an owner ends an owner.
-    admin.rights.check_roles(&[role])?;
     admin
         .write(state, move |connection, admin| {
+            // Nobody but an owner ends an owner.
+            admin.rights.check_roles(&[role])?;
             lifecycle::unassign_role(connection, &user, role, &admin.cause())
         })
         .await
@@ -202,12 +202,12 @@ pub(in super::super) async fn map_by(
     group: ResourceId,
     role: Role,
 ) -> Result<Mapping, Problem> {
-    // Before the rights: a group never gives the owner role, whoever asks.
-    if role != Role::Owner {
-        admin.rights.check_roles(&[role])?;
-    }
     admin
         .write(state, move |connection, admin| {
+            // Before the rights: a group never gives the owner role, whoever asks.
+            if role != Role::Owner {
+                admin.rights.check_roles(&[role])?;
+            }
             refuse_nobodys(connection, &admin.actor)?;
             let group_type = lifecycle::GROUP;
             let mapping = map_group(

@@ -82,7 +82,7 @@ async fn list(visitor: Visitor, state: web::Data<State>) -> Result<HttpResponse,
         }))
         (rows_of(
             "In the order of precedence: the first that names a person holds",
-            &["Name", "API tokens", "They live at most", "Second factor", "Sessions live", ""],
+            &["Name", "API tokens", "They live at most", "Second factor", "Sessions live", "Actions"],
             &rows,
         ))
     };
@@ -185,7 +185,7 @@ async fn show(
         h2 { "Whom it names" }
         @if policy.is_default { p { "It holds for whoever no other policy names." } }
         @else if rows.is_empty() { (empty("Nobody yet.", &html! {})) }
-        @else { (rows_of("People and groups", &["Name", "Kind", ""], &rows)) }
+        @else { (rows_of("People and groups", &["Name", "Kind", "Actions"], &rows)) }
         (pager(&visitor, next.as_deref()))
         @if may_write && !policy.is_default {
             p { a.button href=(format!("{address}/members/add")) { "Name somebody" } }

@@ -182,7 +182,7 @@ fn instance_list(instances: &[Instance], place: &str, may_write: bool) -> Markup
     }
     table(
         "The sites at which it runs",
-        &["Name", "URL", "Since", ""],
+        &["Name", "URL", "Since", "Actions"],
         &rows,
     )
 }

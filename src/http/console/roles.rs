@@ -101,7 +101,7 @@ async fn list(visitor: Visitor, state: web::Data<State>) -> Result<HttpResponse,
         (table("Granted by hand", &["Person", "Role", "Since", "Action"], &granted))
         h2 { "Groups that give a role" }
         @if mapped.is_empty() { (empty("No group gives a role.", &html! {})) }
-        @else { (table("Whoever is in one has its role", &["Group", "Role", "Since", ""], &mapped)) }
+        @else { (table("Whoever is in one has its role", &["Group", "Role", "Since", "Actions"], &mapped)) }
         @if visitor.may(Scope::RolesWrite) {
             p { a.button href="/console/roles/mappings/new" { "Let a group give a role" } }
         }

@@ -20,7 +20,8 @@ use super::answer::{Failure, see_other};
 use super::frame::{self, bare, field, form, sentence};
 use super::page::{Access, Page};
 use super::visitor::{
-    Posted, Visitor, check_origin, clear_cookie, fields, is_local, is_within_console, set_cookie,
+    Posted, Visitor, check_origin, clear_cookie, fields, is_on_this_machine, is_within_console,
+    set_cookie,
 };
 
 /// What those see who are not signed in yet.
@@ -144,7 +145,7 @@ fn sign_in_page(
     next: Option<&str>,
 ) -> HttpResponse {
     let (user_name, directory) = known.unwrap_or_default();
-    let needs_tls = !state.base_url.starts_with("https://") && !is_local(&state.base_url);
+    let needs_tls = !state.base_url.starts_with("https://") && !is_on_this_machine(state);
     let next = next.filter(|next| is_within_console(next));
     let content = html! {
         h1 { "Sign in" }

@@ -114,6 +114,7 @@ impl Visitor {
             rights: self.rights.clone(),
             now: self.now(),
             credential_id: caller.verified.credential.id.clone(),
+            scopes: caller.verified.credential.scopes.clone(),
             scope,
         }
     }
@@ -353,10 +354,13 @@ fn is_own_origin(request: &HttpRequest, origin: &HeaderValue) -> bool {
     {
         return true;
     }
+    let is_plain = request
+        .app_data::<web::Data<State>>()
+        .is_some_and(|state| state.base_url.starts_with("http://"));
     // The name that the browser has for this server, where it is not the one that others use.
     let host = request.headers().get(actix_web::http::header::HOST);
     host.and_then(|host| host.to_str().ok())
-        .is_some_and(|host| same(Some("http"), host) || same(Some("https"), host))
+        .is_some_and(|host| same(Some("https"), host) || (is_plain && same(Some("http"), host)))
 }
 
 /// Derived from the secret of the session: it says nothing about it, and is worth nothing in another.
@@ -393,15 +397,20 @@ pub(super) fn clear_cookie(state: &State) -> Option<HeaderValue> {
 }
 
 fn cookie_form(state: &State) -> (&'static str, &'static str) {
-    if is_local(&state.base_url) {
+    if is_on_this_machine(state) {
         (LOCAL_COOKIE_NAME, "; Path=/; HttpOnly; SameSite=Strict")
     } else {
         (COOKIE_NAME, "; Path=/; Secure; HttpOnly; SameSite=Strict")
     }
 }
 
+/// Whether browsers of this machine alone reach the server, without TLS.
+pub(super) fn is_on_this_machine(state: &State) -> bool {
+    state.settings.listen.ip().is_loopback() && is_local(&state.base_url)
+}
+
 /// Whether a URL is of this machine, without TLS.
-pub(super) fn is_local(base_url: &str) -> bool {
+fn is_local(base_url: &str) -> bool {
     let Ok(url) = url::Url::parse(base_url) else {
         return false;
     };

@@ -209,7 +209,14 @@ fn delivery_table(visitor: &Visitor, found: &[DeliveryRow]) -> Markup {
             ]
         })
         .collect();
-    let columns = ["When", "Kind", "State", "Tried", "What came back", ""];
+    let columns = [
+        "When",
+        "Kind",
+        "State",
+        "Tried",
+        "What came back",
+        "Actions",
+    ];
     rows_of("The newest first", &columns, &rows)
 }
 

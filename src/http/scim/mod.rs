@@ -69,9 +69,9 @@ impl Exchange {
         &self,
         body: impl Fn(&mut DatabaseConnection) -> Result<T, ProvisioningError> + Send + 'static,
     ) -> Result<T, Failure> {
-        let (credential, now) = (self.credential.clone(), self.context.requested_at);
+        let (credential, clock) = (self.credential.clone(), self.state.clock.clone());
         let written = self.state.database.write(move |connection| {
-            stand_within(connection, &credential, now).map_err(Undone::Caller)?;
+            stand_within(connection, &credential, clock.now()).map_err(Undone::Caller)?;
             body(connection).map_err(Undone::Body)
         });
         written.await.map_err(|undone| match undone {

@@ -9,14 +9,16 @@ use std::time::Duration;
 use diesel::RunQueryDsl;
 use diesel::dsl::sql;
 use diesel::sql_types::Bool;
+use portcullis::audit::Actor;
 use portcullis::clock::Timestamp;
-use portcullis::policies::Scope;
+use portcullis::lifecycle::{Cause, unassign_role};
+use portcullis::policies::{Role, Scope};
 use portcullis::store::credentials::revoke_all_of;
 use portcullis::store::id::ResourceId;
 use portcullis::store::{DatabaseConnection, StoreError};
 use serde_json::{Value, json};
 
-use crate::people::{Leaver, PASSWORD, Person, group};
+use crate::people::{Leaver, PASSWORD, Person, group, owner_session};
 use crate::server::TestServer;
 
 /// A link that the leaver makes for somebody else.
@@ -136,6 +138,45 @@ on_both_databases!(
         assert_eq!(roles.body["roles"], json!([]));
     }
 );
+
+on_both_databases!(an_owner_who_is_one_no_more_keeps_no_way_back, |server| {
+    let session = owner_session(server);
+    let client = server.with_token(&session);
+    let (other, accomplice) = (other(server, "other"), other(server, "accomplice"));
+    let roles = "/admin/v1/roles/assignments";
+    for (user, role) in [(&server.admin_id, "admin"), (&other.id, "owner")] {
+        let grant = json!({"user_id": user, "role": role});
+        client.post(roles, &grant).expect(201);
+    }
+    let path = format!("/admin/v1/users/{}/password-link", other.id);
+    let link = client
+        .post(&path, &json!({}))
+        .expect(201)
+        .text_at("/secret");
+    let grant = json!({"user_id": accomplice.id, "role": "owner"}).to_string();
+    let held_back = begin(server, &session, roles, &grant);
+    server.admin().get("/directories").expect(200);
+
+    let (owner, now) = (
+        ResourceId::new(server.admin_id.as_str()),
+        server.clock.now(),
+    );
+    let taken = server.database.write_blocking(move |connection| {
+        let cause = Cause {
+            actor: Actor::command_line(),
+            requested_at: now,
+            now,
+        };
+        unassign_role(connection, &owner, Role::Owner, &cause)
+    });
+    assert!(matches!(taken, Ok(())));
+
+    let answer = complete(held_back);
+    assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+    other.set_password(&link, PASSWORD).expect(404);
+    // As an admin they go on.
+    client.get("/admin/v1/directories").expect(200);
+});
 
 on_both_databases!(
     a_request_that_waits_for_its_callers_end_does_nothing_after_it,

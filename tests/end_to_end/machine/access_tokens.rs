@@ -58,6 +58,22 @@ on_both_databases!(
     }
 );
 
+on_both_databases!(
+    a_token_with_some_scopes_of_its_key_gives_away_no_others,
+    |server| {
+        let program = Program::for_admin(server, &["api-keys:write", "users:read"]);
+        let wanted = json!({"name": "Further", "scopes": ["users:read"]});
+        let narrow = program
+            .authenticate(&program.assertion(), &[("scope", "api-keys:write")])
+            .expect(200)
+            .text_at("/access_token");
+        for (token, status) in [(narrow, 403), (program.token(), 201)] {
+            let client = server.with_token(&token);
+            client.post("/admin/v1/api-keys", &wanted).expect(status);
+        }
+    }
+);
+
 on_both_databases!(a_token_works_for_five_minutes, |server| {
     let program = Program::for_admin(server, &["users:read"]);
     let token = program.token();

@@ -1,6 +1,10 @@
 //! P1, P7, P9: the public keys of service accounts are credentials like any other.
 
 use jsonwebtoken::Algorithm;
+use portcullis::audit::Actor;
+use portcullis::credentials::{CredentialError, keys};
+use portcullis::secret::SecretKind;
+use portcullis::store::id::CredentialId;
 use serde_json::{Value, json};
 
 use super::program::{Pair, Program, service_account};
@@ -10,6 +14,20 @@ fn register(server: &TestServer, account: &str, body: &Value) -> crate::server::
     let path = format!("/service-accounts/{account}/keys");
     server.admin().post(&path, body)
 }
+
+on_both_databases!(
+    a_registered_key_is_not_rotated_for_there_is_no_secret_to_replace,
+    |server| {
+        let program = Program::for_admin(server, &["users:read"]);
+        let (id, now) = (CredentialId::new(program.key.as_str()), server.clock.now());
+        let rotated = server.database.write_blocking(move |connection| {
+            let (kind, actor) = (SecretKind::ServiceAccountKey, Actor::command_line());
+            keys::rotate(connection, kind, &id, None, None, &actor, now).map(|_| ())
+        });
+        assert!(matches!(rotated, Err(CredentialError::Conflict(_))));
+        program.token();
+    }
+);
 
 on_both_databases!(
     a_registered_key_is_shown_whole_for_there_is_no_secret,

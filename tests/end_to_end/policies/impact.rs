@@ -6,7 +6,7 @@ use portcullis::scim::leniency::Dialect;
 use serde_json::{Value, json};
 
 use super::person;
-use crate::people::{Leaver, Person, RoleBy, Team, group, map_to_admin};
+use crate::people::{Leaver, Person, RoleBy, Team, group, map_to_admin, owner_session};
 use crate::server::TestServer;
 
 fn impact(server: &TestServer, path: &str) -> Value {
@@ -296,29 +296,4 @@ fn grant_owner(as_owner: &crate::server::Client, person: &Person<'_>) {
             &json!({"user_id": person.id, "role": "owner"}),
         )
         .expect(201);
-}
-
-/// A session of the break-glass admin; only the command line may give an owner a password.
-fn owner_session(server: &TestServer) -> String {
-    use portcullis::audit::Actor;
-    use portcullis::credentials::passwords::create_link;
-    use portcullis::policies::Role;
-    use portcullis::store::id::ResourceId;
-
-    let id = ResourceId::new(server.admin_id.clone());
-    let now = server.clock.now();
-    let link = server
-        .database
-        .write_blocking(move |connection| {
-            create_link(connection, &id, &[Role::Owner], &Actor::command_line(), now)
-        })
-        .expect("a link can be made");
-    let anonymous = server.anonymous();
-    let body = json!({"link": link.secret.expose(), "password": crate::people::PASSWORD});
-    anonymous.post("/account/v1/password", &body).expect(204);
-    let body = json!({"user_name": crate::server::ADMIN, "password": crate::people::PASSWORD});
-    anonymous
-        .post("/account/v1/session", &body)
-        .expect(201)
-        .text_at("/token")
 }

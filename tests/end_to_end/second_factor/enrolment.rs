@@ -12,6 +12,27 @@ use super::{
 const PATH: &str = "/account/v1/second-factor";
 
 on_both_databases!(
+    a_session_alone_enrols_nothing_once_its_password_was_shown_a_while_ago,
+    |server| {
+        let ada = member(server, "ada");
+        let session = ada.sign_in();
+        let client = server.with_token(&session);
+        let begun = client.post(PATH, &Value::Null).expect(201);
+        let app = Authenticator::typed(&begun.text_at("/secret"));
+        server.clock.advance_millis(5 * 60_000);
+
+        client.post(PATH, &Value::Null).expect(403);
+        let code = json!({"code": app.code(server.clock.now())});
+        let confirm = format!("{PATH}/confirm");
+        client.post(&confirm, &code).expect(403);
+        assert_eq!(client.get(PATH).expect(200).body["enrolled"], false);
+
+        let again = server.with_token(&ada.sign_in());
+        again.post(&confirm, &code).expect(200);
+    }
+);
+
+on_both_databases!(
     an_authenticator_counts_once_a_code_of_it_has_been_shown,
     |server| {
         let ada = member(server, "ada");
