@@ -8,8 +8,8 @@ use crate::clock::Timestamp;
 use crate::policies::authentication::{self, Policy};
 use crate::secret::{PlainSecret, SecretKind};
 use crate::store::credentials::{self as table, Account, Found};
-use crate::store::id::CredentialId;
-use crate::store::{DatabaseConnection, StoreError};
+use crate::store::id::{CredentialId, ResourceId};
+use crate::store::{DatabaseConnection, StoreError, resources};
 
 use super::access_tokens::AccessToken;
 use super::second_factor::{self, Outstanding};
@@ -135,15 +135,19 @@ pub fn verify(
 }
 
 /// Says within a transaction whether a credential that was verified before it is still good, and keeps it from
-/// being revoked until the transaction ends.
+/// being revoked until the transaction ends. Its owner is held before it, as those do who end what somebody has.
 ///
 /// # Errors
 /// The [`Refusal`].
 pub fn hold(
     connection: &mut DatabaseConnection,
     credential: &CredentialId,
+    owner: Option<&ResourceId>,
     now: Timestamp,
 ) -> Result<Verified, Refusal> {
+    if let Some(owner) = owner {
+        resources::lock_shared(connection, owner)?;
+    }
     let found = table::hold_with_owner(connection, credential)?.ok_or(Refusal::Unknown)?;
     is_good(connection, found, now)
 }

@@ -19,7 +19,7 @@ use crate::credentials::{CredentialError, Refusal, Verified, access_tokens, toke
 use crate::policies::rate_limits::Exceeded;
 use crate::secret::{PlainSecret, SecretKind};
 use crate::store::credentials::record_uses;
-use crate::store::id::CredentialId;
+use crate::store::id::{CredentialId, ResourceId};
 use crate::store::{DatabaseConnection, StoreError, TransactionError};
 
 use super::State;
@@ -311,9 +311,10 @@ impl<C: Send + 'static, E: TransactionError> TransactionError for Undone<C, E> {
 pub fn stand_within(
     connection: &mut DatabaseConnection,
     credential: &CredentialId,
+    owner: Option<&ResourceId>,
     now: Timestamp,
 ) -> Result<Verified, AuthenticationFailure> {
-    let verified = hold(connection, credential, now)?;
+    let verified = hold(connection, credential, owner, now)?;
     is_complete(&verified)?;
     Ok(verified)
 }

@@ -174,7 +174,8 @@ impl Admin {
         connection: &mut DatabaseConnection,
         now: Timestamp,
     ) -> Result<Self, Problem> {
-        let mut verified = stand_within(connection, &self.credential_id, now)?;
+        let owner = self.actor.person_id.as_ref();
+        let mut verified = stand_within(connection, &self.credential_id, owner, now)?;
         let scopes = &mut verified.credential.scopes;
         scopes.retain(|scope| self.scopes.contains(scope));
         Ok(Self {

@@ -71,7 +71,7 @@ impl Exchange {
     ) -> Result<T, Failure> {
         let (credential, clock) = (self.credential.clone(), self.state.clock.clone());
         let written = self.state.database.write(move |connection| {
-            stand_within(connection, &credential, clock.now()).map_err(Undone::Caller)?;
+            stand_within(connection, &credential, None, clock.now()).map_err(Undone::Caller)?;
             body(connection).map_err(Undone::Body)
         });
         written.await.map_err(|undone| match undone {
