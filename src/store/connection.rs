@@ -121,14 +121,15 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
-/// `synchronous=FULL` in WAL mode: a commit is on disk before it is answered.
+/// `synchronous=FULL` in WAL mode: a commit is on disk before it is answered. The file is not mapped: each connection
+/// would map it anew, and the memory of a server would grow with its directories.
 const SQLITE_SETTINGS: &str = "PRAGMA busy_timeout = 10000;
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
 PRAGMA foreign_keys = ON;
 PRAGMA trusted_schema = OFF;
 PRAGMA cache_size = -4096;
-PRAGMA mmap_size = 268435456;
+PRAGMA mmap_size = 0;
 PRAGMA wal_autocheckpoint = 4000;
 PRAGMA temp_store = MEMORY;";
 
