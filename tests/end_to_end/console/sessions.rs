@@ -50,13 +50,17 @@ on_both_databases!(
         // What is behind the proxy that its clients reach over TLS.
         let server = &TestServer::start_beside(server);
         let person = member(server, "signer", None);
-        let answer = Browser::new(server).sign_in(&person).expect(303);
+        let answer = Browser::at(server, "https://portcullis.example.org")
+            .sign_in(&person)
+            .expect(303);
         let set = answer.header("set-cookie").expect("a cookie");
         assert!(set.starts_with("__Host-portcullis_session=pcses_"), "{set}");
         assert!(
             set.ends_with("; Path=/; Secure; HttpOnly; SameSite=Strict"),
             "{set}"
         );
+        // Nor is a page taken for the console that somebody else has served without TLS.
+        Browser::new(server).sign_in(&person).expect(403);
         // The name that is taken without TLS opens nothing here.
         let secret = person.sign_in();
         Browser::with_session(server, &secret)
