@@ -236,7 +236,19 @@ mod tests {
             Some(hashed.as_str())
         ));
         assert!(!is_password("correct horse battery", None));
-        assert!(PasswordHash::new(NOBODY).is_ok());
+    }
+
+    #[test]
+    fn signing_in_as_nobody_costs_the_work_of_signing_in_as_somebody() {
+        let somebody = hash("correct horse battery").unwrap();
+        let somebody = PasswordHash::new(somebody.as_str()).unwrap();
+        let nobody = PasswordHash::new(NOBODY).unwrap();
+        assert_eq!(nobody.algorithm, somebody.algorithm);
+        assert_eq!(nobody.version, somebody.version);
+        assert_eq!(nobody.params, somebody.params);
+        let length = |hash: &PasswordHash| hash.hash.as_ref().map(|hash| hash.as_bytes().len());
+        assert_eq!(length(&nobody), length(&somebody));
+        assert!(length(&nobody).is_some());
     }
 
     #[test]

@@ -100,12 +100,18 @@ impl Installation {
         }
         command
             .args(subcommand)
-            .arg("--data-dir")
-            .arg(&self.directory)
-            .args(["--database-url", &self.database_url])
-            .args(["--listen", &self.listen])
+            .envs(self.environment())
             .stdin(Stdio::null());
         command
+    }
+
+    /// The settings of this installation, for the binary's environment.
+    pub fn environment(&self) -> [(&'static str, String); 3] {
+        [
+            ("PORTCULLIS_DATA_DIR", self.directory.display().to_string()),
+            ("PORTCULLIS_DATABASE_URL", self.database_url.clone()),
+            ("PORTCULLIS_LISTEN", self.listen.clone()),
+        ]
     }
 }
 
