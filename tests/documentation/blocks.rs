@@ -1,5 +1,7 @@
 //! What fenced blocks hold is what they are said to hold.
 
+use std::path::Path;
+
 use crate::page::{self, Block};
 
 /// Why a block of commands may be left alone.
@@ -62,6 +64,10 @@ fn commands_are_in_blocks_that_are_run() {
         "systemctl ",
     ];
     for page in page::all() {
+        // How each command is called, made of its definition.
+        if page.path == Path::new("docs/cli.md") {
+            continue;
+        }
         for block in page
             .blocks()
             .iter()
