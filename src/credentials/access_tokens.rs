@@ -158,6 +158,7 @@ pub fn exchange(
         credential: key.clone(),
         owner: None,
         service_account: Some(Account::from(&account)),
+        directory: None,
     });
     let issued = event(Action::AccessTokenIssued, &key)
         .with("jti", jti.as_str())

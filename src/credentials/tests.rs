@@ -48,6 +48,7 @@ fn standing_of_account(
         credential: credential.clone(),
         owner: owner.cloned(),
         service_account: account.cloned(),
+        directory: None,
     };
     let outcome = stands(&found, NOW);
     let name = outcome.as_ref().map_or_else(Refusal::name, |()| "stands");

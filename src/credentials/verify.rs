@@ -8,6 +8,7 @@ use crate::clock::Timestamp;
 use crate::policies::authentication::{self, Policy};
 use crate::secret::{PlainSecret, SecretKind};
 use crate::store::credentials::{self as table, Account, Found};
+use crate::store::directories::Directory;
 use crate::store::id::{CredentialId, ResourceId};
 use crate::store::{DatabaseConnection, StoreError, resources};
 
@@ -24,6 +25,8 @@ pub struct Verified {
     pub owner: Option<Owner>,
     /// The service account, for kinds that have one.
     pub service_account: Option<Account>,
+    /// The directory that the credential is bound to, for kinds that are.
+    pub directory: Option<Directory>,
     /// The access token that was presented instead of the credential itself.
     pub access_token: Option<AccessToken>,
     /// The policy that holds for that person, for tokens and sessions.
@@ -38,6 +41,7 @@ impl From<Found> for Verified {
             credential: found.credential,
             owner: found.owner,
             service_account: found.service_account,
+            directory: found.directory,
             access_token: None,
             policy: None,
             outstanding: None,

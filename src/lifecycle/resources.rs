@@ -80,7 +80,7 @@ pub fn update(
             modified_at: cause.now,
             ..change.resource
         };
-        resources::update(connection, &after, &change.side)?;
+        resources::update(connection, before, &after, &change.side)?;
         record(
             connection,
             Action::ResourceUpdated,

@@ -119,11 +119,57 @@ pub fn insert(
     connection: &mut DatabaseConnection,
     event: &AuditEventRow,
 ) -> Result<(), StoreError> {
+    if let DatabaseConnection::Postgres(_) = connection {
+        return insert_at_once(connection, event);
+    }
     let statement = diesel::insert_into(audit_events::table).values(event);
     on_either!(connection, connection => statement.execute(connection))?;
     let statement = diesel::insert_into(audit_pending::table)
         .values(audit_pending::event_id.eq(event.id.as_str()));
     on_either!(connection, connection => statement.execute(connection))?;
+    Ok(())
+}
+
+/// One statement, since each is a message to PostgreSQL and back.
+fn insert_at_once(
+    connection: &mut DatabaseConnection,
+    event: &AuditEventRow,
+) -> Result<(), StoreError> {
+    Statement::sql(
+        "WITH event AS (INSERT INTO audit_events (id, at, action, directory_id, actor_kind, \
+         actor_credential_id, actor_person_id, actor_name, target_type, target_id, target_name, outcome, \
+         source_ip, detail) VALUES (",
+    )
+    .text(event.id.as_str())
+    .push(", ")
+    .integer(event.at)
+    .push(", ")
+    .text(event.action.as_str())
+    .push(", ")
+    .optional_text(event.directory_id.as_deref())
+    .push(", ")
+    .text(event.actor_kind.as_str())
+    .push(", ")
+    .optional_text(event.actor_credential_id.as_deref())
+    .push(", ")
+    .optional_text(event.actor_person_id.as_deref())
+    .push(", ")
+    .optional_text(event.actor_name.as_deref())
+    .push(", ")
+    .optional_text(event.target_type.as_deref())
+    .push(", ")
+    .optional_text(event.target_id.as_deref())
+    .push(", ")
+    .optional_text(event.target_name.as_deref())
+    .push(", ")
+    .text(event.outcome.as_str())
+    .push(", ")
+    .optional_text(event.source_ip.as_deref())
+    .push(", ")
+    .text(event.detail.as_str())
+    .push(") RETURNING id) INSERT INTO audit_pending (event_id) SELECT id FROM event")
+    .cached()
+    .execute(connection)?;
     Ok(())
 }
 

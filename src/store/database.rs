@@ -1,6 +1,7 @@
 //! The database as the rooms above see it: reads, and transactions that are on disk when they are answered.
 
 use diesel::Connection as _;
+use diesel::connection::SimpleConnection as _;
 use tokio::sync::oneshot;
 
 use super::connection::{DatabaseConnection, DatabaseUrl, SqlDialect};
@@ -241,6 +242,25 @@ pub fn savepoint<T, E: From<StoreError>>(
     });
     // Where undoing failed too, what came first says why: a full disk undoes everything by itself.
     outcome.map_err(|error| cause.unwrap_or_else(|| StoreError::from(error).into()))
+}
+
+/// Runs a body that only reads, and sees one moment of the database however long it takes.
+///
+/// # Errors
+/// Those of the body, and the store's own.
+pub fn snapshot<T, E: From<StoreError>>(
+    connection: &mut DatabaseConnection,
+    body: impl FnOnce(&mut DatabaseConnection) -> Result<T, E>,
+) -> Result<T, E> {
+    savepoint(connection, |connection| {
+        // A transaction of SQLite sees no other moment anyway.
+        if let DatabaseConnection::Postgres(postgres) = connection {
+            postgres
+                .batch_execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                .map_err(StoreError::from)?;
+        }
+        body(connection)
+    })
 }
 
 /// Queues the body for the writer; what comes back is its outcome after the commit.

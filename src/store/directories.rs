@@ -55,7 +55,7 @@ pub struct Directory {
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = directories)]
-struct Row {
+pub(super) struct Row {
     id: String,
     name: String,
     name_folded: String,
@@ -80,7 +80,7 @@ impl Row {
         }
     }
 
-    fn read(self) -> Result<Directory, StoreError> {
+    pub(super) fn read(self) -> Result<Directory, StoreError> {
         let kind = match self.kind.as_str() {
             "local" => DirectoryKind::Local,
             "scim" => DirectoryKind::Scim,

@@ -52,5 +52,5 @@ pub mod webhooks;
 mod writer;
 
 pub use connection::{DatabaseConnection, DatabaseUrl, SqlDialect, stop_connecting};
-pub use database::{Database, Freshness, savepoint};
+pub use database::{Database, Freshness, savepoint, snapshot};
 pub use error::{StoreError, TransactionError};

@@ -151,6 +151,11 @@ pub fn page_after(
         .push(query.order())
         .push(" LIMIT ")
         .integer(limit);
+    let statement = if query.comes_again() {
+        statement.cached()
+    } else {
+        statement
+    };
     let rows: Vec<(Row, KeyRow)> =
         query.run(connection, |connection| statement.load(connection))?;
     Ok(rows
@@ -175,6 +180,8 @@ struct Query<'a> {
     selection: &'a Selection,
     dialect: SqlDialect,
     sort: Option<(Expression, &'a Sort)>,
+    /// Whether the sort alone says the order, by an index.
+    is_by_key: bool,
     /// By the system's clock, in milliseconds; `None` where an index answers the query.
     deadline: Option<i64>,
 }
@@ -187,6 +194,12 @@ impl<'a> Query<'a> {
             let compiler = Compiler::new(dialect, &selection.directory, layout);
             Some((compiler.sort_expression(&sort.target), sort))
         });
+        let is_by_key = match (selection.parts.as_slice(), &selection.sort) {
+            ([part], Some(sort)) => {
+                Compiler::new(dialect, &selection.directory, &part.layout).is_key(&sort.target)
+            }
+            _ => false,
+        };
         let narrow = selection.parts.iter().all(|part| {
             part.condition.as_ref().map_or(sort.is_none(), |condition| {
                 Compiler::new(dialect, &selection.directory, &part.layout).is_narrow(condition)
@@ -199,6 +212,7 @@ impl<'a> Query<'a> {
             selection,
             dialect,
             sort,
+            is_by_key,
             deadline,
         }
     }
@@ -218,6 +232,12 @@ impl<'a> Query<'a> {
                 .push(" AND abs(time_left(")
                 .integer(deadline)
                 .push(", r.version)) = 1");
+        }
+        // The index holds no others.
+        if self.is_by_key
+            && let Some((expression, _)) = &self.sort
+        {
+            statement = statement.push(format!(" AND {} IS NOT NULL", expression.sql()));
         }
         let parts: Vec<Statement> = self
             .selection
@@ -251,6 +271,9 @@ impl<'a> Query<'a> {
             Some((expression, sort)) => {
                 let sql = expression.sql();
                 let direction = if sort.descending { "DESC" } else { "ASC" };
+                if self.is_by_key {
+                    return format!("{sql} {direction}");
+                }
                 format!("({sql} IS NULL) {direction}, {sql} {direction}, r.id")
             }
         }
@@ -294,6 +317,10 @@ impl<'a> Query<'a> {
         match (position_key, sort.descending) {
             (SortKey::Null, false) => later(format!("({sql} IS NULL AND r.id > ")),
             (SortKey::Null, true) => later(format!("({sql} IS NOT NULL OR r.id > ")),
+            (_, descending) if self.is_by_key => {
+                let symbol = if descending { "<" } else { ">" };
+                key(Statement::sql(format!("({sql} {symbol} "))).push(")")
+            }
             (_, descending) => {
                 let (symbol, absent) = if descending {
                     ("<", String::new())

@@ -42,8 +42,8 @@ pub fn count_rows(
         .get_result(connection)?)
 }
 
-/// The rows among which a count is divided.
-const STRIPES: u32 = 16;
+/// The rows among which a count is divided, since writers of PostgreSQL hold one until they have committed.
+const STRIPES: u32 = 64;
 
 /// Counts resources that come (1) or go (-1).
 ///
@@ -54,6 +54,12 @@ pub(super) fn add(
     resource: &Resource,
     change: i64,
 ) -> Result<(), StoreError> {
+    adding(resource, change).cached().execute(connection)?;
+    Ok(())
+}
+
+/// The statement that counts.
+pub(super) fn adding(resource: &Resource, change: i64) -> Statement {
     let stripe = crc32fast::hash(resource.id.as_str().as_bytes()) % STRIPES;
     Statement::sql(
         "INSERT INTO resource_counts (directory_id, resource_type, stripe, count) VALUES (",
@@ -69,9 +75,6 @@ pub(super) fn add(
         ") ON CONFLICT (directory_id, resource_type, stripe) \
              DO UPDATE SET count = resource_counts.count + excluded.count",
     )
-    .cached()
-    .execute(connection)?;
-    Ok(())
 }
 
 /// Forgets the counts of a directory.

@@ -11,9 +11,13 @@ use super::DatabaseConnection;
 use super::connection::{CHUNK, on_either};
 use super::error::StoreError;
 use super::id::{DirectoryId, ResourceId};
-use super::schema::resources;
+use super::schema::{directories, resources};
 use super::side_values::{ResourceWriteError, SideValues};
+use super::sql::Statement;
 use super::{resource_counts, side_values};
+
+/// The type whose resources have a `userName`; the index of it begins with the type.
+const PERSON: &str = "User";
 
 /// A stored resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,9 +54,8 @@ impl Resource {
     }
 }
 
-#[derive(Queryable, Selectable, QueryableByName, Insertable, AsChangeset)]
+#[derive(Queryable, Selectable, QueryableByName, Insertable)]
 #[diesel(table_name = resources, treat_none_as_default_value = false)]
-#[diesel(treat_none_as_null = true)]
 pub(super) struct Row {
     id: String,
     directory_id: String,
@@ -87,6 +90,11 @@ impl Row {
             modified_at: resource.modified_at.as_millis(),
             document: resource.document.clone(),
         }
+    }
+
+    /// What an index is made of and a change can change.
+    fn names(&self) -> [&Option<String>; 3] {
+        [&self.user_name, &self.external_id, &self.display_name]
     }
 
     pub(super) fn read(self) -> Resource {
@@ -250,11 +258,53 @@ pub fn find_by_user_name(
 ) -> Result<Option<Resource>, StoreError> {
     Ok(resources::table
         .filter(resources::directory_id.eq(directory.as_str()))
+        .filter(resources::resource_type.eq(PERSON))
         .filter(resources::user_name_folded.eq(user_name.to_lowercase()))
         .select(Row::as_select())
         .first(connection)
         .optional()?
         .map(Row::read))
+}
+
+/// The resource of a type with this `externalId`.
+///
+/// # Errors
+/// When the database fails.
+pub fn find_by_external_id(
+    connection: &mut DatabaseConnection,
+    directory: &DirectoryId,
+    resource_type: &str,
+    external_id: &str,
+) -> Result<Option<Resource>, StoreError> {
+    Ok(resources::table
+        .filter(resources::directory_id.eq(directory.as_str()))
+        .filter(resources::resource_type.eq(resource_type))
+        .filter(resources::external_id.eq(external_id))
+        .select(Row::as_select())
+        .first(connection)
+        .optional()?
+        .map(Row::read))
+}
+
+/// The resources of a type with this `displayName`, letter for letter, the oldest first.
+///
+/// # Errors
+/// When the database fails.
+pub fn named_exactly(
+    connection: &mut DatabaseConnection,
+    directory: &DirectoryId,
+    resource_type: &str,
+    display_name: &str,
+) -> Result<Vec<Resource>, StoreError> {
+    let rows = resources::table
+        .filter(resources::directory_id.eq(directory.as_str()))
+        .filter(resources::resource_type.eq(resource_type))
+        .filter(resources::display_name_folded.eq(display_name.to_lowercase()))
+        .filter(resources::display_name.eq(display_name))
+        .order(resources::id)
+        .select(Row::as_select())
+        .load(connection)?;
+    Ok(rows.into_iter().map(Row::read).collect())
 }
 
 /// A page of one type's resources after an id, in the order of their ids; with a `user_name` only those
@@ -280,6 +330,11 @@ pub fn list(
         query = query.filter(resources::directory_id.eq(directory.as_str().to_owned()));
     }
     if let Some(user_name) = user_name {
+        // The index begins with the directory.
+        if directory.is_none() {
+            let all = directories::table.select(directories::id);
+            query = query.filter(resources::directory_id.eq_any(all));
+        }
         let folded = user_name.to_lowercase();
         if let Some(end) = super::sql::after_prefix(&folded) {
             query = query.filter(resources::user_name_folded.lt(end));
@@ -350,29 +405,110 @@ pub fn insert(
     resource: &Resource,
     side: &SideValues,
 ) -> Result<(), ResourceWriteError> {
-    let statement = diesel::insert_into(resources::table).values(Row::of(resource));
-    on_either!(connection, connection => statement.execute(connection)).map_err(conflict)?;
-    side_values::add(connection, resource, side)?;
-    resource_counts::add(connection, resource, 1)?;
+    match connection {
+        DatabaseConnection::Sqlite(sqlite) => {
+            diesel::insert_into(resources::table)
+                .values(Row::of(resource))
+                .execute(sqlite)
+                .map_err(conflict)?;
+            side_values::add_indexed(connection, resource, side)?;
+            resource_counts::add(connection, resource, 1)?;
+        }
+        DatabaseConnection::Postgres(_) => insert_at_once(connection, resource, side)?,
+    }
+    side_values::add_unique(connection, resource, side)
+}
+
+/// The row, what is looked up of it and the count in one statement, since each is a message to PostgreSQL and back.
+fn insert_at_once(
+    connection: &mut DatabaseConnection,
+    resource: &Resource,
+    side: &SideValues,
+) -> Result<(), ResourceWriteError> {
+    let row = Row::of(resource);
+    let head = Statement::sql(
+        "WITH resource AS (INSERT INTO resources (id, directory_id, resource_type, ",
+    )
+    .push("user_name, user_name_folded, external_id, display_name, display_name_folded, active, ")
+    .push("version, created_at, modified_at, document) VALUES (")
+    .text(row.id)
+    .push(", ")
+    .text(row.directory_id)
+    .push(", ")
+    .text(row.resource_type);
+    let names = [
+        row.user_name,
+        row.user_name_folded,
+        row.external_id,
+        row.display_name,
+        row.display_name_folded,
+    ];
+    let row_begun = names.iter().fold(head, |statement, name| {
+        statement.push(", ").optional_text(name.as_deref())
+    });
+    let statement = row_begun
+        .push(", 1 = ")
+        .integer(i64::from(row.active))
+        .push(", ")
+        .integer(row.version)
+        .push(", ")
+        .integer(row.created_at)
+        .push(", ")
+        .integer(row.modified_at)
+        .push(", ")
+        .text(row.document)
+        .push(")), ")
+        .append(side_values::indexed_at_once(resource, side))
+        .push(" ")
+        .append(resource_counts::adding(resource, 1))
+        .cached();
+    let inserted = statement.run(connection);
+    inserted.map_err(conflict)?;
     Ok(())
 }
 
-/// Writes all columns and side values of a resource.
+/// Writes what has changed of a resource. Where only its version and times have, no index is touched.
 ///
 /// # Errors
 /// [`ResourceWriteError::Conflict`] where a value must be unique and is not; when the database fails.
 pub fn update(
     connection: &mut DatabaseConnection,
+    before: &Resource,
     resource: &Resource,
     side: &SideValues,
 ) -> Result<(), ResourceWriteError> {
-    let statement = diesel::update(
-        resources::table
-            .find(resource.id.as_str())
-            .filter(resources::directory_id.eq(resource.directory_id.as_str())),
-    )
-    .set(Row::of(resource));
-    on_either!(connection, connection => statement.execute(connection)).map_err(conflict)?;
+    let row = resources::table
+        .find(resource.id.as_str())
+        .filter(resources::directory_id.eq(resource.directory_id.as_str()));
+    let counted = (
+        resources::version.eq(resource.version),
+        resources::modified_at.eq(resource.modified_at.as_millis()),
+    );
+    if before.document == resource.document && before.active == resource.active {
+        let statement = diesel::update(row).set(counted);
+        on_either!(connection, connection => statement.execute(connection))?;
+        return Ok(());
+    }
+    let content = (
+        resources::active.eq(resource.active),
+        resources::document.eq(&resource.document),
+    );
+    let columns = Row::of(resource);
+    let is_renamed = Row::of(before).names() != columns.names();
+    if is_renamed {
+        let names = (
+            resources::user_name.eq(&columns.user_name),
+            resources::user_name_folded.eq(&columns.user_name_folded),
+            resources::external_id.eq(&columns.external_id),
+            resources::display_name.eq(&columns.display_name),
+            resources::display_name_folded.eq(&columns.display_name_folded),
+        );
+        let statement = diesel::update(row).set((counted, content, names));
+        on_either!(connection, connection => statement.execute(connection)).map_err(conflict)?;
+    } else {
+        let statement = diesel::update(row).set((counted, content));
+        on_either!(connection, connection => statement.execute(connection))?;
+    }
     side_values::replace(connection, resource, side)
 }
 

@@ -8,6 +8,7 @@ use super::error::{StoreError, TransactionError};
 use super::id::{DirectoryId, ResourceId};
 use super::resources::Resource;
 use super::schema::{indexed_values, unique_values};
+use super::sql::Statement;
 
 /// The values of one resource that go to side tables, as attribute path and folded value.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -47,11 +48,11 @@ impl TransactionError for ResourceWriteError {
     }
 }
 
-/// Adds the side values of a new resource.
+/// Adds the values of a new resource that are looked up.
 ///
 /// # Errors
-/// [`ResourceWriteError::Conflict`] where a value must be unique and is not; when the database fails.
-pub(super) fn add(
+/// When the database fails.
+pub(super) fn add_indexed(
     connection: &mut DatabaseConnection,
     resource: &Resource,
     side: &SideValues,
@@ -66,6 +67,34 @@ pub(super) fn add(
         ));
         on_either!(connection, connection => statement.execute(connection))?;
     }
+    Ok(())
+}
+
+/// The same as a part of a larger statement of PostgreSQL, whatever their number.
+pub(super) fn indexed_at_once(resource: &Resource, side: &SideValues) -> Statement {
+    let values = serde_json::json!(side.indexed).to_string();
+    Statement::sql(
+        "indexed AS (INSERT INTO indexed_values (resource_id, attribute, value, directory_id, resource_type) SELECT ",
+    )
+    .text(resource.id.as_str())
+    .push(", given ->> 0, given ->> 1, ")
+    .text(resource.directory_id.as_str())
+    .push(", ")
+    .text(resource.resource_type.as_str())
+    .push(" FROM json_array_elements(CAST(")
+    .text(values)
+    .push(" AS JSON)) AS given)")
+}
+
+/// Adds the values of a new resource that no other may have.
+///
+/// # Errors
+/// [`ResourceWriteError::Conflict`] where another has one of them; when the database fails.
+pub(super) fn add_unique(
+    connection: &mut DatabaseConnection,
+    resource: &Resource,
+    side: &SideValues,
+) -> Result<(), ResourceWriteError> {
     for (attribute, value) in &side.unique {
         let statement = diesel::insert_into(unique_values::table).values((
             unique_values::directory_id.eq(resource.directory_id.as_str()),
@@ -110,7 +139,8 @@ pub(super) fn replace(
         return Ok(());
     }
     delete(connection, &resource.id)?;
-    add(connection, resource, side)
+    add_indexed(connection, resource, side)?;
+    add_unique(connection, resource, side)
 }
 
 fn same(left: &[(String, String)], right: &[(String, String)]) -> bool {

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::query_dsl::methods::LoadQuery;
 use diesel::serialize::ToSql;
-use diesel::sql_types::{BigInt, Double, HasSqlType, Text, Untyped};
+use diesel::sql_types::{BigInt, Double, HasSqlType, Nullable, Text, Untyped};
 use diesel::sqlite::Sqlite;
 
 use super::DatabaseConnection;
@@ -18,6 +18,8 @@ use super::error::StoreError;
 pub enum Bound {
     /// Text.
     Text(String),
+    /// Text, or none.
+    OptionalText(Option<String>),
     /// A whole number.
     Integer(i64),
     /// Any other number.
@@ -83,6 +85,12 @@ impl Statement {
         self.bind(Bound::Text(value.into()))
     }
 
+    /// Adds a text parameter that may be absent.
+    #[must_use]
+    pub fn optional_text(self, value: Option<&str>) -> Self {
+        self.bind(Bound::OptionalText(value.map(str::to_owned)))
+    }
+
     /// Adds a whole number as a parameter.
     #[must_use]
     pub fn integer(self, value: i64) -> Self {
@@ -142,7 +150,15 @@ impl Statement {
     /// # Errors
     /// When the database fails.
     pub fn execute(self, connection: &mut DatabaseConnection) -> Result<usize, StoreError> {
-        Ok(on_either!(connection, connection => connection.execute_returning_count(&self)?))
+        Ok(self.run(connection)?)
+    }
+
+    /// The same, for whom the driver's own error says more.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn run(self, connection: &mut DatabaseConnection) -> QueryResult<usize> {
+        on_either!(connection, connection => connection.execute_returning_count(&self))
     }
 }
 
@@ -173,6 +189,7 @@ fn walk<'b, DB>(statement: &'b Statement, mut out: AstPass<'_, 'b, DB>) -> Query
 where
     DB: Backend + HasSqlType<Text> + HasSqlType<BigInt> + HasSqlType<Double>,
     String: ToSql<Text, DB>,
+    Option<String>: ToSql<Nullable<Text>, DB>,
     i64: ToSql<BigInt, DB>,
     f64: ToSql<Double, DB>,
 {
@@ -183,6 +200,9 @@ where
         match piece {
             Piece::Sql(text) => out.push_sql(text),
             Piece::Bound(Bound::Text(text)) => out.push_bind_param::<Text, _>(text)?,
+            Piece::Bound(Bound::OptionalText(text)) => {
+                out.push_bind_param::<Nullable<Text>, _>(text)?;
+            }
             Piece::Bound(Bound::Integer(number)) => out.push_bind_param::<BigInt, _>(number)?,
             Piece::Bound(Bound::Decimal(number)) => out.push_bind_param::<Double, _>(number)?,
         }

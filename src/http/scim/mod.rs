@@ -126,18 +126,21 @@ async fn serve(request: HttpRequest, body: web::Payload, state: web::Data<State>
 /// Lets in SCIM keys, and access tokens with the scope `scim`, to their directory, and signed-in people to themselves.
 fn admit(request: HttpRequest, state: State, caller: &Caller) -> Result<Exchange, Failure> {
     let credential = &caller.verified.credential;
+    let bound = || caller.verified.directory.clone().ok_or_else(removed);
     let (directory, person) = match (credential.kind, &caller.verified.owner) {
-        (SecretKind::ScimKey, _) => (credential.directory_id.clone(), None),
+        (SecretKind::ScimKey, _) => (bound()?, None),
         (SecretKind::ServiceAccountKey, _) if has_scim_scope(credential) => {
-            (credential.directory_id.clone(), None)
+            if credential.directory_id.is_none() {
+                return Err(Failure::Scope);
+            }
+            (bound()?, None)
         }
-        (SecretKind::Session, Some(owner)) => {
-            (Some(owner.directory_id.clone()), Some(owner.id.clone()))
-        }
-        _ => (None, None),
+        (SecretKind::Session, Some(owner)) => (
+            find_directory(&state, &owner.directory_id)?,
+            Some(owner.id.clone()),
+        ),
+        _ => return Err(Failure::Scope),
     };
-    let directory = directory.ok_or(Failure::Scope)?;
-    let directory = find_directory(&state, &directory)?;
     let context = state.context(directory, caller.actor.clone(), caller.requested_at);
     Ok(Exchange {
         request,
@@ -157,9 +160,11 @@ fn find_directory(state: &State, id: &DirectoryId) -> Result<directories::Direct
     let found = state
         .database
         .read_now(|connection| directories::find(connection, id))?;
-    found.ok_or_else(|| {
-        ScimError::new(ErrorKind::Forbidden, "the directory has been removed").into()
-    })
+    found.ok_or_else(removed)
+}
+
+fn removed() -> Failure {
+    ScimError::new(ErrorKind::Forbidden, "the directory has been removed").into()
 }
 
 async fn dispatch(exchange: &mut Exchange, body: web::Payload) -> Result<HttpResponse, Failure> {

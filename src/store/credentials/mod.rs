@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use ipnet::IpNet;
 
 mod ending;
+mod found;
 mod held;
 mod holders;
 mod idle;
@@ -19,6 +20,7 @@ pub use ending::{
     revoke_all_of, revoke_kinds_of, revoke_links_made_by, revoke_of_account, revoke_of_directory,
     revoke_of_instance, revoke_of_product, set_creator,
 };
+pub use found::{Account, Found, Owner, find_by_id_with_owner, find_with_owner, hold_with_owner};
 pub use held::{
     Orphan, Usage, orphans, revoke_tokens_held, revoke_tokens_of_directory,
     revoke_tokens_of_product, shorten_tokens_held, usages,
@@ -33,10 +35,9 @@ use crate::clock::Timestamp;
 use crate::secret::{HashedSecret, PlainSecret, SecretKind};
 
 use super::DatabaseConnection;
-use super::connection::on_either;
 use super::error::StoreError;
 use super::id::{CredentialId, DirectoryId, InstanceId, ProductId, ResourceId, ServiceAccountId};
-use super::schema::{credentials, resources, service_accounts};
+use super::schema::credentials;
 
 /// Who made a credential, as they were called then: it stays known after they have gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -162,45 +163,6 @@ impl Credential {
             second_factor_at: None,
         }
     }
-}
-
-/// The person that a credential authenticates, as they are now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Owner {
-    /// The person.
-    pub id: ResourceId,
-    /// Their directory.
-    pub directory_id: DirectoryId,
-    /// Their `userName`.
-    pub user_name: Option<String>,
-    /// Their `displayName`.
-    pub display_name: Option<String>,
-    /// Whether they may do anything at all.
-    pub active: bool,
-}
-
-/// The service account that a credential authenticates, as it is now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Account {
-    /// The account.
-    pub id: ServiceAccountId,
-    /// What it is called.
-    pub name: String,
-    /// The address that was made up for it.
-    pub address: String,
-    /// Whether it may do anything at all.
-    pub active: bool,
-}
-
-/// A credential, and whom it authenticates, as they are now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
-    /// The credential.
-    pub credential: Credential,
-    /// The person, for kinds that have one.
-    pub owner: Option<Owner>,
-    /// The service account, for kinds that have one.
-    pub service_account: Option<Account>,
 }
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -391,131 +353,6 @@ pub fn find_for_update(
     }?
     .map(Row::read)
     .transpose()
-}
-
-/// A person's columns beside a credential's.
-type OwnerColumns = (String, String, Option<String>, Option<String>, bool);
-
-/// An account's columns beside a credential's.
-type AccountColumns = (String, String, String, bool);
-
-/// Selects one credential together with whom it authenticates.
-macro_rules! with_owner {
-    ($condition:expr) => {
-        credentials::table
-            .left_join(resources::table.on(resources::id.nullable().eq(credentials::owner_id)))
-            .left_join(
-                service_accounts::table.on(service_accounts::id
-                    .nullable()
-                    .eq(credentials::service_account_id)),
-            )
-            .filter($condition)
-            .select((
-                Row::as_select(),
-                (
-                    resources::id,
-                    resources::directory_id,
-                    resources::user_name,
-                    resources::display_name,
-                    resources::active,
-                )
-                    .nullable(),
-                (
-                    service_accounts::id,
-                    service_accounts::name,
-                    service_accounts::address,
-                    service_accounts::active,
-                )
-                    .nullable(),
-            ))
-    };
-}
-
-/// The credential with this secret, and the person or service account that it authenticates: the one look-up
-/// of every request.
-///
-/// # Errors
-/// When the database fails.
-pub fn find_with_owner(
-    connection: &mut DatabaseConnection,
-    secret: &HashedSecret,
-) -> Result<Option<Found>, StoreError> {
-    on_either!(connection, connection => with_owner!(credentials::hash.eq(secret.as_bytes()))
-        .first(connection))
-    .optional()?
-    .map(read_found)
-    .transpose()
-}
-
-/// The same of a credential that something names which was issued from it.
-///
-/// # Errors
-/// When the database fails.
-pub fn find_by_id_with_owner(
-    connection: &mut DatabaseConnection,
-    id: &CredentialId,
-) -> Result<Option<Found>, StoreError> {
-    on_either!(connection, connection => with_owner!(credentials::id.eq(id.as_str()))
-        .first(connection))
-    .optional()?
-    .map(read_found)
-    .transpose()
-}
-
-fn read_found(
-    (row, owner, account): (Row, Option<OwnerColumns>, Option<AccountColumns>),
-) -> Result<Found, StoreError> {
-    let owner = owner.map(
-        |(id, directory_id, user_name, display_name, active)| Owner {
-            id: ResourceId::new(id),
-            directory_id: DirectoryId::new(directory_id),
-            user_name,
-            display_name,
-            active,
-        },
-    );
-    let service_account = account.map(|(id, name, address, active)| Account {
-        id: ServiceAccountId::new(id),
-        name,
-        address,
-        active,
-    });
-    Ok(Found {
-        credential: row.read()?,
-        owner,
-        service_account,
-    })
-}
-
-/// The same, which stays as it is until the transaction ends; others may hold it too.
-///
-/// # Errors
-/// When the database fails.
-pub fn hold_with_owner(
-    connection: &mut DatabaseConnection,
-    id: &CredentialId,
-) -> Result<Option<Found>, StoreError> {
-    // SQLite writes one transaction at a time.
-    let DatabaseConnection::Postgres(postgres) = connection else {
-        return find_by_id_with_owner(connection, id);
-    };
-    let row = credentials::table
-        .find(id.as_str())
-        .select(Row::as_select())
-        .for_share()
-        .first(postgres)
-        .optional()?;
-    let Some(credential) = row.map(Row::read).transpose()? else {
-        return Ok(None);
-    };
-    if credential.owner_id.is_some() || credential.service_account_id.is_some() {
-        return find_by_id_with_owner(connection, id);
-    }
-    Ok(Some(Found {
-        credential,
-        owner: None,
-        service_account: None,
-    }))
 }
 
 /// A page of credentials after an id, in the order of their making.

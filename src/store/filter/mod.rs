@@ -64,6 +64,11 @@ impl<'a> Compiler<'a> {
             Condition::Constant(true) => Statement::sql("(1 = 1)"),
             Condition::Constant(false) => Statement::sql("(1 = 0)"),
             Condition::All(parts) => self.all(parts, scope, exact),
+            Condition::Any(parts)
+                if matches!(scope, Scope::Resource) && self.is_narrow(condition) =>
+            {
+                self.united(parts)
+            }
             Condition::Any(parts) => self.joined(parts, " OR ", scope, exact),
             Condition::Not(inner) => Statement::sql("(NOT ")
                 .append(self.condition(inner, scope, true))
@@ -88,6 +93,19 @@ impl<'a> Compiler<'a> {
             .map(|part| self.condition(part, scope, exact))
             .collect();
         Statement::join(parts, word)
+    }
+
+    /// Alternatives each of which an index answers: the databases' planners would go through the directory.
+    fn united(&self, parts: &[Condition]) -> Statement {
+        let selects = parts.iter().map(|part| {
+            Statement::sql("SELECT r.id FROM resources r WHERE r.directory_id = ")
+                .text(self.directory.as_str())
+                .push(" AND r.resource_type = ")
+                .text(self.layout.resource_type.as_str())
+                .push(" AND ")
+                .append(self.condition(part, &Scope::Resource, false))
+        });
+        Statement::sql("r.id IN ").append(Statement::join(selects.collect(), " UNION "))
     }
 
     fn present(&self, target: &Target, scope: &Scope) -> Statement {
@@ -484,6 +502,11 @@ impl<'a> Compiler<'a> {
         }
     }
 
+    /// Whether the index of a column that every resource of the type has, each another value, gives the order.
+    pub(super) fn is_key(&self, target: &Target) -> bool {
+        !target.case_exact && self.column(target, &Scope::Resource) == Some(Column::UserName)
+    }
+
     /// Whether an index narrows the resources to few.
     #[must_use]
     pub fn is_narrow(&self, condition: &Condition) -> bool {
@@ -496,7 +519,9 @@ impl<'a> Compiler<'a> {
                 operator: Operator::Equal,
                 operand,
             } => {
+                // A group may have everybody in it.
                 self.by_index(target, Operator::Equal, operand).is_some()
+                    && self.layout.column(&target.attribute) != Some(Column::Groups)
                     || matches!(
                         self.column(target, &Scope::Resource),
                         Some(
