@@ -6,6 +6,7 @@ mod context;
 mod directory;
 mod doctor;
 mod key;
+mod lines;
 mod logging;
 mod master_key;
 mod notice;
@@ -19,6 +20,7 @@ mod service_account_key;
 mod setup;
 mod signing_key;
 mod startup;
+mod transfer;
 mod user;
 mod webhook;
 
@@ -52,6 +54,7 @@ use role::RoleCommand;
 use service_account::ServiceAccountCommand;
 use service_account_key::ServiceAccountKeyCommand;
 use signing_key::SigningKeyCommand;
+use transfer::{ExportArguments, ImportArguments};
 use user::{TokenCommand, UserCommand};
 use webhook::WebhookCommand;
 
@@ -130,6 +133,10 @@ enum Command {
     /// Endpoints of other programs that notices are sent to
     #[command(subcommand)]
     Webhook(WebhookCommand),
+    /// Reads users, groups and other resources into a directory, from a file with one on each line
+    Import(ImportArguments),
+    /// Writes all users, groups and other resources of a directory to a file, one on each line
+    Export(ExportArguments),
     /// Prints the OpenAPI document of every interface
     #[command(name = "openapi")]
     OpenApi,
@@ -263,6 +270,8 @@ fn execute(arguments: Arguments) -> Result<(), CommandError> {
         Command::Audit(command) => audit::run(command, &open(settings)?),
         Command::Notice(command) => notice::run(command, &open(settings)?),
         Command::Webhook(command) => webhook::run(command, &open(settings)?),
+        Command::Import(arguments) => transfer::import(&arguments, &open(settings)?),
+        Command::Export(arguments) => transfer::export(&arguments, &open(settings)?),
         Command::OpenApi => print_openapi(&settings),
         Command::Completions { .. } => Ok(()),
     }

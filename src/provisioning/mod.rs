@@ -14,6 +14,7 @@ pub mod people;
 mod query;
 mod read;
 mod representation;
+pub mod transfer;
 mod write;
 
 pub use bulk::{Bulk, BulkOutcome};

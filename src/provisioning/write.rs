@@ -14,6 +14,7 @@ use crate::scim::schema::ResourceType;
 use crate::scim::{ErrorKind, ScimError};
 use crate::store::DatabaseConnection;
 use crate::store::id::ResourceId;
+use crate::store::memberships::GroupMember;
 use crate::store::resources::{self, Resource};
 use crate::store::side_values::SideValues;
 
@@ -84,6 +85,16 @@ impl Creation {
             password,
             named,
         })
+    }
+
+    /// The resource that it is to be.
+    pub(super) fn resource(&self) -> &Resource {
+        &self.resource
+    }
+
+    /// Takes its members, who are then the caller's to add.
+    pub(super) fn take_members(&mut self) -> Vec<Map<String, Value>> {
+        std::mem::take(&mut self.members)
     }
 
     /// Creates it.
@@ -239,6 +250,36 @@ pub fn delete(
     resources::lock_all(connection, &context.directory.id, &above)?;
     let resource = hold(connection, context, resource_type, id, expected)?;
     Ok(lifecycle::delete(connection, &resource, &context.cause())?)
+}
+
+/// Adds members whom the directory holds to a group.
+///
+/// # Errors
+/// 404; when the database fails.
+pub(super) fn add_members(
+    connection: &mut DatabaseConnection,
+    context: &Context,
+    group: &ResourceId,
+    members: Vec<GroupMember>,
+) -> Result<Written, ProvisioningError> {
+    let not_found = || ProvisioningError::not_found(GROUP, group.as_str());
+    let resource_type = context
+        .registry
+        .resource_type(GROUP)
+        .ok_or_else(not_found)?;
+    let before = hold(connection, context, resource_type, group.as_str(), None)?;
+    let document = parse_document(&before)?;
+    let changes = [MemberChange::Add(members)];
+    let named = vec![members::MEMBERS.to_owned()];
+    store(
+        connection,
+        context,
+        resource_type,
+        &before,
+        &document,
+        &changes,
+        named,
+    )
 }
 
 /// Activates or deactivates a person, as an admin does.

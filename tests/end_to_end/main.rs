@@ -40,4 +40,5 @@ mod replica;
 mod rfc7644;
 mod second_factor;
 mod service_accounts;
+mod transfer;
 mod two_processes;

@@ -1,11 +1,8 @@
 //! Events and receipts as files of one JSON object on each line.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use indicatif::{ProgressBar, ProgressStyle};
-use serde::Serialize;
+use indicatif::ProgressBar;
 
 use crate::audit::chain;
 use crate::http::admin::view;
@@ -13,6 +10,7 @@ use crate::store::{audit_chain, receipts as table};
 
 use super::super::CommandError;
 use super::super::context::CommandContext;
+use super::super::lines::{Lines, bar};
 use super::filter::{EventFilter, ReceiptFilter};
 
 /// Positions of the chain read at a time.
@@ -35,15 +33,14 @@ pub(super) fn events(
     let mut after = context
         .read(audit_chain::newest_anchor)?
         .map_or(0, |anchor| anchor.position);
-    let progress =
-        ProgressBar::new(u64::try_from(head - after).unwrap_or_default()).with_style(style());
+    let progress = bar(u64::try_from(head - after).unwrap_or_default());
     while after < head {
         let through = head.min(after + WINDOW);
         let found = context.read(|connection| {
             audit_chain::events_between(connection, &selection, after, through)
         })?;
         for event in &found {
-            lines.write(&view::chained_event(event))?;
+            lines.write(&serde_json::to_string(&view::chained_event(event))?)?;
         }
         progress.inc(u64::try_from(through - after).unwrap_or_default());
         after = through;
@@ -83,76 +80,8 @@ pub(super) fn receipts(
         };
         before = Some(last.id.clone());
         for receipt in &found {
-            lines.write(&view::receipt(receipt))?;
+            lines.write(&serde_json::to_string(&view::receipt(receipt))?)?;
         }
         progress.inc(u64::try_from(found.len()).unwrap_or_default());
-    }
-}
-
-/// The default where the template is not understood.
-fn style() -> ProgressStyle {
-    ProgressStyle::with_template("{bar:40} {pos}/{len} {eta}")
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-}
-
-/// Where lines go, and how many went.
-struct Lines<'a> {
-    path: &'a Path,
-    output: BufWriter<Box<dyn Write>>,
-    count: u64,
-}
-
-impl<'a> Lines<'a> {
-    /// A new file, for nobody else to read; an existing one stays as it is.
-    fn create(path: &'a Path) -> Result<Self, CommandError> {
-        let output: Box<dyn Write> = if is_standard_output(path) {
-            Box::new(io::stdout())
-        } else {
-            Box::new(create_private(path).map_err(|cause| failed(path, cause))?)
-        };
-        Ok(Self {
-            path,
-            output: BufWriter::new(output),
-            count: 0,
-        })
-    }
-
-    fn write(&mut self, item: &impl Serialize) -> Result<(), CommandError> {
-        let item = serde_json::to_string(item)?;
-        let written = writeln!(self.output, "{item}");
-        written.map_err(|cause| failed(self.path, cause))?;
-        self.count += 1;
-        Ok(())
-    }
-
-    fn finish(mut self, what: &str, context: &CommandContext) -> Result<(), CommandError> {
-        let flushed = self.output.flush();
-        flushed.map_err(|cause| failed(self.path, cause))?;
-        if is_standard_output(self.path) {
-            return Ok(());
-        }
-        let (count, path) = (self.count, self.path.display());
-        context
-            .output
-            .done(&format!("wrote {count} {what} to {path}"))
-    }
-}
-
-fn is_standard_output(path: &Path) -> bool {
-    path == Path::new("-")
-}
-
-fn create_private(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
-}
-
-fn failed(path: &Path, cause: io::Error) -> CommandError {
-    CommandError::Io {
-        what: format!("writing {}", path.display()),
-        cause,
     }
 }

@@ -1,0 +1,473 @@
+//! Lines into a directory: many creations in one transaction, and then the memberships that they name.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::lifecycle::{GROUP, USER};
+use crate::provisioning::context::Context;
+use crate::provisioning::error::ProvisioningError;
+use crate::provisioning::password::Passwords;
+use crate::provisioning::write::{Creation, Payload, add_members};
+use crate::scim::leniency::Leniencies;
+use crate::scim::resource::SCHEMAS;
+use crate::scim::schema::ResourceType;
+use crate::scim::{ErrorKind, ScimError};
+use crate::store::id::ResourceId;
+use crate::store::memberships::{self, GroupMember};
+use crate::store::resources::Resource;
+use crate::store::{Database, DatabaseConnection, TransactionError, savepoint};
+
+use super::matching::{self, Taken};
+
+/// Members that are added in one transaction at most, but for those of one line.
+const MEMBERS_A_TRANSACTION: usize = 1_000;
+
+/// The identifier that something has where the lines come from: a UUID, or the hash of what else it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Origin(u128);
+
+impl Origin {
+    fn of(id: &str) -> Self {
+        let uuid = Uuid::try_parse(id).map(|id| id.as_u128());
+        Self(uuid.unwrap_or_else(|_| {
+            let hash = Sha256::digest(id.as_bytes());
+            hash.iter()
+                .take(16)
+                .fold(0, |number, byte| number << 8 | u128::from(*byte))
+        }))
+    }
+
+    /// As an identifier of ours; what was no UUID gives one that nothing has.
+    fn id(self) -> ResourceId {
+        ResourceId::new(Uuid::from_u128(self.0).to_string())
+    }
+}
+
+/// A member as a line names it.
+#[derive(Debug, Clone)]
+struct Named {
+    origin: Origin,
+    display: Option<String>,
+}
+
+/// A line that was understood.
+pub struct Line {
+    number: u64,
+    origin: Option<Origin>,
+    resource_type: Arc<ResourceType>,
+    creation: Creation,
+    members: Vec<Named>,
+}
+
+impl Line {
+    /// Understands a line: all of it that needs no database. With `keep_ids` the resource gets the `id` that it
+    /// has, which must be a UUID.
+    ///
+    /// # Errors
+    /// As a creation over SCIM; 400 `invalidSyntax` for what is no resource of a known type.
+    pub fn prepare(
+        context: &Context,
+        keep_ids: bool,
+        number: u64,
+        text: &[u8],
+    ) -> Result<Self, ProvisioningError> {
+        let body: Value = serde_json::from_slice(text)
+            .map_err(|error| ScimError::invalid_syntax(format!("the line is no JSON: {error}")))?;
+        let resource_type = type_of(context, &body)?;
+        let id = body.get("id").and_then(Value::as_str);
+        let kept = if keep_ids { Some(own_id(id)?) } else { None };
+        let passwords = Passwords::prepare(context, &body)?;
+        let payload = Payload {
+            body: &body,
+            passwords: &passwords,
+        };
+        let mut leniencies = Leniencies::new(context.directory.dialect);
+        let mut creation =
+            Creation::prepare(context, &resource_type, kept, payload, &mut leniencies)?;
+        let members = creation.take_members();
+        let members = members.iter().map(named).collect::<Result<_, _>>()?;
+        Ok(Self {
+            number,
+            origin: id.map(Origin::of),
+            resource_type,
+            creation,
+            members,
+        })
+    }
+}
+
+fn type_of(context: &Context, body: &Value) -> Result<Arc<ResourceType>, ScimError> {
+    let schemas = body.get(SCHEMAS).and_then(Value::as_array);
+    let mut named = schemas.into_iter().flatten().filter_map(Value::as_str);
+    let types = context.registry.resource_types();
+    named
+        .find_map(|urn| {
+            let mut types = types.iter();
+            types.find(|kind| kind.schema.id.eq_ignore_ascii_case(urn))
+        })
+        .cloned()
+        .ok_or_else(|| {
+            ScimError::invalid_syntax("schemas: none of them is the schema of a resource type")
+        })
+}
+
+fn own_id(id: Option<&str>) -> Result<ResourceId, ScimError> {
+    id.and_then(|id| Uuid::try_parse(id).ok())
+        .map(|id| ResourceId::new(id.to_string()))
+        .ok_or_else(|| ScimError::invalid_value("id: only a UUID can be kept"))
+}
+
+fn named(element: &Map<String, Value>) -> Result<Named, ScimError> {
+    let value = element.get("value").and_then(Value::as_str);
+    let value = value.ok_or_else(|| {
+        ScimError::invalid_value("members.value is required: the id of a user or group")
+    })?;
+    let display = element.get("display").and_then(Value::as_str);
+    Ok(Named {
+        origin: Origin::of(value),
+        display: display.map(str::to_owned),
+    })
+}
+
+/// A line that was not taken.
+#[derive(Debug)]
+pub struct Refusal {
+    /// Its number, from 1.
+    pub line: u64,
+    /// Why.
+    pub error: ScimError,
+}
+
+/// What an import did.
+#[derive(Debug, Default, Clone, Serialize)]
+pub struct Report {
+    /// Resources that were created, by the name of their type.
+    pub created: BTreeMap<String, u64>,
+    /// Resources that were there already and were left as they are, by the name of their type.
+    pub existing: BTreeMap<String, u64>,
+    /// Memberships that were made, or were there already.
+    pub memberships: u64,
+    /// Lines that were refused.
+    pub refused: u64,
+}
+
+impl Report {
+    fn count(&mut self, resource_type: &str, is_new: bool) {
+        let counts = if is_new {
+            &mut self.created
+        } else {
+            &mut self.existing
+        };
+        *counts.entry(resource_type.to_owned()).or_default() += 1;
+    }
+}
+
+/// A line, and the resource that an earlier line of the same origin is.
+type Matched = (Line, Option<Uuid>);
+
+/// Members of a group who are to be added.
+struct Pending {
+    line: u64,
+    group: ResourceId,
+    members: Vec<Named>,
+}
+
+/// What became of a line.
+enum Outcome {
+    Created(ResourceId),
+    Existing(ResourceId),
+    Refused(ScimError),
+}
+
+/// An import in the making. What is there already is recognised, so that one that broke off is simply begun again:
+/// people by their `userName`, everything else by its `externalId`, groups without one by their `displayName` and
+/// their order, and whatever keeps its `id` by that.
+pub struct Import {
+    context: Arc<Context>,
+    keeps_ids: bool,
+    known: HashMap<Origin, Uuid>,
+    /// Resources that a line has been matched with, of the types whose names are not unique.
+    taken: Arc<HashSet<ResourceId>>,
+    /// Members who are not known yet, since a later line may bring them.
+    later: Vec<Pending>,
+    report: Report,
+}
+
+impl Import {
+    /// Begins one into the context's directory.
+    #[must_use]
+    pub fn new(context: Arc<Context>, keeps_ids: bool) -> Self {
+        Self {
+            context,
+            keeps_ids,
+            known: HashMap::new(),
+            taken: Arc::default(),
+            later: Vec::new(),
+            report: Report::default(),
+        }
+    }
+
+    /// Takes lines in their order, and gives those that were refused.
+    ///
+    /// # Errors
+    /// When the database fails; what earlier calls did stays.
+    pub fn take(
+        &mut self,
+        database: &Database,
+        lines: Vec<Line>,
+    ) -> Result<Vec<Refusal>, ProvisioningError> {
+        let (lines, outcomes) = self.create(database, lines)?;
+        let mut refusals = Vec::new();
+        let mut pending = Vec::new();
+        for ((line, _), outcome) in lines.iter().zip(outcomes) {
+            let (id, is_new) = match outcome {
+                Outcome::Created(id) => (id, true),
+                Outcome::Existing(id) => (id, false),
+                Outcome::Refused(error) => {
+                    self.report.refused += 1;
+                    refusals.push(Refusal {
+                        line: line.number,
+                        error,
+                    });
+                    continue;
+                }
+            };
+            if self.remember(line.origin, &line.resource_type, &id) {
+                self.report.count(&line.resource_type.name, is_new);
+            }
+            if !line.members.is_empty() {
+                pending.push(Pending {
+                    line: line.number,
+                    group: id,
+                    members: line.members.clone(),
+                });
+            }
+        }
+        let unknown = self.add(database, pending)?;
+        self.later.extend(unknown);
+        Ok(refusals)
+    }
+
+    /// Counts lines that were not understood.
+    pub fn count_refused(&mut self, lines: usize) {
+        self.report.refused += u64::try_from(lines).unwrap_or(u64::MAX);
+    }
+
+    /// Adds the members that no line before theirs had brought, and gives the lines some of whose members are
+    /// neither in the lines nor in the directory.
+    ///
+    /// # Errors
+    /// When the database fails; what earlier calls did stays.
+    pub fn finish(
+        mut self,
+        database: &Database,
+    ) -> Result<(Report, Vec<Refusal>), ProvisioningError> {
+        let later = std::mem::take(&mut self.later);
+        let unknown = self.add(database, later)?;
+        let refusals: Vec<Refusal> = unknown
+            .iter()
+            .map(|pending| Refusal {
+                line: pending.line,
+                error: ScimError::invalid_value(format!(
+                    "members: {} of them are neither users nor groups of the lines or the directory",
+                    pending.members.len()
+                )),
+            })
+            .collect();
+        self.count_refused(refusals.len());
+        Ok((self.report, refusals))
+    }
+
+    /// Whether it is the first line of its resource.
+    fn remember(
+        &mut self,
+        origin: Option<Origin>,
+        resource_type: &ResourceType,
+        id: &ResourceId,
+    ) -> bool {
+        if resource_type.name != USER {
+            Arc::make_mut(&mut self.taken).insert(id.clone());
+        }
+        match (origin, Uuid::try_parse(id.as_str())) {
+            (Some(origin), Ok(id)) => self.known.insert(origin, id).is_none(),
+            _ => true,
+        }
+    }
+
+    fn create(
+        &self,
+        database: &Database,
+        lines: Vec<Line>,
+    ) -> Result<(Arc<Vec<Matched>>, Vec<Outcome>), ProvisioningError> {
+        let lines: Vec<Matched> = lines
+            .into_iter()
+            .map(|line| {
+                let known = line.origin.and_then(|origin| self.known.get(&origin));
+                let known = known.copied();
+                (line, known)
+            })
+            .collect();
+        let lines = Arc::new(lines);
+        let shared = Arc::clone(&lines);
+        let context = Arc::clone(&self.context);
+        let before = Arc::clone(&self.taken);
+        let keeps_ids = self.keeps_ids;
+        let outcomes = database.write_blocking(move |connection| {
+            let mut taken = Taken::after(&before);
+            // What lines of this transaction are, for those after them that are of the same origin.
+            let mut here: HashMap<Origin, ResourceId> = HashMap::new();
+            let mut outcomes = Vec::with_capacity(shared.len());
+            for (line, known) in shared.iter() {
+                let known = known.map(|known| ResourceId::new(known.to_string()));
+                let same = line.origin.and_then(|origin| here.get(&origin).cloned());
+                let outcome = match known.or(same) {
+                    Some(id) => Outcome::Existing(id),
+                    None => create_one(connection, &context, line, keeps_ids, &mut taken)?,
+                };
+                if let (Some(origin), Outcome::Created(id) | Outcome::Existing(id)) =
+                    (line.origin, &outcome)
+                {
+                    here.insert(origin, id.clone());
+                }
+                outcomes.push(outcome);
+            }
+            Ok::<_, ProvisioningError>(outcomes)
+        })?;
+        Ok((lines, outcomes))
+    }
+
+    /// Adds members to their groups, and gives those that are not known.
+    fn add(
+        &mut self,
+        database: &Database,
+        pending: Vec<Pending>,
+    ) -> Result<Vec<Pending>, ProvisioningError> {
+        let mut unknown = Vec::new();
+        for pending in pending {
+            let mut missing = Vec::new();
+            for some in pending.members.chunks(MEMBERS_A_TRANSACTION) {
+                missing.extend(self.add_some(database, &pending.group, some)?);
+            }
+            if !missing.is_empty() {
+                unknown.push(Pending {
+                    members: missing,
+                    ..pending
+                });
+            }
+        }
+        Ok(unknown)
+    }
+
+    fn add_some(
+        &mut self,
+        database: &Database,
+        group: &ResourceId,
+        members: &[Named],
+    ) -> Result<Vec<Named>, ProvisioningError> {
+        let resolved: Vec<(ResourceId, Named)> = members
+            .iter()
+            .map(|member| {
+                let known = self.known.get(&member.origin);
+                let id = known.map_or_else(
+                    || member.origin.id(),
+                    |known| ResourceId::new(known.to_string()),
+                );
+                (id, member.clone())
+            })
+            .collect();
+        let context = Arc::clone(&self.context);
+        let group = group.clone();
+        let (added, missing) = database
+            .write_blocking(move |connection| add_known(connection, &context, &group, &resolved))?;
+        self.report.memberships += added;
+        Ok(missing)
+    }
+}
+
+/// Creates what a line says, unless it is there.
+fn create_one(
+    connection: &mut DatabaseConnection,
+    context: &Context,
+    line: &Line,
+    keeps_ids: bool,
+    taken: &mut Taken<'_>,
+) -> Result<Outcome, ProvisioningError> {
+    let wanted = line.creation.resource();
+    let found = matching::before(connection, wanted, keeps_ids, taken)?;
+    let outcome = match found {
+        Some(found) => existing_or_refused(wanted, &found),
+        None => create_new(connection, context, line)?,
+    };
+    if let Outcome::Created(id) | Outcome::Existing(id) = &outcome
+        && wanted.resource_type != USER
+    {
+        taken.here.insert(id.clone());
+    }
+    Ok(outcome)
+}
+
+fn existing_or_refused(wanted: &Resource, found: &Resource) -> Outcome {
+    let is_it =
+        found.directory_id == wanted.directory_id && found.resource_type == wanted.resource_type;
+    if is_it {
+        Outcome::Existing(found.id.clone())
+    } else {
+        Outcome::Refused(ScimError::new(
+            ErrorKind::Uniqueness,
+            "another resource has the same id",
+        ))
+    }
+}
+
+fn create_new(
+    connection: &mut DatabaseConnection,
+    context: &Context,
+    line: &Line,
+) -> Result<Outcome, ProvisioningError> {
+    let mut leniencies = Leniencies::new(context.directory.dialect);
+    let created = savepoint(connection, |connection| {
+        line.creation.store(connection, context, &mut leniencies)
+    });
+    let error = match created {
+        Ok(written) => return Ok(Outcome::Created(written.resource.id)),
+        Err(error) if error.store_error().is_some() => return Err(error),
+        Err(error) => error.into_refusal()?,
+    };
+    let found = matching::after(connection, line.creation.resource())?;
+    Ok(found.map_or(Outcome::Refused(error), Outcome::Existing))
+}
+
+/// Adds those of the members that the directory holds, and gives their number and the others.
+fn add_known(
+    connection: &mut DatabaseConnection,
+    context: &Context,
+    group: &ResourceId,
+    members: &[(ResourceId, Named)],
+) -> Result<(u64, Vec<Named>), ProvisioningError> {
+    let ids: Vec<&str> = members.iter().map(|(id, _)| id.as_str()).collect();
+    let known = memberships::existing(connection, &context.directory.id, &ids)?;
+    let mut found = Vec::new();
+    let mut missing = Vec::new();
+    for (id, named) in members {
+        match known.get(id.as_str()) {
+            Some(member) if matches!(member.member_type.as_str(), USER | GROUP) => {
+                let display = named.display.clone();
+                found.push(GroupMember {
+                    display: display.filter(|given| member.display.as_ref() != Some(given)),
+                    ..member.clone()
+                });
+            }
+            _ => missing.push(named.clone()),
+        }
+    }
+    let number = u64::try_from(found.len()).unwrap_or(u64::MAX);
+    if !found.is_empty() {
+        add_members(connection, context, group, found)?;
+    }
+    Ok((number, missing))
+}
