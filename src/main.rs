@@ -1,5 +1,9 @@
 //! The `portcullis` binary; everything is in the library.
 
+/// A request allocates some hundred times; the system's allocator took a fifth of its time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> std::process::ExitCode {
     portcullis::cli::run()
 }
