@@ -15,7 +15,7 @@ pub mod deprovisioning_counts;
 pub mod directories;
 pub mod error;
 pub mod expiring;
-mod filter;
+pub mod filter;
 mod functions;
 pub mod id;
 pub mod layout;
