@@ -16,3 +16,4 @@ mod commands;
 mod links;
 mod named_tests;
 mod page;
+mod settings;
