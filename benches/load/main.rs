@@ -84,7 +84,7 @@ struct Common {
     #[arg(long)]
     pid: Option<u32>,
     /// For how long each thing is measured, in seconds
-    #[arg(long, default_value_t = 2.0)]
+    #[arg(long, default_value_t = 1.5)]
     seconds: f64,
     /// Where results are appended, as lines of JSON
     #[arg(long)]

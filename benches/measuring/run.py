@@ -21,7 +21,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--postgres-pid", type=int)
     parser.add_argument("--sizes", default="2000,20000,200000,1000000")
     parser.add_argument("--databases", default="sqlite,postgres")
-    parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--seconds", type=float, default=1.5)
     parser.add_argument("--only", default="")
     parser.add_argument("--instructions", action="store_true")
     parser.add_argument("--peers", action="store_true")
