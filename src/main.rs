@@ -2,7 +2,7 @@
 
 /// A request allocates some hundred times; the system's allocator took a fifth of its time.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> std::process::ExitCode {
     portcullis::cli::run()

@@ -24,6 +24,8 @@ use super::lines::{Lines, bar, is_standard};
 const LINES_A_TRANSACTION: usize = 500;
 /// Transactions' worth of lines that may wait for the database.
 const WAITING: usize = 2;
+/// What is kept of the memory of a long line, in bytes.
+const ROOM_FOR_A_LINE: usize = 64 * 1024;
 /// The longest line, in bytes.
 const LONGEST_LINE: u64 = 256 * 1024 * 1024;
 
@@ -195,6 +197,7 @@ impl Reader<'_> {
         let mut number = 0;
         loop {
             text.clear();
+            text.shrink_to(ROOM_FOR_A_LINE);
             let length = reader
                 .by_ref()
                 .take(LONGEST_LINE)

@@ -92,11 +92,6 @@ impl Creation {
         &self.resource
     }
 
-    /// Takes its members, who are then the caller's to add.
-    pub(super) fn take_members(&mut self) -> Vec<Map<String, Value>> {
-        std::mem::take(&mut self.members)
-    }
-
     /// Creates it.
     ///
     /// # Errors

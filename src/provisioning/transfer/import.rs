@@ -4,17 +4,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::Serialize;
-use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::lifecycle::{GROUP, USER};
 use crate::provisioning::context::Context;
 use crate::provisioning::error::ProvisioningError;
-use crate::provisioning::password::Passwords;
-use crate::provisioning::write::{Creation, Payload, add_members};
+use crate::provisioning::write::add_members;
 use crate::scim::leniency::Leniencies;
-use crate::scim::resource::SCHEMAS;
 use crate::scim::schema::ResourceType;
 use crate::scim::{ErrorKind, ScimError};
 use crate::store::id::ResourceId;
@@ -22,117 +18,11 @@ use crate::store::memberships::{self, GroupMember};
 use crate::store::resources::Resource;
 use crate::store::{Database, DatabaseConnection, TransactionError, savepoint};
 
+use super::line::{Line, Named, Origin};
 use super::matching::{self, Taken};
 
 /// Members that are added in one transaction at most, but for those of one line.
 const MEMBERS_A_TRANSACTION: usize = 1_000;
-
-/// The identifier that something has where the lines come from: a UUID, or the hash of what else it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Origin(u128);
-
-impl Origin {
-    fn of(id: &str) -> Self {
-        let uuid = Uuid::try_parse(id).map(|id| id.as_u128());
-        Self(uuid.unwrap_or_else(|_| {
-            let hash = Sha256::digest(id.as_bytes());
-            hash.iter()
-                .take(16)
-                .fold(0, |number, byte| number << 8 | u128::from(*byte))
-        }))
-    }
-
-    /// As an identifier of ours; what was no UUID gives one that nothing has.
-    fn id(self) -> ResourceId {
-        ResourceId::new(Uuid::from_u128(self.0).to_string())
-    }
-}
-
-/// A member as a line names it.
-#[derive(Debug, Clone)]
-struct Named {
-    origin: Origin,
-    display: Option<String>,
-}
-
-/// A line that was understood.
-pub struct Line {
-    number: u64,
-    origin: Option<Origin>,
-    resource_type: Arc<ResourceType>,
-    creation: Creation,
-    members: Vec<Named>,
-}
-
-impl Line {
-    /// Understands a line: all of it that needs no database. With `keep_ids` the resource gets the `id` that it
-    /// has, which must be a UUID.
-    ///
-    /// # Errors
-    /// As a creation over SCIM; 400 `invalidSyntax` for what is no resource of a known type.
-    pub fn prepare(
-        context: &Context,
-        keep_ids: bool,
-        number: u64,
-        text: &[u8],
-    ) -> Result<Self, ProvisioningError> {
-        let body: Value = serde_json::from_slice(text)
-            .map_err(|error| ScimError::invalid_syntax(format!("the line is no JSON: {error}")))?;
-        let resource_type = type_of(context, &body)?;
-        let id = body.get("id").and_then(Value::as_str);
-        let kept = if keep_ids { Some(own_id(id)?) } else { None };
-        let passwords = Passwords::prepare(context, &body)?;
-        let payload = Payload {
-            body: &body,
-            passwords: &passwords,
-        };
-        let mut leniencies = Leniencies::new(context.directory.dialect);
-        let mut creation =
-            Creation::prepare(context, &resource_type, kept, payload, &mut leniencies)?;
-        let members = creation.take_members();
-        let members = members.iter().map(named).collect::<Result<_, _>>()?;
-        Ok(Self {
-            number,
-            origin: id.map(Origin::of),
-            resource_type,
-            creation,
-            members,
-        })
-    }
-}
-
-fn type_of(context: &Context, body: &Value) -> Result<Arc<ResourceType>, ScimError> {
-    let schemas = body.get(SCHEMAS).and_then(Value::as_array);
-    let mut named = schemas.into_iter().flatten().filter_map(Value::as_str);
-    let types = context.registry.resource_types();
-    named
-        .find_map(|urn| {
-            let mut types = types.iter();
-            types.find(|kind| kind.schema.id.eq_ignore_ascii_case(urn))
-        })
-        .cloned()
-        .ok_or_else(|| {
-            ScimError::invalid_syntax("schemas: none of them is the schema of a resource type")
-        })
-}
-
-fn own_id(id: Option<&str>) -> Result<ResourceId, ScimError> {
-    id.and_then(|id| Uuid::try_parse(id).ok())
-        .map(|id| ResourceId::new(id.to_string()))
-        .ok_or_else(|| ScimError::invalid_value("id: only a UUID can be kept"))
-}
-
-fn named(element: &Map<String, Value>) -> Result<Named, ScimError> {
-    let value = element.get("value").and_then(Value::as_str);
-    let value = value.ok_or_else(|| {
-        ScimError::invalid_value("members.value is required: the id of a user or group")
-    })?;
-    let display = element.get("display").and_then(Value::as_str);
-    Ok(Named {
-        origin: Origin::of(value),
-        display: display.map(str::to_owned),
-    })
-}
 
 /// A line that was not taken.
 #[derive(Debug)]
@@ -174,7 +64,7 @@ type Matched = (Line, Option<Uuid>);
 struct Pending {
     line: u64,
     group: ResourceId,
-    members: Vec<Named>,
+    members: Arc<Vec<Named>>,
 }
 
 /// What became of a line.
@@ -244,7 +134,7 @@ impl Import {
                 pending.push(Pending {
                     line: line.number,
                     group: id,
-                    members: line.members.clone(),
+                    members: Arc::clone(&line.members),
                 });
             }
         }
@@ -355,7 +245,7 @@ impl Import {
             }
             if !missing.is_empty() {
                 unknown.push(Pending {
-                    members: missing,
+                    members: Arc::new(missing),
                     ..pending
                 });
             }

@@ -7,7 +7,9 @@
 
 mod export;
 mod import;
+mod line;
 mod matching;
 
 pub use export::export;
-pub use import::{Import, Line, Refusal, Report};
+pub use import::{Import, Refusal, Report};
+pub use line::Line;
