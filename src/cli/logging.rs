@@ -2,17 +2,17 @@
 
 use tracing_subscriber::EnvFilter;
 
-use crate::config::LogFormat;
+use crate::config::{LogFormat, Settings};
 
-/// Starts the log. `PORTCULLIS_LOG` filters it, in the syntax of `tracing_subscriber::EnvFilter`.
-pub(super) fn start(format: LogFormat) {
-    let filter = EnvFilter::try_from_env("PORTCULLIS_LOG")
-        .unwrap_or_else(|_| EnvFilter::new("info,actix_server=warn"));
+/// Starts the log.
+pub(super) fn start(settings: &Settings) {
+    // The settings have seen that it can be taken.
+    let filter = EnvFilter::new(&settings.log);
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
     // A subscriber that is set already (in tests) stays.
-    let _ = match format {
+    let _ = match settings.log_format {
         LogFormat::Text => builder
             .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
             .try_init(),

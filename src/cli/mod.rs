@@ -2,12 +2,14 @@
 //! shows the answer, as tables for people and as JSON for programs.
 
 mod audit;
+mod config;
 mod context;
 mod directory;
 mod doctor;
 mod key;
 mod lines;
 mod logging;
+mod manual;
 mod master_key;
 mod notice;
 mod output;
@@ -24,15 +26,16 @@ mod transfer;
 mod user;
 mod webhook;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use clap_complete::Shell;
 
 use crate::audit::chain::ChainError;
-use crate::config::{ConfigError, Options, Settings};
+use crate::config::{ConfigError, Options, ParseError, Settings, parse as parse_settings};
 use crate::credentials::CredentialError;
 use crate::http::openapi;
 use crate::lifecycle::LifecycleError;
@@ -42,6 +45,7 @@ use crate::provisioning::ProvisioningError;
 use crate::store::{self, StoreError, migrate};
 
 use audit::AuditCommand;
+use config::ConfigCommand;
 use context::CommandContext;
 use directory::DirectoryCommand;
 use key::{ApiKeyCommand, OrphanedKeyCommand, ScimKeyCommand};
@@ -85,6 +89,9 @@ enum Command {
     Migrate,
     /// Checks configuration, database, clock, keys close to expiry and orphans; changes nothing
     Doctor,
+    /// Settings: what holds and who says so, the reference, an example of the file
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Directories: one for each identity provider, and the local one
     #[command(subcommand)]
     Directory(DirectoryCommand),
@@ -140,6 +147,15 @@ enum Command {
     /// Prints the OpenAPI document of every interface
     #[command(name = "openapi")]
     OpenApi,
+    /// Writes man pages, or prints the reference of all commands
+    Man {
+        /// The directory that gets a page for each command
+        #[arg(value_name = "DIR", required_unless_present = "markdown")]
+        directory: Option<PathBuf>,
+        /// Prints the reference of all commands as Markdown instead
+        #[arg(long, conflicts_with = "directory")]
+        markdown: bool,
+    },
     /// Prints a completion script for a shell
     Completions {
         /// Which shell
@@ -207,9 +223,13 @@ impl CommandError {
 /// Runs the command that the arguments name and gives the exit code.
 #[must_use]
 pub fn run() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match parse() {
         Ok(arguments) => arguments,
-        Err(error)
+        Err(ParseError::Setting(error)) => {
+            eprintln!("portcullis: {error}");
+            return ExitCode::from(2);
+        }
+        Err(ParseError::Arguments(error))
             if error.kind() == ErrorKind::ValueValidation
                 || error.kind() == ErrorKind::InvalidValue =>
         {
@@ -218,7 +238,7 @@ pub fn run() -> ExitCode {
             eprintln!("portcullis: {}", line.trim_start_matches("error: "));
             return ExitCode::from(2);
         }
-        Err(error) => {
+        Err(ParseError::Arguments(error)) => {
             // Nobody is left to be told when the terminal is gone.
             let _ = error.print();
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
@@ -235,18 +255,31 @@ pub fn run() -> ExitCode {
     }
 }
 
+fn parse() -> Result<Arguments, ParseError> {
+    let (matches, origins) = parse_settings(Arguments::command(), std::env::args_os())?;
+    let mut arguments = Arguments::from_arg_matches(&matches)
+        .map_err(|error| ParseError::Arguments(Box::new(error)))?;
+    arguments.options.origins = origins;
+    Ok(arguments)
+}
+
 fn execute(arguments: Arguments) -> Result<(), CommandError> {
-    if let Command::Completions { shell } = arguments.command {
-        let mut script = Vec::new();
-        let name = env!("CARGO_PKG_NAME");
-        clap_complete::generate(shell, &mut Arguments::command(), name, &mut script);
-        return output::print(String::from_utf8_lossy(&script).trim_end());
-    }
-    let settings = arguments.options.settings()?;
-    logging::start(settings.log_format);
     let output = Output {
         json: arguments.json,
     };
+    match &arguments.command {
+        Command::Completions { shell } => return print_completions(*shell),
+        Command::Man { directory, .. } => {
+            return match directory {
+                Some(directory) => manual::write(Arguments::command(), directory, output),
+                None => output::print(manual::markdown(Arguments::command()).trim_end()),
+            };
+        }
+        Command::Config(command) => return config::run(command, arguments.options, output),
+        _ => {}
+    }
+    let settings = arguments.options.settings()?;
+    logging::start(&settings);
     let open = |settings| CommandContext::open(settings, output);
     match arguments.command {
         Command::Quickstart => setup::quickstart(settings, output),
@@ -273,8 +306,16 @@ fn execute(arguments: Arguments) -> Result<(), CommandError> {
         Command::Import(arguments) => transfer::import(&arguments, &open(settings)?),
         Command::Export(arguments) => transfer::export(&arguments, &open(settings)?),
         Command::OpenApi => print_openapi(&settings),
-        Command::Completions { .. } => Ok(()),
+        // Done without settings.
+        Command::Config(_) | Command::Man { .. } | Command::Completions { .. } => Ok(()),
     }
+}
+
+fn print_completions(shell: Shell) -> Result<(), CommandError> {
+    let mut script = Vec::new();
+    let name = env!("CARGO_PKG_NAME");
+    clap_complete::generate(shell, &mut Arguments::command(), name, &mut script);
+    output::print(String::from_utf8_lossy(&script).trim_end())
 }
 
 fn print_openapi(settings: &Settings) -> Result<(), CommandError> {

@@ -1,7 +1,6 @@
 //! The bounds that keep one request, and one client, from taking the server for itself.
 
 use clap::Args;
-use serde::Deserialize;
 
 use super::ConfigError;
 
@@ -11,32 +10,29 @@ macro_rules! limits {
     ($($(#[doc = $documentation:literal])+ $name:ident: $default:literal in $least:literal..=$most:literal,
         $option:literal, $variable:literal;)*) => {
         /// The limits as someone wrote them: text, so that a bad one is named together with its origin.
-        #[derive(Debug, Clone, Default, Args, Deserialize)]
-        #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+        #[derive(Debug, Clone, Args)]
         pub struct LimitOptions {
             $(
                 $(#[doc = $documentation])+
                 #[arg(long = $option, env = $variable, value_name = "N", global = true,
+                    default_value_t = u32::to_string(&$default),
                     hide_short_help = true, help_heading = "Limits")]
-                #[serde(deserialize_with = "number_as_text")]
-                pub $name: Option<String>,
+                pub $name: String,
             )*
         }
 
         impl LimitOptions {
-            /// These where set, otherwise those of the other.
-            pub(super) fn or(self, other: Self) -> Self {
-                Self { $($name: self.$name.or(other.$name),)* }
-            }
-
             pub(super) fn limits(&self) -> Result<Limits, ConfigError> {
                 let limits = Limits {
-                    $($name: within($option, self.$name.as_deref(), $default, $least, $most)?,)*
+                    $($name: within($option, &self.$name, $least, $most)?,)*
                 };
                 limits.check()?;
                 Ok(limits)
             }
         }
+
+        /// Of each option the least and the greatest number.
+        pub(super) const RANGES: &[(&str, u32, u32)] = &[$(($option, $least, $most),)*];
 
         /// The bounds that hold.
         #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,16 +121,7 @@ impl Limits {
 /// Audit events are kept for so many days at least.
 const LEAST_RETENTION_DAYS: u32 = 90;
 
-fn within(
-    option: &str,
-    text: Option<&str>,
-    default: u32,
-    least: u32,
-    most: u32,
-) -> Result<u32, ConfigError> {
-    let Some(text) = text else {
-        return Ok(default);
-    };
+fn within(option: &str, text: &str, least: u32, most: u32) -> Result<u32, ConfigError> {
     text.trim()
         .parse()
         .ok()
@@ -144,11 +131,4 @@ fn within(
                 "{option} is {text:?}, but must be a number from {least} to {most}"
             ))
         })
-}
-
-/// A number in the file becomes the text that an argument would be.
-fn number_as_text<'de, D: serde::Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<String>, D::Error> {
-    i64::deserialize(deserializer).map(|number| Some(number.to_string()))
 }

@@ -1,12 +1,16 @@
 //! The settings of one process: where data lives, where to listen, what the limits are, and the master key.
 //!
-//! No other room is known here. [`Options`] is what someone wrote (arguments, environment, file),
-//! [`Settings`] what follows from it.
+//! No other room is known here. [`Options`] is what someone wrote (arguments, environment, file: [`parse`]),
+//! [`Settings`] what follows from it, and the [`catalogue`] what there is to be written.
 
+mod catalogue;
+mod file;
 mod limits;
 mod master_key;
 mod notifications;
 mod options;
+mod origins;
+mod secrets;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -14,23 +18,29 @@ use std::path::PathBuf;
 
 use ipnet::IpNet;
 
+pub use catalogue::{
+    SECRET_VARIABLES, SecretVariable, SettingDefinition, catalogue, unknown_variables,
+};
 pub use limits::{LimitOptions, Limits};
 pub use master_key::{MasterKey, MasterKeyError};
 pub use notifications::{
     MailEncryption, MailLogin, MailSettings, NotificationOptions, Notifications,
 };
 pub use options::{LogFormat, Options};
+pub use origins::{Origin, Origins, ParseError, Source, parse, without_secret};
 
 /// Where to listen when nothing else is said.
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
 /// Where data lives when nothing else is said.
 const DEFAULT_DATA_DIR: &str = "./portcullis-data";
+/// What is logged when nothing else is said.
+const DEFAULT_LOG: &str = "info,actix_server=warn";
 /// The domain of the addresses of service accounts when nothing else is said: nobody can own it (RFC 2606).
 const DEFAULT_SERVICE_ACCOUNT_DOMAIN: &str = "service-accounts.invalid";
 /// The attributes inside multi-valued attributes that have an index when nothing else is said.
 const DEFAULT_INDEXED: &str = "emails.value";
 
-/// A setting that cannot be taken; the text is one line that names it.
+/// A setting that cannot be taken; the text is one line that names it, in the beginning where it is about its value.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct ConfigError(String);
@@ -58,6 +68,8 @@ pub struct Settings {
     pub schemas: Option<PathBuf>,
     /// How the log is written.
     pub log_format: LogFormat,
+    /// What is logged, in the syntax of `tracing_subscriber::EnvFilter`.
+    pub log: String,
     /// The proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// The attributes inside multi-valued attributes that have an index.
@@ -106,7 +118,7 @@ mod tests {
     use super::*;
 
     fn settings(options: &[&str]) -> Result<Settings, ConfigError> {
-        Options::from_arguments(options).settings()
+        Options::from_arguments(options)?.settings()
     }
 
     #[test]
@@ -169,6 +181,7 @@ mod tests {
                 "service-account-domain",
             ),
             (&["--max-page-size", "0"], "max-page-size"),
+            (&["--log", "portcullis=loud"], "log is"),
             (&["--max-page-size", "many"], "max-page-size"),
             (&["--default-page-size", "2000"], "default-page-size"),
             (&["--audit-retention-days", "89"], "audit-retention-days"),

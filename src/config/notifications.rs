@@ -3,21 +3,20 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{ArgAction, Args};
 use lettre::message::Mailbox;
-use serde::Deserialize;
 use url::Url;
 
 use super::ConfigError;
-
-/// The environment variable that holds the mail server's password.
-const PASSWORD_VARIABLE: &str = "PORTCULLIS_SMTP_PASSWORD";
+use super::catalogue::SMTP_PASSWORD;
+use super::origins::Origins;
+use super::secrets;
 
 /// The options about notices as someone wrote them.
-#[derive(Debug, Clone, Default, Args, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[derive(Debug, Clone, Default, Args)]
 pub struct NotificationOptions {
-    /// The mail server: `smtps://user@host[:465]`, or `smtp://user@host[:587]` with STARTTLS (`?tls=none` without)
+    /// The mail server: `smtps://user@host[:465]`, or `smtp://user@host[:587]` with STARTTLS (`?tls=none` without), such as
+    /// `smtps://portcullis@mail.example.org`
     #[arg(
         long,
         env = "PORTCULLIS_SMTP_URL",
@@ -29,7 +28,20 @@ pub struct NotificationOptions {
     )]
     pub smtp_url: Option<String>,
 
-    /// The file that holds the mail server's password [default: that of the environment's `PORTCULLIS_SMTP_PASSWORD`]
+    /// The file that holds the address of the mail server, instead of smtp-url, such as
+    /// /run/secrets/portcullis-smtp-url
+    #[arg(
+        long,
+        env = "PORTCULLIS_SMTP_URL_FILE",
+        value_name = "FILE",
+        global = true,
+        hide_short_help = true,
+        help_heading = "Notifications"
+    )]
+    pub smtp_url_file: Option<PathBuf>,
+
+    /// The file that holds the password for the mail server, instead of `PORTCULLIS_SMTP_PASSWORD` in the
+    /// environment, such as /run/secrets/portcullis-smtp-password
     #[arg(
         long,
         env = "PORTCULLIS_SMTP_PASSWORD_FILE",
@@ -51,7 +63,7 @@ pub struct NotificationOptions {
     )]
     pub mail_from: Option<String>,
 
-    /// Addresses that are told beside the owners and admins, separated by commas
+    /// Addresses that are told beside the owners and admins, separated by commas, such as security@example.org
     #[arg(
         long,
         env = "PORTCULLIS_MAIL_TO",
@@ -61,13 +73,13 @@ pub struct NotificationOptions {
         hide_short_help = true,
         help_heading = "Notifications"
     )]
-    pub mail_to: Option<Vec<String>>,
+    pub mail_to: Vec<String>,
 
     /// Lets webhooks go to private networks, and over http
     #[arg(long, env = "PORTCULLIS_ALLOW_PRIVATE_WEBHOOKS", value_name = "BOOL", global = true,
-        num_args = 0..=1, default_missing_value = "true",
+        num_args = 0..=1, default_missing_value = "true", default_value_t = false, action = ArgAction::Set,
         hide_short_help = true, help_heading = "Notifications")]
-    pub allow_private_webhooks: Option<bool>,
+    pub allow_private_webhooks: bool,
 }
 
 /// What holds about notices.
@@ -123,22 +135,16 @@ impl fmt::Debug for MailLogin {
 }
 
 impl NotificationOptions {
-    /// These where set, otherwise those of the other.
-    pub(super) fn or(self, other: Self) -> Self {
-        Self {
-            smtp_url: self.smtp_url.or(other.smtp_url),
-            smtp_password_file: self.smtp_password_file.or(other.smtp_password_file),
-            mail_from: self.mail_from.or(other.mail_from),
-            mail_to: self.mail_to.or(other.mail_to),
-            allow_private_webhooks: self.allow_private_webhooks.or(other.allow_private_webhooks),
-        }
-    }
-
-    pub(super) fn notifications(self) -> Result<Notifications, ConfigError> {
-        let allow_private_webhooks = self.allow_private_webhooks.unwrap_or_default();
-        let mail = match &self.smtp_url {
-            Some(url) => Some(self.mail(url)?),
-            None if self.mail_from.is_some() || self.mail_to.is_some() => {
+    pub(super) fn notifications(&self, origins: &Origins) -> Result<Notifications, ConfigError> {
+        let url = secrets::setting(
+            origins,
+            "smtp-url",
+            self.smtp_url.clone(),
+            self.smtp_url_file.as_deref(),
+        )?;
+        let mail = match url {
+            Some(url) => Some(self.mail(&url, origins)?),
+            None if self.mail_from.is_some() || !self.mail_to.is_empty() => {
                 return Err(ConfigError::new(
                     "mail-from and mail-to need smtp-url: no mail can leave without a server",
                 ));
@@ -147,12 +153,12 @@ impl NotificationOptions {
         };
         Ok(Notifications {
             mail,
-            allow_private_webhooks,
+            allow_private_webhooks: self.allow_private_webhooks,
         })
     }
 
     /// The messages leave out the URL: it may hold a password.
-    fn mail(&self, url: &str) -> Result<MailSettings, ConfigError> {
+    fn mail(&self, url: &str, origins: &Origins) -> Result<MailSettings, ConfigError> {
         let wrong = || {
             ConfigError::new(
                 "smtp-url must be smtps://user@host[:465] or smtp://user@host[:587][?tls=none]",
@@ -178,7 +184,7 @@ impl NotificationOptions {
         } else {
             let password = match url.password() {
                 Some(password) => decoded(password)?,
-                None => self.password()?,
+                None => self.password(origins)?,
             };
             Some(MailLogin { user, password })
         };
@@ -199,28 +205,19 @@ impl NotificationOptions {
             to: self
                 .mail_to
                 .iter()
-                .flatten()
                 .map(|text| mailbox("mail-to", text))
                 .collect::<Result<_, _>>()?,
         })
     }
 
-    fn password(&self) -> Result<String, ConfigError> {
-        match &self.smtp_password_file {
-            Some(path) => std::fs::read_to_string(path)
-                .map(|text| text.trim_end_matches(['\r', '\n']).to_owned())
-                .map_err(|error| {
-                    ConfigError::new(format_args!(
-                        "smtp-password-file: {} cannot be read: {error}",
-                        path.display()
-                    ))
-                }),
-            None => std::env::var(PASSWORD_VARIABLE).map_err(|_| {
-                ConfigError::new(format_args!(
-                    "smtp-url has a user, but there is no password in {PASSWORD_VARIABLE} or smtp-password-file"
-                ))
-            }),
-        }
+    fn password(&self, origins: &Origins) -> Result<String, ConfigError> {
+        let path = self.smtp_password_file.as_deref();
+        secrets::variable(origins, SMTP_PASSWORD, path)?.ok_or_else(|| {
+            ConfigError::new(format_args!(
+                "smtp-url has a user, but there is no password in {} or smtp-password-file",
+                SMTP_PASSWORD.variable
+            ))
+        })
     }
 }
 
@@ -240,7 +237,7 @@ mod tests {
         NotificationOptions {
             smtp_url: Some(url.to_owned()),
             mail_from: Some("Portcullis <portcullis@example.org>".to_owned()),
-            mail_to: Some(vec!["security@example.org".to_owned()]),
+            mail_to: vec!["security@example.org".to_owned()],
             ..NotificationOptions::default()
         }
     }
@@ -253,7 +250,11 @@ mod tests {
             ("smtp://mail.example.org:25", MailEncryption::StartTls, 25),
             ("smtp://localhost?tls=none", MailEncryption::None, 25),
         ] {
-            let mail = options(url).notifications().unwrap().mail.unwrap();
+            let mail = options(url)
+                .notifications(&Origins::default())
+                .unwrap()
+                .mail
+                .unwrap();
             assert_eq!((mail.encryption, mail.port), (encryption, port), "{url}");
             assert_eq!(mail.login, None);
             assert_eq!(mail.from.email.to_string(), "portcullis@example.org");
@@ -269,23 +270,27 @@ mod tests {
             "smtp://u:hidden@mail.example.org?tls=opportunistic",
             "smtps://u:hidden@",
         ] {
-            let error = options(url).notifications().unwrap_err().to_string();
+            let error = options(url)
+                .notifications(&Origins::default())
+                .unwrap_err()
+                .to_string();
             assert!(!error.contains("hidden"), "{error}");
         }
         let mut without_sender = options("smtps://mail.example.org");
         without_sender.mail_from = None;
-        assert!(without_sender.notifications().is_err());
+        assert!(without_sender.notifications(&Origins::default()).is_err());
         let mut without_server = options("");
         without_server.smtp_url = None;
-        assert!(without_server.notifications().is_err());
+        assert!(without_server.notifications(&Origins::default()).is_err());
         let mut no_address = options("smtps://mail.example.org");
-        no_address.mail_to = Some(vec!["nobody".to_owned()]);
-        assert!(no_address.notifications().is_err());
+        no_address.mail_to = vec!["nobody".to_owned()];
+        assert!(no_address.notifications(&Origins::default()).is_err());
     }
 
     #[test]
     fn a_password_is_read_and_never_printed() {
-        let notifications = options("smtps://u%40x:hidden%21@mail.example.org").notifications();
+        let notifications =
+            options("smtps://u%40x:hidden%21@mail.example.org").notifications(&Origins::default());
         let mail = notifications.unwrap().mail.unwrap();
         let login = mail.login.clone().unwrap();
         assert_eq!(

@@ -1,18 +1,20 @@
-//! What someone wrote: arguments before environment before file.
+//! What someone wrote, as the definitions of the command line take it, and what follows from it.
 
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
-use serde::Deserialize;
+use tracing_subscriber::EnvFilter;
 
+use super::catalogue::{self, SecretVariable};
 use super::limits::LimitOptions;
 use super::master_key::MasterKey;
 use super::notifications::NotificationOptions;
+use super::origins::Origins;
 use super::{
-    ConfigError, DEFAULT_DATA_DIR, DEFAULT_INDEXED, DEFAULT_LISTEN, DEFAULT_SERVICE_ACCOUNT_DOMAIN,
-    Settings,
+    ConfigError, DEFAULT_DATA_DIR, DEFAULT_INDEXED, DEFAULT_LISTEN, DEFAULT_LOG,
+    DEFAULT_SERVICE_ACCOUNT_DOMAIN, Settings, secrets,
 };
 
 /// How the log is written to standard error.
@@ -24,64 +26,131 @@ pub enum LogFormat {
     Json,
 }
 
-/// The options that every command takes. Each is also an environment variable and a key of the file.
-#[derive(Debug, Clone, Default, Args, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+/// The options that every command takes. Each is also an environment variable and a key of the file; where there
+/// is no default, the help ends with an example.
+#[derive(Debug, Clone, Args)]
 pub struct Options {
-    /// A TOML file with these settings (keys as the options are called; limits under [limits], notifications under
-    /// [notifications])
+    /// A TOML file with these settings: keys as the options are called, those under a heading in a table of its name
     #[arg(long, env = "PORTCULLIS_CONFIG", value_name = "FILE", global = true)]
-    #[serde(skip)]
     pub config: Option<PathBuf>,
 
-    /// The directory of the SQLite file and the master key [default: ./portcullis-data]
-    #[arg(long, env = "PORTCULLIS_DATA_DIR", value_name = "DIR", global = true)]
-    pub data_dir: Option<PathBuf>,
+    /// The directory of the SQLite file and the master key
+    #[arg(
+        long,
+        env = "PORTCULLIS_DATA_DIR",
+        value_name = "DIR",
+        global = true,
+        default_value = DEFAULT_DATA_DIR
+    )]
+    pub data_dir: PathBuf,
 
-    /// The database [default: portcullis.sqlite in the data directory]
+    /// The database: sqlite:PATH or postgres://…; without it, portcullis.sqlite in the data directory; such as
+    /// `postgres://portcullis:password@db.example.org/portcullis`
     #[arg(
         long,
         env = "PORTCULLIS_DATABASE_URL",
-        value_name = "sqlite:PATH|postgres://…",
+        value_name = "URL",
         global = true,
         hide_env_values = true
     )]
     pub database_url: Option<String>,
 
+    /// The file that holds the address of the database, instead of database-url, such as
+    /// /run/secrets/portcullis-database-url
+    #[arg(
+        long,
+        env = "PORTCULLIS_DATABASE_URL_FILE",
+        value_name = "FILE",
+        global = true,
+        hide_short_help = true
+    )]
+    pub database_url_file: Option<PathBuf>,
+
     /// A streaming replica of a PostgreSQL database, for lists that may be a moment old; nothing that
-    /// authenticates or decides is read there
+    /// authenticates or decides is read there; such as `postgres://portcullis:password@replica.example.org/portcullis`
     #[arg(
         long,
         env = "PORTCULLIS_REPLICA_URL",
-        value_name = "postgres://…",
+        value_name = "URL",
         global = true,
         hide_env_values = true,
         hide_short_help = true
     )]
     pub replica_url: Option<String>,
 
-    /// The address to listen on [default: 127.0.0.1:8080]
-    #[arg(long, env = "PORTCULLIS_LISTEN", value_name = "ADDR", global = true)]
-    pub listen: Option<String>,
+    /// The file that holds the address of the replica, instead of replica-url, such as
+    /// /run/secrets/portcullis-replica-url
+    #[arg(
+        long,
+        env = "PORTCULLIS_REPLICA_URL_FILE",
+        value_name = "FILE",
+        global = true,
+        hide_short_help = true
+    )]
+    pub replica_url_file: Option<PathBuf>,
 
-    /// The URL that clients use, where it is not the one listened on
+    /// The file that holds the master key, 64 hexadecimal digits, instead of master.key in the data directory,
+    /// such as /run/secrets/portcullis-master-key
+    #[arg(
+        long,
+        env = "PORTCULLIS_MASTER_KEY_FILE",
+        value_name = "FILE",
+        global = true,
+        hide_short_help = true
+    )]
+    pub master_key_file: Option<PathBuf>,
+
+    /// The file that holds the master key before it, while that is being replaced, instead of
+    /// master.key.previous in the data directory, such as /run/secrets/portcullis-previous-master-key
+    #[arg(
+        long,
+        env = "PORTCULLIS_PREVIOUS_MASTER_KEY_FILE",
+        value_name = "FILE",
+        global = true,
+        hide_short_help = true
+    )]
+    pub previous_master_key_file: Option<PathBuf>,
+
+    /// The address to listen on
+    #[arg(
+        long,
+        env = "PORTCULLIS_LISTEN",
+        value_name = "ADDR",
+        global = true,
+        default_value = DEFAULT_LISTEN
+    )]
+    pub listen: String,
+
+    /// The URL that clients use, where it is not the one listened on, such as `https://portcullis.example.org`
     #[arg(long, env = "PORTCULLIS_PUBLIC_URL", value_name = "URL", global = true)]
     pub public_url: Option<String>,
 
-    /// A directory of further schema and resource-type JSON files
+    /// A directory of further schema and resource-type JSON files, such as /etc/portcullis/schemas
     #[arg(long, env = "PORTCULLIS_SCHEMAS", value_name = "DIR", global = true)]
     pub schemas: Option<PathBuf>,
 
-    /// How the log is written: text or json [default: text]
+    /// How the log is written: text or json
     #[arg(
         long,
         env = "PORTCULLIS_LOG_FORMAT",
         value_name = "FORMAT",
-        global = true
+        global = true,
+        default_value = "text"
     )]
-    pub log_format: Option<String>,
+    pub log_format: String,
 
-    /// The networks of the proxies whose X-Forwarded-For is believed, separated by commas
+    /// What is logged: a level (error, warn, info, debug, trace), or levels of single parts, separated by commas
+    #[arg(
+        long,
+        env = "PORTCULLIS_LOG",
+        value_name = "FILTER",
+        global = true,
+        hide_short_help = true,
+        default_value = DEFAULT_LOG
+    )]
+    pub log: String,
+
+    /// The networks of the proxies whose X-Forwarded-For is believed, separated by commas, such as 10.0.0.0/8
     #[arg(
         long,
         env = "PORTCULLIS_TRUSTED_PROXIES",
@@ -89,34 +158,30 @@ pub struct Options {
         global = true,
         value_delimiter = ','
     )]
-    pub trusted_proxies: Option<Vec<String>>,
+    pub trusted_proxies: Vec<String>,
 
-    /// The attributes inside multi-valued attributes that have an index [default: emails.value]
+    /// The attributes inside multi-valued attributes that have an index
     #[arg(
         long,
         env = "PORTCULLIS_INDEXED_ATTRIBUTES",
         value_name = "PATH,…",
         global = true,
         value_delimiter = ',',
+        default_value = DEFAULT_INDEXED,
         hide_short_help = true
     )]
-    pub indexed_attributes: Option<Vec<String>>,
+    pub indexed_attributes: Vec<String>,
 
     /// The domain of the addresses that are made up for service accounts; no mail is sent to them
-    /// [default: service-accounts.invalid]
     #[arg(
         long,
         env = "PORTCULLIS_SERVICE_ACCOUNT_DOMAIN",
         value_name = "DOMAIN",
         global = true,
+        default_value = DEFAULT_SERVICE_ACCOUNT_DOMAIN,
         hide_short_help = true
     )]
-    pub service_account_domain: Option<String>,
-
-    /// Never an argument: other users of the machine can read those.
-    #[arg(skip)]
-    #[serde(skip)]
-    pub master_key: Option<MasterKey>,
+    pub service_account_domain: String,
 
     /// How notices leave.
     #[command(flatten)]
@@ -125,119 +190,100 @@ pub struct Options {
     /// The bounds.
     #[command(flatten)]
     pub limits: LimitOptions,
+
+    /// Where each comes from.
+    #[arg(skip)]
+    pub origins: Origins,
 }
 
-/// The environment variable that holds the master key, 64 hexadecimal digits.
-const MASTER_KEY_VARIABLE: &str = "PORTCULLIS_MASTER_KEY";
-/// The same for the one before it.
-const PREVIOUS_MASTER_KEY_VARIABLE: &str = "PORTCULLIS_PREVIOUS_MASTER_KEY";
-
 impl Options {
-    /// What holds, with the file read and defaults filled in.
+    /// What holds.
     ///
     /// # Errors
     /// [`ConfigError`] for the first setting that cannot be taken.
     pub fn settings(self) -> Result<Settings, ConfigError> {
-        let options = match self.config.clone() {
-            Some(path) => self.or(read_file(&path)?),
-            None => self,
-        };
-        let limits = options.limits.limits()?;
-        let notifications = options.notifications.notifications()?;
-        let data_dir = options
-            .data_dir
-            .unwrap_or_else(|| PathBuf::from(DEFAULT_DATA_DIR));
-        let database_url = match options.database_url {
+        let origins = self.origins.clone();
+        self.unlocated_settings()
+            .map_err(|error| origins.locate(error))
+    }
+
+    fn unlocated_settings(self) -> Result<Settings, ConfigError> {
+        let origins = &self.origins;
+        let limits = self.limits.limits()?;
+        let notifications = self.notifications.notifications(origins)?;
+        let path = self.database_url_file.as_deref();
+        let database_url = match secrets::setting(origins, "database-url", self.database_url, path)?
+        {
             Some(url) => checked_database_url(url)?,
-            None => format!("sqlite:{}", data_dir.join("portcullis.sqlite").display()),
+            None => format!(
+                "sqlite:{}",
+                self.data_dir.join("portcullis.sqlite").display()
+            ),
         };
-        let replica_url = options
-            .replica_url
+        let path = self.replica_url_file.as_deref();
+        let replica_url = secrets::setting(origins, "replica-url", self.replica_url, path)?
             .map(|url| checked_replica_url(url, &database_url))
             .transpose()?;
+        let master_key = |secret: SecretVariable, path: &Option<PathBuf>| {
+            secrets::variable(origins, secret, path.as_deref())?
+                .map(|text| master_key(secret, &text))
+                .transpose()
+        };
         Ok(Settings {
             database_url,
             replica_url,
-            data_dir,
-            listen: address(options.listen.as_deref().unwrap_or(DEFAULT_LISTEN))?,
-            public_url: options.public_url.as_deref().map(public_url).transpose()?,
-            schemas: options.schemas,
-            log_format: options
-                .log_format
-                .as_deref()
-                .map_or(Ok(LogFormat::Text), log_format)?,
-            trusted_proxies: networks(&options.trusted_proxies.unwrap_or_default())?,
-            indexed_attributes: options
-                .indexed_attributes
-                .unwrap_or_else(|| vec![DEFAULT_INDEXED.to_owned()]),
-            service_account_domain: domain(
-                options
-                    .service_account_domain
-                    .as_deref()
-                    .unwrap_or(DEFAULT_SERVICE_ACCOUNT_DOMAIN),
+            master_key: master_key(catalogue::MASTER_KEY, &self.master_key_file)?,
+            previous_master_key: master_key(
+                catalogue::PREVIOUS_MASTER_KEY,
+                &self.previous_master_key_file,
             )?,
-            master_key: match options.master_key {
-                Some(key) => Some(key),
-                None => master_key(MASTER_KEY_VARIABLE)?,
-            },
+            data_dir: self.data_dir,
+            listen: address(&self.listen)?,
+            public_url: self.public_url.as_deref().map(public_url).transpose()?,
+            schemas: self.schemas,
+            log_format: log_format(&self.log_format)?,
+            log: log_filter(self.log)?,
+            trusted_proxies: networks(&self.trusted_proxies)?,
+            indexed_attributes: self.indexed_attributes,
+            service_account_domain: domain(&self.service_account_domain)?,
             notifications,
-            previous_master_key: master_key(PREVIOUS_MASTER_KEY_VARIABLE)?,
             limits,
         })
     }
 
-    fn or(self, file: Self) -> Self {
-        Self {
-            config: self.config,
-            data_dir: self.data_dir.or(file.data_dir),
-            database_url: self.database_url.or(file.database_url),
-            replica_url: self.replica_url.or(file.replica_url),
-            listen: self.listen.or(file.listen),
-            public_url: self.public_url.or(file.public_url),
-            schemas: self.schemas.or(file.schemas),
-            log_format: self.log_format.or(file.log_format),
-            trusted_proxies: self.trusted_proxies.or(file.trusted_proxies),
-            indexed_attributes: self.indexed_attributes.or(file.indexed_attributes),
-            service_account_domain: self.service_account_domain.or(file.service_account_domain),
-            master_key: self.master_key,
-            notifications: self.notifications.or(file.notifications),
-            limits: self.limits.or(file.limits),
-        }
-    }
-
     #[cfg(test)]
-    pub(super) fn from_arguments(arguments: &[&str]) -> Self {
-        use clap::Parser;
-        #[derive(Parser)]
-        #[command(no_binary_name = true)]
-        struct Command {
-            #[command(flatten)]
-            options: Options,
-        }
-        Command::parse_from(arguments).options
+    pub(super) fn from_arguments(arguments: &[&str]) -> Result<Self, ConfigError> {
+        use clap::FromArgMatches;
+        let command = Self::augment_args(clap::Command::new("portcullis").no_binary_name(true));
+        let arguments = arguments.iter().map(std::ffi::OsString::from);
+        let (matches, origins) = match super::parse(command, arguments) {
+            Ok(parsed) => parsed,
+            Err(super::ParseError::Setting(error)) => return Err(error),
+            Err(super::ParseError::Arguments(error)) => panic!("{error}"),
+        };
+        Ok(Self {
+            origins,
+            ..Self::from_arg_matches(&matches).unwrap()
+        })
     }
 }
 
-fn master_key(variable: &str) -> Result<Option<MasterKey>, ConfigError> {
-    let Ok(text) = std::env::var(variable) else {
-        return Ok(None);
-    };
-    let malformed = || ConfigError::new(format_args!("{variable} must be 64 hexadecimal digits"));
-    MasterKey::parse(&text).map(Some).ok_or_else(malformed)
+fn master_key(secret: SecretVariable, text: &str) -> Result<MasterKey, ConfigError> {
+    MasterKey::parse(text).ok_or_else(|| {
+        ConfigError::new(format_args!(
+            "{}, or the file of {}, must be 64 hexadecimal digits",
+            secret.variable, secret.file_key
+        ))
+    })
 }
 
-fn read_file(path: &Path) -> Result<Options, ConfigError> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        ConfigError::new(format_args!("{} cannot be read: {error}", path.display()))
-    })?;
-    toml::from_str(&text).map_err(|error| {
-        let line = error
-            .span()
-            .and_then(|span| text.get(..span.start))
-            .map_or(1, |before| before.matches('\n').count() + 1);
-        let message = error.message().replace('\n', " ");
-        ConfigError::new(format_args!("{} line {line}: {message}", path.display()))
-    })
+fn log_filter(text: String) -> Result<String, ConfigError> {
+    match EnvFilter::try_new(&text) {
+        Ok(_) => Ok(text),
+        Err(_) => Err(ConfigError::new(format_args!(
+            "log is {text:?}, but must be such as {DEFAULT_LOG}"
+        ))),
+    }
 }
 
 /// `host:port` too, since `localhost:8080` is what people write.
@@ -339,34 +385,126 @@ fn networks(texts: &[String]) -> Result<Vec<IpNet>, ConfigError> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Source, catalogue::catalogue};
     use super::*;
+
+    fn file(text: &str) -> PathBuf {
+        let path = std::env::temp_dir().join(format!("portcullis-{}.toml", uuid::Uuid::now_v7()));
+        std::fs::write(&path, text).unwrap();
+        path
+    }
 
     #[test]
     fn an_argument_goes_before_the_file_and_the_file_before_the_default() {
-        let path = std::env::temp_dir().join(format!("portcullis-{}.toml", uuid::Uuid::now_v7()));
-        let text = "listen = \"127.0.0.1:1\"\npublic-url = \"https://file.example/\"\n\
-            [limits]\nmax-page-size = 500\ndefault-page-size = 50\n";
-        std::fs::write(&path, text).unwrap();
-        let file = path.to_str().unwrap();
+        let path = file(
+            "listen = \"127.0.0.1:1\"\npublic-url = \"https://file.example/\"\n\
+            trusted-proxies = [\"10.0.0.0/8\", \"::1\"]\nindexed-attributes = []\n\
+            [limits]\nmax-page-size = 500\ndefault-page-size = 50\n",
+        );
+        let name = path.to_str().unwrap();
         let arguments = [
             "--config",
-            file,
+            name,
             "--listen",
             "127.0.0.1:2",
             "--max-page-size",
             "600",
         ];
-        let settings = Options::from_arguments(&arguments).settings().unwrap();
+        let options = Options::from_arguments(&arguments).unwrap();
+        let source = |id| options.origins.source(id);
+        assert_eq!(source("listen"), Source::Argument);
+        assert_eq!(source("public_url"), Source::File);
+        assert_eq!(source("max_body"), Source::Default);
+        assert_eq!(
+            options.origins.get("default_page_size").unwrap().line,
+            Some(7)
+        );
+        let settings = options.settings().unwrap();
         assert_eq!(settings.listen.port(), 2);
         assert_eq!(settings.public_url.as_deref(), Some("https://file.example"));
+        assert_eq!(settings.trusted_proxies.len(), 2);
+        assert!(settings.indexed_attributes.is_empty());
         assert_eq!(settings.limits.max_page_size, 600);
         assert_eq!(settings.limits.default_page_size, 50);
         assert_eq!(settings.limits.max_patch_operations, 1_000);
-
-        std::fs::write(&path, "listen = \"127.0.0.1:1\"\nlissten = 1\n").unwrap();
-        let error = Options::from_arguments(&arguments).settings().unwrap_err();
-        assert!(error.to_string().contains("line 2"), "{error}");
-        assert!(!error.to_string().contains('\n'), "{error}");
         std::fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn what_the_file_says_wrongly_is_named_with_file_and_line() {
+        let cases = [
+            (
+                "listen = \"127.0.0.1:1\"\nlissten = 1\n",
+                "line 2: there is no setting lissten",
+            ),
+            ("\nlisten = \"nowhere\"\n", "line 2)"),
+            ("[limits]\nmax-body = 1\n", "line 2)"),
+            (
+                "[notifications]\nallow-private-webhooks = \"maybe\"\n",
+                "invalid value 'maybe'",
+            ),
+        ];
+        for (text, message) in cases {
+            let path = file(text);
+            let name = path.to_str().unwrap();
+            let settings = Options::from_arguments(&["--config", name]).and_then(Options::settings);
+            let error = settings.unwrap_err().to_string();
+            assert!(error.contains(message) && error.contains(name), "{error}");
+            assert!(!error.contains('\n'), "{error}");
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+
+    #[test]
+    fn secrets_come_from_the_files_that_are_named() {
+        let [database_url, master_key, smtp_url] = [
+            "postgres://u:p@db/portcullis\n".to_owned(),
+            format!("{}\n", "0f".repeat(32)),
+            "smtps://mail.example.org\n".to_owned(),
+        ]
+        .map(|text| file(&text));
+        let arguments = [
+            ("--database-url-file", &database_url),
+            ("--master-key-file", &master_key),
+            ("--smtp-url-file", &smtp_url),
+        ];
+        let mut all = vec!["--mail-from", "portcullis@example.org"];
+        for (option, path) in arguments {
+            all.extend([option, path.to_str().unwrap()]);
+        }
+        let settings = Options::from_arguments(&all).unwrap().settings().unwrap();
+        assert_eq!(settings.database_url, "postgres://u:p@db/portcullis");
+        assert_eq!(settings.master_key, MasterKey::parse(&"0f".repeat(32)));
+        assert_eq!(
+            settings.notifications.mail.unwrap().host,
+            "mail.example.org"
+        );
+        all.extend(["--database-url", "postgres://x"]);
+        let both = Options::from_arguments(&all).unwrap().settings();
+        let both = both.unwrap_err().to_string();
+        assert!(
+            both.starts_with("database-url and database-url-file are both given"),
+            "{both}"
+        );
+        for path in [database_url, master_key, smtp_url] {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+
+    #[test]
+    fn every_default_that_is_shown_is_one_that_can_be_written() {
+        let mut arguments = Vec::new();
+        for setting in catalogue() {
+            if let Some(default) = setting.default {
+                arguments.push(format!("--{}={default}", setting.key));
+            }
+        }
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let written = Options::from_arguments(&arguments)
+            .unwrap()
+            .settings()
+            .unwrap();
+        let defaults = Options::from_arguments(&[]).unwrap().settings().unwrap();
+        assert_eq!(format!("{written:?}"), format!("{defaults:?}"));
     }
 }

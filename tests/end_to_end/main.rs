@@ -16,6 +16,7 @@ mod any_input;
 mod audit;
 mod bad_input;
 mod climbing;
+mod configuration;
 mod console;
 mod credentials;
 mod deprovisioning;

@@ -144,6 +144,7 @@ impl TestServer {
             public_url: None,
             schemas: None,
             log_format: LogFormat::Text,
+            log: "info".to_owned(),
             trusted_proxies: Vec::new(),
             indexed_attributes: vec!["emails.value".to_owned()],
             service_account_domain: "service-accounts.invalid".to_owned(),
