@@ -87,7 +87,8 @@ enum Command {
     Init,
     /// Applies pending migrations and does nothing else
     Migrate,
-    /// Checks configuration, database, clock, keys close to expiry and orphans; changes nothing
+    /// Looks for the usual mistakes in configuration, files, database, keys and notices, and says what to do;
+    /// changes nothing
     Doctor,
     /// Settings: what holds and who says so, the reference, an example of the file
     #[command(subcommand)]
@@ -278,6 +279,7 @@ fn execute(arguments: Arguments) -> Result<(), CommandError> {
         Command::Config(command) => return config::run(command, arguments.options, output),
         _ => {}
     }
+    let origins = arguments.options.origins.clone();
     let settings = arguments.options.settings()?;
     logging::start(&settings);
     let open = |settings| CommandContext::open(settings, output);
@@ -286,7 +288,7 @@ fn execute(arguments: Arguments) -> Result<(), CommandError> {
         Command::Serve => serve::run(settings),
         Command::Init => setup::init(settings, output),
         Command::Migrate => run_migrations(&settings, output),
-        Command::Doctor => doctor::run(&settings, output),
+        Command::Doctor => doctor::run(&settings, &origins, output),
         Command::Directory(command) => directory::run(command, &open(settings)?),
         Command::ScimKey(command) => key::run_scim(command, &open(settings)?),
         Command::ApiKey(command) => key::run_api(command, &open(settings)?),

@@ -67,6 +67,20 @@ impl Mailer {
             .collect()
     }
 
+    /// Sees that the server answers, and takes the name and the password where there are any; sends nothing.
+    ///
+    /// # Errors
+    /// Why not, as one line.
+    pub fn check(&self) -> Result<(), String> {
+        let transport = self.transport();
+        let answers = transport.and_then(|transport| transport.test_connection());
+        match answers {
+            Ok(true) => Ok(()),
+            Ok(false) => Err("the mail server does not answer".to_owned()),
+            Err(error) => Err(failed(&error, None).error),
+        }
+    }
+
     /// Sends a mail whose identifier is the same whenever it is sent again.
     ///
     /// # Errors

@@ -47,6 +47,56 @@ pub fn is_current(connection: &mut DatabaseConnection) -> Result<bool, StoreErro
     pending.map(|pending| !pending).map_err(migration_error)
 }
 
+/// How the tables of a database compare with those of this release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MigrationState {
+    /// The versions that have been applied, oldest first.
+    pub applied: Vec<String>,
+    /// What of this release has not been applied.
+    pub pending: Vec<String>,
+    /// What has been applied that this release does not know: a newer one has.
+    pub unknown: Vec<String>,
+}
+
+/// Compares them; changes nothing but the table in which migrations are noted, where that is missing.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub fn state(connection: &mut DatabaseConnection) -> Result<MigrationState, StoreError> {
+    match connection {
+        DatabaseConnection::Sqlite(connection) => compare(connection, &SQLITE),
+        DatabaseConnection::Postgres(connection) => compare(connection, &POSTGRES),
+    }
+}
+
+fn compare<DB, C>(
+    connection: &mut C,
+    source: &EmbeddedMigrations,
+) -> Result<MigrationState, StoreError>
+where
+    DB: diesel::backend::Backend,
+    C: MigrationHarness<DB>,
+    EmbeddedMigrations: MigrationSource<DB>,
+{
+    let known: Vec<Box<dyn Migration<DB>>> = source.migrations().map_err(migration_error)?;
+    let known: Vec<String> = known
+        .iter()
+        .map(|migration| migration.name().version().to_string())
+        .collect();
+    let applied = connection.applied_migrations().map_err(migration_error)?;
+    let mut applied: Vec<String> = applied.iter().map(ToString::to_string).collect();
+    applied.sort();
+    let without = |all: &[String], others: &[String]| -> Vec<String> {
+        let left = all.iter().filter(|version| !others.contains(version));
+        left.cloned().collect()
+    };
+    Ok(MigrationState {
+        pending: without(&known, &applied),
+        unknown: without(&applied, &known),
+        applied,
+    })
+}
+
 fn apply<DB, C>(connection: &mut C, source: EmbeddedMigrations) -> Result<Vec<String>, StoreError>
 where
     DB: diesel::backend::Backend,

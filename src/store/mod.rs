@@ -17,6 +17,7 @@ pub mod error;
 pub mod expiring;
 pub mod filter;
 mod functions;
+pub mod health;
 pub mod id;
 pub mod layout;
 pub mod memberships;

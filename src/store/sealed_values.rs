@@ -102,6 +102,19 @@ pub fn sealed_otherwise(
         .collect())
 }
 
+/// Some values of a column, with the identifiers of their rows.
+///
+/// # Errors
+/// When the database fails.
+pub fn sample(
+    connection: &mut DatabaseConnection,
+    column: &SealedColumn,
+    limit: i64,
+) -> Result<Vec<(String, Sealed)>, StoreError> {
+    // No sealed value begins with a space.
+    sealed_otherwise(connection, column, " ", limit)
+}
+
 /// Puts another value in the place of one; leaves alone what has changed meanwhile.
 ///
 /// # Errors

@@ -20,6 +20,7 @@ mod configuration;
 mod console;
 mod credentials;
 mod deprovisioning;
+mod doctor;
 mod durability;
 mod faults;
 mod filters;

@@ -70,6 +70,17 @@ impl Deployment {
         serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
     }
 
+    /// What `doctor` finds, with further options; whether it fails is not looked at, since what it finds of the
+    /// machine is not the test's.
+    pub fn findings(&self, options: &[&str]) -> Vec<Value> {
+        let output = self.output(&[&["doctor"], options].concat());
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        let items = answer["items"].as_array();
+        items
+            .cloned()
+            .unwrap_or_else(|| panic!("doctor: {}", String::from_utf8_lossy(&output.stderr)))
+    }
+
     /// Runs a command to its end, and gives its exit code and what it says of failures.
     pub fn try_run(&self, arguments: &[&str]) -> (Option<i32>, String) {
         let output = self.output(arguments);

@@ -209,11 +209,9 @@ fn a_replica_of_another_deployment_is_refused_and_one_that_is_away_is_not_missed
     for _ in 0..3 {
         scim.get("/Users").expect(200);
     }
-    let findings = deployment.run(&["doctor", "--replica-url", nowhere]);
-    let of_replica = findings["items"]
-        .as_array()
-        .into_iter()
-        .flatten()
+    let findings = deployment.findings(&["--replica-url", nowhere]);
+    let of_replica = findings
+        .iter()
         .find(|finding| finding["check"] == "replica")
         .expect("it is looked at");
     assert_eq!(of_replica["verdict"], "remark");
