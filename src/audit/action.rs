@@ -113,6 +113,10 @@ pub enum Action {
     PolicyMemberRemoved,
     /// The deployment was set up.
     DeploymentInitialised,
+    /// A copy of the database was made.
+    BackupMade,
+    /// The database was restored from a copy; what might have ended since has ended.
+    DeploymentRestored,
     /// A key that access tokens are signed with was made.
     SigningKeyCreated,
     /// A key that access tokens are signed with was ended before its time, with all that it signed.
@@ -203,6 +207,8 @@ impl Action {
             Self::PolicyMemberAdded => "policy.member_added",
             Self::PolicyMemberRemoved => "policy.member_removed",
             Self::DeploymentInitialised => "deployment.initialised",
+            Self::BackupMade => "backup.made",
+            Self::DeploymentRestored => "deployment.restored",
             Self::SigningKeyCreated => "signing_key.created",
             Self::SigningKeyEnded => "signing_key.ended",
             Self::AccessTokenIssued => "access_token.issued",

@@ -2,10 +2,12 @@
 //! shows the answer, as tables for people and as JSON for programs.
 
 mod audit;
+mod backup;
 mod config;
 mod context;
 mod directory;
 mod doctor;
+mod files;
 mod key;
 mod lines;
 mod logging;
@@ -15,6 +17,7 @@ mod notice;
 mod output;
 mod policy;
 mod product;
+mod restore;
 mod role;
 mod serve;
 mod service_account;
@@ -45,6 +48,7 @@ use crate::provisioning::ProvisioningError;
 use crate::store::{self, StoreError, migrate};
 
 use audit::AuditCommand;
+use backup::BackupArguments;
 use config::ConfigCommand;
 use context::CommandContext;
 use directory::DirectoryCommand;
@@ -54,6 +58,7 @@ use notice::NoticeCommand;
 use output::Output;
 use policy::PolicyCommand;
 use product::ProductCommand;
+use restore::RestoreArguments;
 use role::RoleCommand;
 use service_account::ServiceAccountCommand;
 use service_account_key::ServiceAccountKeyCommand;
@@ -90,6 +95,10 @@ enum Command {
     /// Looks for the usual mistakes in configuration, files, database, keys and notices, and says what to do;
     /// changes nothing
     Doctor,
+    /// Copies a SQLite database into a file, while servers run on it, and checks the copy
+    Backup(BackupArguments),
+    /// Puts a backup in place of a database that is gone, and ends what may have ended since it was taken
+    Restore(RestoreArguments),
     /// Settings: what holds and who says so, the reference, an example of the file
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -288,6 +297,8 @@ fn execute(arguments: Arguments) -> Result<(), CommandError> {
         Command::Serve => serve::run(settings),
         Command::Init => setup::init(settings, output),
         Command::Migrate => run_migrations(&settings, output),
+        Command::Backup(arguments) => backup::run(&arguments, &settings, output),
+        Command::Restore(arguments) => restore::run(&arguments, settings, output),
         Command::Doctor => doctor::run(&settings, &origins, output),
         Command::Directory(command) => directory::run(command, &open(settings)?),
         Command::ScimKey(command) => key::run_scim(command, &open(settings)?),

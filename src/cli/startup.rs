@@ -153,19 +153,24 @@ pub(super) fn database_url(settings: &Settings) -> Result<DatabaseUrl, StartupEr
 }
 
 fn create_private(path: &Path) -> std::io::Result<()> {
-    let mut directory = std::fs::DirBuilder::new();
     let mut file = std::fs::OpenOptions::new();
     #[cfg(unix)]
-    {
-        std::os::unix::fs::DirBuilderExt::mode(&mut directory, 0o700);
-        std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
-    }
-    if let Some(parent) = path.parent().filter(|path| !path.as_os_str().is_empty()) {
-        directory.recursive(true).create(parent)?;
-    }
+    std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
+    create_private_directory_of(path)?;
     match file.write(true).create_new(true).open(path) {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
+    }
+}
+
+/// Makes the directory that a file is to be in, where there is none, for nobody else to look into.
+pub(super) fn create_private_directory_of(path: &Path) -> std::io::Result<()> {
+    let mut directory = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut directory, 0o700);
+    match path.parent().filter(|path| !path.as_os_str().is_empty()) {
+        Some(parent) => directory.recursive(true).create(parent),
+        None => Ok(()),
     }
 }
 

@@ -18,6 +18,7 @@ pub mod products;
 pub mod public_keys;
 pub mod registered_keys;
 pub mod resealing;
+pub mod restoration;
 pub mod revocation;
 pub mod second_factor;
 pub mod service_accounts;

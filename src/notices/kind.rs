@@ -85,6 +85,8 @@ kinds! {
     SecondFactorReset = "second_factor_reset", "Second factors were reset", PersonAndAdmins;
     /// An unusual share of a directory was deprovisioned within an hour.
     MassDeprovisioning = "mass_deprovisioning", "Many people were deprovisioned", Admins;
+    /// The database was restored from a copy: who left since then is there again.
+    DeploymentRestored = "deployment_restored", "The database was restored from a backup", Admins;
     /// Notices do not arrive.
     DeliveriesFailing = "deliveries_failing", "Deliveries are failing", Admins;
     /// A webhook is tried.
@@ -108,6 +110,7 @@ impl NoticeKind {
                 | Self::LastOwnerLost
                 | Self::SecretLeaked
                 | Self::MassDeprovisioning
+                | Self::DeploymentRestored
         )
     }
 }

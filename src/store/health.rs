@@ -90,9 +90,9 @@ pub fn sqlite_damage(
         return Ok(Vec::new());
     };
     let query = if thorough {
-        "SELECT integrity_check AS line FROM pragma_integrity_check(5)"
+        "SELECT integrity_check AS line FROM pragma_integrity_check LIMIT 5"
     } else {
-        "SELECT quick_check AS line FROM pragma_quick_check(5)"
+        "SELECT quick_check AS line FROM pragma_quick_check LIMIT 5"
     };
     let mut lines: Vec<Line> = diesel::sql_query(query).load(connection)?;
     lines.retain(|found| found.line != "ok");

@@ -6,6 +6,7 @@
 
 pub mod audit_chain;
 pub mod audit_events;
+pub mod backup;
 pub mod connection;
 pub mod credentials;
 pub mod database;

@@ -95,6 +95,14 @@ pub fn set(
     Ok(())
 }
 
+/// Removes every password, and counts them.
+///
+/// # Errors
+/// When the database fails.
+pub fn delete_all(connection: &mut DatabaseConnection) -> Result<usize, StoreError> {
+    Ok(diesel::delete(passwords::table).execute(connection)?)
+}
+
 /// Removes the password of a person; false where there was none.
 ///
 /// # Errors

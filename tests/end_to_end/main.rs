@@ -14,6 +14,7 @@ mod server;
 mod admin_routes;
 mod any_input;
 mod audit;
+mod backup;
 mod bad_input;
 mod climbing;
 mod configuration;

@@ -22,11 +22,16 @@ pub struct Deployment {
 }
 
 impl Deployment {
-    pub fn create(kind: DatabaseKind) -> Self {
-        let mut deployment = Self {
+    /// A database that nothing is in.
+    pub fn empty(kind: DatabaseKind) -> Self {
+        Self {
             database: TestDatabase::create(kind),
             first: Value::Null,
-        };
+        }
+    }
+
+    pub fn create(kind: DatabaseKind) -> Self {
+        let mut deployment = Self::empty(kind);
         deployment.first = deployment.run(&["init"]);
         deployment
     }

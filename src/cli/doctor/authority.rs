@@ -10,7 +10,8 @@ use crate::store::credentials::{self, Selection};
 use crate::store::id::ResourceId;
 use crate::store::sealed_values::{self, COLUMNS};
 use crate::store::{
-    DatabaseConnection, StoreError, audit_chain, deliveries, passwords, recipients, webhooks,
+    DatabaseConnection, StoreError, audit_chain, backup, deliveries, passwords, recipients,
+    webhooks,
 };
 
 use super::super::key::LIST_LIMIT;
@@ -24,6 +25,8 @@ const EXPIRY_DAYS: i64 = 30;
 const CHAIN_TOLERANCE_MILLIS: i64 = 600_000;
 /// Deliveries that failed within so many days are counted.
 const DELIVERY_DAYS: i64 = 7;
+/// A restoration is remarked on for so many days.
+const RESTORATION_DAYS: i64 = 30;
 /// So many sealed values of a column are opened at most.
 const SEALED_LIMIT: i64 = 200;
 /// So many failed deliveries of a webhook are looked at at most.
@@ -162,6 +165,32 @@ pub(super) fn examine_keys(
             "portcullis orphaned-key list, then adopt, rotate or revoke each",
         ),
     }
+    Ok(())
+}
+
+/// Whether this is a copy of some time ago: who left since is there again.
+pub(super) fn examine_restoration(
+    connection: &mut DatabaseConnection,
+    now: Timestamp,
+    findings: &mut Findings,
+) -> Result<(), StoreError> {
+    const CHECK: &str = "restoration";
+    let recent = backup::restoration(connection)?
+        .filter(|restoration| restoration.restored_at > now.plus_days(-RESTORATION_DAYS));
+    let Some(restoration) = recent else {
+        return Ok(());
+    };
+    let taken_at = restoration.taken_at.map(Timestamp::to_rfc3339);
+    findings.remark(
+        CHECK,
+        format_args!(
+            "the database was restored at {} from a copy of {}: what was changed since is not known here",
+            restoration.restored_at.to_rfc3339(),
+            taken_at.as_deref().unwrap_or("an unknown time")
+        ),
+        "have each identity provider send everything again, and look through roles, policies and webhooks: \
+         see docs/backup.md",
+    );
     Ok(())
 }
 

@@ -117,6 +117,7 @@ fn examine_database(
     database::examine_clock(connection, now, findings)?;
     database::examine_counts(connection, registry, findings)?;
     authority::examine_keys(connection, now, findings)?;
+    authority::examine_restoration(connection, now, findings)?;
     authority::examine_owners(connection, findings)?;
     authority::examine_notices(connection, settings, now, findings)?;
     authority::examine_chain(connection, now, findings)

@@ -104,6 +104,19 @@ pub fn revoke_all_of(
     revoke_where(connection, theirs, reason, now)
 }
 
+/// Revokes every credential of some kinds, whoever has them.
+///
+/// # Errors
+/// When the database fails.
+pub fn revoke_kinds(
+    connection: &mut DatabaseConnection,
+    kinds: &[SecretKind],
+    reason: &str,
+    now: Timestamp,
+) -> Result<Counts, StoreError> {
+    revoke_where(connection, of_kinds(kinds), reason, now)
+}
+
 /// Revokes a person's credentials of some kinds.
 ///
 /// # Errors

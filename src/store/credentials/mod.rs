@@ -17,8 +17,8 @@ mod totals;
 
 pub use ending::{
     Counts, adopt_of_account, clear_orphan, flag_orphans_of, flag_orphans_of_account, revoke,
-    revoke_all_of, revoke_kinds_of, revoke_links_made_by, revoke_of_account, revoke_of_directory,
-    revoke_of_instance, revoke_of_product, set_creator,
+    revoke_all_of, revoke_kinds, revoke_kinds_of, revoke_links_made_by, revoke_of_account,
+    revoke_of_directory, revoke_of_instance, revoke_of_product, set_creator,
 };
 pub use found::{Account, Found, Owner, find_by_id_with_owner, find_with_owner, hold_with_owner};
 pub use held::{
