@@ -45,3 +45,4 @@ mod second_factor;
 mod service_accounts;
 mod transfer;
 mod two_processes;
+mod upgrades;
