@@ -1,21 +1,55 @@
-//! The log, on standard error.
+//! The log, on standard error, and traces beside it.
 
-use tracing_subscriber::EnvFilter;
+use opentelemetry_otlp::ExporterBuildError;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::config::{LogFormat, Settings};
 
-/// Starts the log.
-pub(super) fn start(settings: &Settings) {
+use super::otlp::Traces;
+
+/// The target of spans that leave for a collector and are in no log.
+const TRACE_TARGET: &str = "portcullis::trace";
+
+/// Starts the log, and traces where there is a collector for them.
+///
+/// # Errors
+/// When no spans can be sent to that collector.
+pub(super) fn start(settings: &Settings) -> Result<Option<Traces>, ExporterBuildError> {
     // The settings have seen that it can be taken.
     let filter = EnvFilter::new(&settings.log);
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    // A subscriber that is set already (in tests) stays.
-    let _ = match settings.log_format {
-        LogFormat::Text => builder
-            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-            .try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    let collector = settings.server.traces.as_ref();
+    let Some(traces) = collector.map(Traces::start).transpose()? else {
+        let builder = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr);
+        // A subscriber that is set already (in tests) stays.
+        let _ = match settings.log_format {
+            LogFormat::Text => builder.with_ansi(is_terminal()).try_init(),
+            LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        };
+        return Ok(None);
     };
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = match settings.log_format {
+        LogFormat::Text => lines.with_ansi(is_terminal()).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    };
+    let spans = tracing_opentelemetry::layer()
+        .with_tracer(traces.tracer())
+        .with_location(false)
+        .with_threads(false)
+        .with_tracked_inactivity(false)
+        .with_filter(Targets::new().with_target(TRACE_TARGET, tracing::Level::TRACE));
+    let _ = tracing_subscriber::registry()
+        .with(lines.with_filter(filter))
+        .with(spans)
+        .try_init();
+    Ok(Some(traces))
+}
+
+fn is_terminal() -> bool {
+    std::io::IsTerminal::is_terminal(&std::io::stderr())
 }

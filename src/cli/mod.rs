@@ -14,6 +14,7 @@ mod logging;
 mod manual;
 mod master_key;
 mod notice;
+mod otlp;
 mod output;
 mod policy;
 mod product;
@@ -36,11 +37,12 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use clap_complete::Shell;
+use opentelemetry_otlp::ExporterBuildError;
 
 use crate::audit::chain::ChainError;
-use crate::config::{ConfigError, Options, ParseError, Settings, parse as parse_settings};
+use crate::config::{ConfigError, Options, Origins, ParseError, Settings, parse as parse_settings};
 use crate::credentials::CredentialError;
-use crate::http::openapi;
+use crate::http::{ServeError, openapi};
 use crate::lifecycle::LifecycleError;
 use crate::notices::NoticeError;
 use crate::policies::PolicyError;
@@ -182,6 +184,12 @@ enum CommandError {
     /// The process could not start its work.
     #[error(transparent)]
     Startup(#[from] StartupError),
+    /// No traces can be sent.
+    #[error("otlp-endpoint cannot be used")]
+    Traces(#[from] ExporterBuildError),
+    /// Nothing can be served.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
     /// The network or a file refused.
     #[error("{what}: {cause}")]
     Io {
@@ -223,7 +231,7 @@ enum CommandError {
 impl CommandError {
     fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Config(_) => ExitCode::from(2),
+            Self::Config(_) | Self::Serve(ServeError::Tls(_)) => ExitCode::from(2),
             Self::Startup(error) if error.is_setting() => ExitCode::from(2),
             _ => ExitCode::FAILURE,
         }
@@ -290,16 +298,29 @@ fn execute(arguments: Arguments) -> Result<(), CommandError> {
     }
     let origins = arguments.options.origins.clone();
     let settings = arguments.options.settings()?;
-    logging::start(&settings);
+    let traces = logging::start(&settings)?;
+    let outcome = run_command(arguments.command, settings, &origins, output);
+    if let Some(traces) = traces {
+        traces.stop();
+    }
+    outcome
+}
+
+fn run_command(
+    command: Command,
+    settings: Settings,
+    origins: &Origins,
+    output: Output,
+) -> Result<(), CommandError> {
     let open = |settings| CommandContext::open(settings, output);
-    match arguments.command {
+    match command {
         Command::Quickstart => setup::quickstart(settings, output),
         Command::Serve => serve::run(settings),
         Command::Init => setup::init(settings, output),
         Command::Migrate => run_migrations(&settings, output),
         Command::Backup(arguments) => backup::run(&arguments, &settings, output),
         Command::Restore(arguments) => restore::run(&arguments, settings, output),
-        Command::Doctor => doctor::run(&settings, &origins, output),
+        Command::Doctor => doctor::run(&settings, origins, output),
         Command::Directory(command) => directory::run(command, &open(settings)?),
         Command::ScimKey(command) => key::run_scim(command, &open(settings)?),
         Command::ApiKey(command) => key::run_api(command, &open(settings)?),

@@ -1,12 +1,12 @@
 //! `serve`: everything up to the signal that ends it.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::http::{self, State};
+use crate::http::{self, Listeners, State};
 
 use super::CommandError;
 use super::startup::Deployment;
@@ -19,8 +19,12 @@ pub(super) fn run(settings: Settings) -> Result<(), CommandError> {
 
 /// Takes the address, so that nobody else can; connections wait until [`serve`].
 pub(super) fn listen(settings: &Settings) -> Result<TcpListener, CommandError> {
-    TcpListener::bind(settings.listen).map_err(|cause| CommandError::Io {
-        what: format!("cannot listen on {}", settings.listen),
+    bind(settings.listen)
+}
+
+fn bind(address: SocketAddr) -> Result<TcpListener, CommandError> {
+    TcpListener::bind(address).map_err(|cause| CommandError::Io {
+        what: format!("cannot listen on {address}"),
         cause,
     })
 }
@@ -35,6 +39,10 @@ pub(super) fn base_url(
 }
 
 pub(super) fn serve(mut deployment: Deployment, listener: TcpListener) -> Result<(), CommandError> {
+    let redirect = deployment.settings.server.http_redirect;
+    let redirect = redirect.map(bind).transpose()?;
+    let metrics = deployment.settings.server.metrics_listen;
+    let metrics = metrics.map(bind).transpose()?;
     deployment.use_replica()?;
     let base_url = base_url(&deployment, &listener)?;
     let state = State::new(
@@ -58,7 +66,12 @@ pub(super) fn serve(mut deployment: Deployment, listener: TcpListener) -> Result
             }
             tracing::info!("stopping");
         };
-        http::serve(state, listener, stop).await.map_err(failed)
+        let listeners = Listeners {
+            main: listener,
+            redirect,
+            metrics,
+        };
+        Ok(http::serve(state, listeners, stop).await?)
     })
 }
 

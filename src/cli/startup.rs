@@ -89,7 +89,7 @@ impl Deployment {
             SqlDialect::Sqlite => SQLITE_READERS,
             SqlDialect::Postgres => settings.limits.postgres_connections,
         };
-        let database = Database::migrate_and_open(url, connections)?;
+        let database = Database::migrate_and_open(url, connections)?.with_limits(&settings.limits);
         let known = check_master_key(
             &database,
             &master_key,

@@ -95,6 +95,28 @@ limits! {
     mail_digest_seconds: 60 in 0..=86_400, "mail-digest-seconds", "PORTCULLIS_MAIL_DIGEST_SECONDS";
     /// Days that a deleted person can be recovered.
     recovery_days: 30 in 1..=365, "recovery-days", "PORTCULLIS_RECOVERY_DAYS";
+    /// Connections at most; further ones wait until one is closed.
+    max_connections: 10_000 in 16..=1_000_000, "max-connections", "PORTCULLIS_MAX_CONNECTIONS";
+    /// Seconds that a connection is kept on which nothing is asked.
+    keep_alive_seconds: 60 in 1..=3_600, "keep-alive-seconds", "PORTCULLIS_KEEP_ALIVE_SECONDS";
+    /// Seconds that a TLS handshake may take, and that the line and headers of a request may.
+    request_head_seconds: 10 in 1..=300, "request-head-seconds", "PORTCULLIS_REQUEST_HEAD_SECONDS";
+    /// Seconds that the body of a request may take.
+    request_body_seconds: 60 in 1..=3_600, "request-body-seconds", "PORTCULLIS_REQUEST_BODY_SECONDS";
+    /// Seconds that a client may take nothing of an answer.
+    answer_stall_seconds: 60 in 1..=3_600, "answer-stall-seconds", "PORTCULLIS_ANSWER_STALL_SECONDS";
+    /// Bytes of the path and query of a request at most.
+    max_url_bytes: 16_384 in 256..=65_536, "max-url-bytes", "PORTCULLIS_MAX_URL_BYTES";
+    /// Bytes of the headers of a request at most.
+    max_header_bytes: 32_768 in 1_024..=65_536, "max-header-bytes", "PORTCULLIS_MAX_HEADER_BYTES";
+    /// Of a hundred requests that no caller traces already, how many are traced (with otlp-endpoint).
+    otlp_sample_percent: 100 in 0..=100, "otlp-sample-percent", "PORTCULLIS_OTLP_SAMPLE_PERCENT";
+    /// Seconds that the server goes on serving when it is told to stop, while /readyz says that it does.
+    drain_seconds: 0 in 0..=600, "drain-seconds", "PORTCULLIS_DRAIN_SECONDS";
+    /// Requests that may wait for the database; more are answered 503.
+    max_waiting: 512 in 1..=100_000, "max-waiting", "PORTCULLIS_MAX_WAITING";
+    /// Milliseconds that a request waits for a connection or the writer before it is answered 503.
+    database_wait_ms: 5_000 in 10..=60_000, "database-wait-ms", "PORTCULLIS_DATABASE_WAIT_MS";
     /// Seconds that requests in flight have to finish when the server is told to stop.
     shutdown_seconds: 30 in 1..=600, "shutdown-seconds", "PORTCULLIS_SHUTDOWN_SECONDS";
 }

@@ -11,9 +11,10 @@ mod notifications;
 mod options;
 mod origins;
 mod secrets;
+mod server;
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use ipnet::IpNet;
@@ -28,6 +29,7 @@ pub use notifications::{
 };
 pub use options::{LogFormat, Options};
 pub use origins::{Origin, Origins, ParseError, Source, parse, without_secret};
+pub use server::{ForwardedHeader, ServerOptions, ServerSettings, TlsFiles, TraceSettings};
 
 /// Where to listen when nothing else is said.
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
@@ -70,7 +72,7 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// What is logged, in the syntax of `tracing_subscriber::EnvFilter`.
     pub log: String,
-    /// The proxies whose `X-Forwarded-For` is believed.
+    /// The proxies that are believed whom they speak for.
     pub trusted_proxies: Vec<IpNet>,
     /// The attributes inside multi-valued attributes that have an index.
     pub indexed_attributes: Vec<String>,
@@ -80,6 +82,8 @@ pub struct Settings {
     pub master_key: Option<MasterKey>,
     /// How notices leave.
     pub notifications: Notifications,
+    /// How the server is reached.
+    pub server: ServerSettings,
     /// The master key before it, while that is being replaced.
     pub previous_master_key: Option<MasterKey>,
     /// The bounds.
@@ -90,26 +94,15 @@ impl Settings {
     /// The base URL that clients use, without a slash at its end, when this is the address listened on.
     #[must_use]
     pub fn base_url(&self, bound: SocketAddr) -> String {
+        let scheme = match self.server.tls {
+            Some(_) => "https",
+            None => "http",
+        };
         match &self.public_url {
             Some(url) => url.clone(),
-            None if bound.ip().is_unspecified() => format!("http://localhost:{}", bound.port()),
-            None => format!("http://{bound}"),
+            None if bound.ip().is_unspecified() => format!("{scheme}://localhost:{}", bound.port()),
+            None => format!("{scheme}://{bound}"),
         }
-    }
-
-    /// The address of a request's sender: of the peer, or, behind trusted proxies, the last address in
-    /// `X-Forwarded-For` that is not one of them.
-    #[must_use]
-    pub fn source_ip(&self, peer: IpAddr, forwarded_for: Option<&str>) -> IpAddr {
-        let mut source = peer.to_canonical();
-        let mut named = forwarded_for.unwrap_or_default().rsplit(',');
-        while self.trusted_proxies.iter().any(|net| net.contains(&source)) {
-            match named.next().map(|text| text.trim().parse::<IpAddr>()) {
-                Some(Ok(address)) => source = address.to_canonical(),
-                _ => break,
-            }
-        }
-        source
     }
 }
 
@@ -134,31 +127,6 @@ mod tests {
     }
 
     #[test]
-    fn the_source_is_the_last_address_that_no_trusted_proxy_has() {
-        let settings = settings(&["--trusted-proxies", "10.0.0.0/8,::1"]).unwrap();
-        let cases = [
-            ("192.0.2.1", Some("198.51.100.7"), "192.0.2.1"),
-            ("10.1.1.1", Some("198.51.100.7"), "198.51.100.7"),
-            (
-                "10.1.1.1",
-                Some("203.0.113.9, 198.51.100.7, 10.2.2.2"),
-                "198.51.100.7",
-            ),
-            ("10.1.1.1", Some("not an address"), "10.1.1.1"),
-            ("::ffff:10.1.1.1", Some("2001:db8::1"), "2001:db8::1"),
-            ("10.1.1.1", None, "10.1.1.1"),
-        ];
-        for (peer, forwarded, expected) in cases {
-            let source = settings.source_ip(peer.parse().unwrap(), forwarded);
-            assert_eq!(
-                source,
-                expected.parse::<IpAddr>().unwrap(),
-                "{peer} {forwarded:?}"
-            );
-        }
-    }
-
-    #[test]
     fn a_setting_that_cannot_be_taken_is_named_in_one_line() {
         let cases: &[(&[&str], &str)] = &[
             (&["--listen", "nowhere"], "listen"),
@@ -180,6 +148,11 @@ mod tests {
                 &["--service-account-domain", "@example.org"],
                 "service-account-domain",
             ),
+            (&["--tls-certificate", "/x.pem"], "tls-key"),
+            (&["--tls-key", "/x.pem"], "tls-certificate"),
+            (&["--http-redirect", "80"], "http-redirect"),
+            (&["--forwarded-header", "via"], "forwarded-header"),
+            (&["--otlp-endpoint", "collector:4318"], "otlp-endpoint"),
             (&["--max-page-size", "0"], "max-page-size"),
             (&["--log", "portcullis=loud"], "log is"),
             (&["--max-page-size", "many"], "max-page-size"),

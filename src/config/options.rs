@@ -12,6 +12,7 @@ use super::limits::LimitOptions;
 use super::master_key::MasterKey;
 use super::notifications::NotificationOptions;
 use super::origins::Origins;
+use super::server::ServerOptions;
 use super::{
     ConfigError, DEFAULT_DATA_DIR, DEFAULT_INDEXED, DEFAULT_LISTEN, DEFAULT_LOG,
     DEFAULT_SERVICE_ACCOUNT_DOMAIN, Settings, secrets,
@@ -150,7 +151,8 @@ pub struct Options {
     )]
     pub log: String,
 
-    /// The networks of the proxies whose X-Forwarded-For is believed, separated by commas, such as 10.0.0.0/8
+    /// The networks of the proxies that are believed whom they speak for, in the forwarded-header, separated by commas,
+    /// such as 10.0.0.0/8
     #[arg(
         long,
         env = "PORTCULLIS_TRUSTED_PROXIES",
@@ -187,6 +189,10 @@ pub struct Options {
     #[command(flatten)]
     pub notifications: NotificationOptions,
 
+    /// How the server is reached.
+    #[command(flatten)]
+    pub server: ServerOptions,
+
     /// The bounds.
     #[command(flatten)]
     pub limits: LimitOptions,
@@ -211,6 +217,7 @@ impl Options {
         let origins = &self.origins;
         let limits = self.limits.limits()?;
         let notifications = self.notifications.notifications(origins)?;
+        let server = self.server.server(&limits)?;
         let path = self.database_url_file.as_deref();
         let database_url = match secrets::setting(origins, "database-url", self.database_url, path)?
         {
@@ -238,7 +245,7 @@ impl Options {
                 &self.previous_master_key_file,
             )?,
             data_dir: self.data_dir,
-            listen: address(&self.listen)?,
+            listen: address("listen", &self.listen)?,
             public_url: self.public_url.as_deref().map(public_url).transpose()?,
             schemas: self.schemas,
             log_format: log_format(&self.log_format)?,
@@ -247,12 +254,13 @@ impl Options {
             indexed_attributes: self.indexed_attributes,
             service_account_domain: domain(&self.service_account_domain)?,
             notifications,
+            server,
             limits,
         })
     }
 
     #[cfg(test)]
-    pub(super) fn from_arguments(arguments: &[&str]) -> Result<Self, ConfigError> {
+    pub(crate) fn from_arguments(arguments: &[&str]) -> Result<Self, ConfigError> {
         use clap::FromArgMatches;
         let command = Self::augment_args(clap::Command::new("portcullis").no_binary_name(true));
         let arguments = arguments.iter().map(std::ffi::OsString::from);
@@ -287,13 +295,13 @@ fn log_filter(text: String) -> Result<String, ConfigError> {
 }
 
 /// `host:port` too, since `localhost:8080` is what people write.
-fn address(text: &str) -> Result<SocketAddr, ConfigError> {
+pub(super) fn address(option: &str, text: &str) -> Result<SocketAddr, ConfigError> {
     text.to_socket_addrs()
         .ok()
         .and_then(|mut addresses| addresses.next())
         .ok_or_else(|| {
             ConfigError::new(format_args!(
-                "listen is {text:?}, but must be an address and a port such as {DEFAULT_LISTEN}"
+                "{option} is {text:?}, but must be an address and a port such as {DEFAULT_LISTEN}"
             ))
         })
 }

@@ -191,6 +191,7 @@ pub(super) async fn open_session<T: Send + 'static>(
     let address = source_ip(request, state);
     let attempt = Attempt::new(sign_in.directory.as_deref(), &sign_in.user_name, address);
     state.throttle.admit(&attempt, now).inspect_err(|_| {
+        state.metrics.count_sign_in_failure("too_many");
         let name = &sign_in.user_name;
         state.observed.note_throttled(name, now, address);
     })?;
@@ -228,6 +229,7 @@ pub(super) async fn open_session<T: Send + 'static>(
 
 /// The same answer whatever was wrong.
 async fn refused(state: &State, candidate: Candidate, user_name: String, actor: Actor) -> Problem {
+    state.metrics.count_sign_in_failure("refused");
     let now = state.clock.now();
     let recorded = state
         .database

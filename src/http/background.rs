@@ -38,6 +38,7 @@ pub(super) async fn run(state: State) {
         if state.sealer.has_two_keys() {
             follow_master_key(&state).await;
         }
+        look_for_room(&state).await;
         settle_policies(&state).await;
         if count.is_multiple_of(SWEEP_EVERY) {
             sweep(&state).await;
@@ -105,6 +106,15 @@ pub(in crate::http) async fn follow_master_key(state: &State) {
         .await;
     if let Err(error) = followed {
         tracing::warn!(cause = %Chain(&error), "what is sealed could not be sealed again");
+    }
+}
+
+/// Whether a disk that was full has room again.
+async fn look_for_room(state: &State) {
+    if state.database.was_full()
+        && let Err(error) = state.database.probe(state.clock.now()).await
+    {
+        tracing::warn!(cause = %Chain(&error), "the database has no room");
     }
 }
 

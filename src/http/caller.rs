@@ -24,6 +24,7 @@ use crate::store::{DatabaseConnection, StoreError, TransactionError};
 
 use super::State;
 use super::problem::{Problem, ProblemKind};
+use super::{edge, forwarded};
 
 /// The realm of every challenge (RFC 6750 section 3).
 const REALM: &str = "portcullis";
@@ -162,18 +163,10 @@ pub fn rate_limit_headers(policy: &str, exceeded: &Exceeded) -> Vec<(HeaderName,
         .collect()
 }
 
-/// The address that the request came from.
+/// The address that the request came from, where it is known.
 #[must_use]
 pub fn source_ip(request: &HttpRequest, state: &State) -> Option<IpAddr> {
-    let peer = request.peer_addr()?.ip();
-    // Several headers of one name are one list (RFC 9110 section 5.3).
-    let forwarded: Vec<&str> = request
-        .headers()
-        .get_all("x-forwarded-for")
-        .filter_map(|value| value.to_str().ok())
-        .collect();
-    let forwarded = (!forwarded.is_empty()).then(|| forwarded.join(","));
-    Some(state.settings.source_ip(peer, forwarded.as_deref()))
+    forwarded::source_ip(request, &state.settings)
 }
 
 /// The caller of a request, by its bearer credential.
@@ -198,7 +191,9 @@ pub async fn authenticate_secret(
     state: &State,
 ) -> Result<Caller, AuthenticationFailure> {
     let source_ip = source_ip(request, state);
-    authenticate_with(text, SignIn::Complete, source_ip, state).await
+    let caller = authenticate_with(text, SignIn::Complete, source_ip, state).await?;
+    edge::identify(request, (&caller.verified).into());
+    Ok(caller)
 }
 
 /// The caller whose secret this is, where it does not speak for the address that the request came from.
@@ -234,7 +229,10 @@ pub async fn authenticate_secret_half_way(
     request: &HttpRequest,
     state: &State,
 ) -> Result<Caller, AuthenticationFailure> {
-    authenticate_with(text, SignIn::HalfWay, source_ip(request, state), state).await
+    let source_ip = source_ip(request, state);
+    let caller = authenticate_with(text, SignIn::HalfWay, source_ip, state).await?;
+    edge::identify(request, (&caller.verified).into());
+    Ok(caller)
 }
 
 /// How far a sign-in has to have come.

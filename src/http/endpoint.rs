@@ -7,6 +7,7 @@ use actix_web::http::Method;
 use actix_web::http::header::{ALLOW, HeaderValue};
 use actix_web::{FromRequest, Handler, Resource, Responder, web};
 
+use super::metrics::RouteSlot;
 use super::problem::{Problem, ProblemKind};
 
 /// One path with its methods.
@@ -22,7 +23,9 @@ impl Endpoint {
     pub fn at(path: &str) -> Self {
         let without_nul = guard::fn_guard(|request| !request.head().uri.path().contains("%00"));
         Self {
-            resource: web::resource(path).guard(without_nul),
+            resource: web::resource(path)
+                .guard(without_nul)
+                .app_data(RouteSlot::default()),
             methods: Vec::new(),
         }
     }

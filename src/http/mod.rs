@@ -9,7 +9,9 @@ mod background;
 pub mod caller;
 mod chaining;
 pub mod console;
+mod edge;
 mod endpoint;
+mod forwarded;
 mod gateway;
 mod leaks;
 mod lines;
@@ -21,45 +23,42 @@ mod operations;
 pub mod problem;
 mod revocation;
 pub mod scim;
+pub mod server;
 mod state;
 mod throttle;
 mod token;
 mod well_known;
 
-use std::any::Any;
 use std::future::Future;
-use std::net::TcpListener;
-use std::time::Duration;
 
-use actix_web::http::KeepAlive;
+use actix_service::ServiceFactory;
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
-use actix_web::rt::net::TcpStream;
-use actix_web::{App, HttpServer, web};
+use actix_web::{App, web};
 
 pub use endpoint::Endpoint;
 use openapi::{ApiEndpoint, Document};
+pub use server::{Listeners, ServeError};
 pub use state::State;
-
-/// How long an idle connection is kept.
-const KEEP_ALIVE: Duration = Duration::from_secs(60);
 
 /// The longest body of the interfaces that take no resources; SCIM has its own limits.
 const MAX_BODY: usize = 256 * 1024;
 
-/// Serves on the listener until `stop` is ready; then takes no more connections, finishes the requests in
+/// Serves on the listeners until `stop` is ready; then takes no more connections, finishes the requests in
 /// flight and returns. Must run inside an actix system.
 ///
 /// # Errors
-/// When the listener cannot be used.
+/// [`ServeError`].
 pub async fn serve(
     state: State,
-    listener: TcpListener,
+    listeners: impl Into<Listeners>,
     stop: impl Future<Output = ()>,
-) -> std::io::Result<()> {
+) -> Result<(), ServeError> {
     let background = actix_web::rt::spawn(background::run(state.clone()));
     let chaining = actix_web::rt::spawn(chaining::run(state.clone()));
     let notices = actix_web::rt::spawn(notices::run(state.clone()));
-    let outcome = answer(state.clone(), listener, stop).await;
+    let outcome = answer(state.clone(), listeners, stop).await;
     background.abort();
     chaining.abort();
     notices.abort();
@@ -73,44 +72,50 @@ pub async fn serve(
 /// a request asks for.
 ///
 /// # Errors
-/// When the listener cannot be used.
+/// [`ServeError`].
 pub async fn answer(
     state: State,
-    listener: TcpListener,
+    listeners: impl Into<Listeners>,
     stop: impl Future<Output = ()>,
-) -> std::io::Result<()> {
-    let settings = state.settings.clone();
-    let stopping = state.clone();
-    let document = web::Data::new(Document::of(&state.base_url, &state.registry));
-    let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    let server = HttpServer::new(move || {
-        App::new()
-            .wrap(from_fn(metrics::measure))
-            .configure(|config| configure(config, &state, &document))
-    })
-    .workers(workers)
-    .keep_alive(KeepAlive::Timeout(KEEP_ALIVE))
-    .shutdown_timeout(u64::from(settings.limits.shutdown_seconds))
-    .on_connect(|connection, _| send_at_once(connection))
-    .disable_signals()
-    .listen(listener)?
-    .run();
-    let handle = server.handle();
-    let running = actix_web::rt::spawn(server);
-    stop.await;
-    stopping.stop();
-    handle.stop(true).await;
-    running.await.map_err(std::io::Error::other)?
+) -> Result<(), ServeError> {
+    server::run(state, listeners.into(), stop).await
 }
 
-/// The pieces of a long answer are sent as they are made, and do not wait for the client to acknowledge the
-/// piece before.
-fn send_at_once(connection: &dyn Any) {
-    if let Some(connection) = connection.downcast_ref::<TcpStream>()
-        && let Err(error) = connection.set_nodelay(true)
-    {
-        tracing::debug!(%error, "a connection keeps small packets back");
-    }
+/// Everything that is served, for one worker.
+fn application(
+    state: &State,
+    document: &web::Data<Document>,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody + use<>>,
+        Error = actix_web::Error,
+        InitError = (),
+    > + use<>,
+> {
+    App::new()
+        .wrap(from_fn(edge::pass))
+        .configure(|config| configure(config, state, document))
+}
+
+/// What those who watch the server ask, on an address of its own.
+fn watched(
+    state: &State,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody + use<>>,
+        Error = actix_web::Error,
+        InitError = (),
+    > + use<>,
+> {
+    App::new()
+        .wrap(from_fn(edge::pass))
+        .app_data(web::Data::new(state.clone()))
+        .configure(operations::configure_watched)
+        .default_service(web::to(problem::no_such_path))
 }
 
 /// An interface whose operations are described where they are mounted.

@@ -1,18 +1,22 @@
 //! What operators ask: alive, ready, how busy, and what there is to call.
 
+use std::time::Duration;
+
 use actix_web::http::header::{
     CONTENT_SECURITY_POLICY, ContentType, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use serde_json::Value;
+use tokio::time::timeout;
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::store::migrate;
+use crate::store::{StoreError, migrate};
 
 use super::State;
+use super::metrics;
 use super::openapi::{self, ApiEndpoint, Document, Operation, response};
-use super::problem::{Problem, ProblemKind};
+use super::problem::{Chain, Problem, ProblemKind};
 
 pub(super) fn endpoints() -> Vec<ApiEndpoint> {
     vec![
@@ -27,7 +31,7 @@ pub(super) fn endpoints() -> Vec<ApiEndpoint> {
                 .refuses(&[503]),
         ),
         ApiEndpoint::at("/metrics").get(
-            metrics,
+            counted,
             Operation::new("Show what was counted, for Prometheus").answer(
                 200,
                 response("In the exposition format", "text/plain", String::schema()),
@@ -72,21 +76,45 @@ async fn alive() -> HttpResponse {
     HttpResponse::Ok().json(Health { status: "alive" })
 }
 
+/// Marks the listener of those who watch the server.
+struct Watched;
+
+/// What those who watch the server ask, on an address of its own.
+pub(super) fn configure_watched(config: &mut web::ServiceConfig) {
+    config
+        .app_data(Watched)
+        .service(ApiEndpoint::at("/healthz").get(alive, Operation::new("")))
+        .service(ApiEndpoint::at("/readyz").get(ready, Operation::new("")))
+        .service(ApiEndpoint::at("/metrics").get(counted, Operation::new("")));
+}
+
+/// How long the database has to show that it can be asked.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Reads and writes must be possible, the tables those of this release, and the server must not be about to stop.
 async fn ready(state: web::Data<State>) -> Result<HttpResponse, Problem> {
-    let current = state
-        .database
-        .read(migrate::is_current)
-        .await
-        .map_err(|error| {
-            tracing::warn!(cause = %super::problem::Chain(&error), "not ready");
-            Problem::new(ProblemKind::Unavailable, "the database cannot be reached")
-        })?;
-    if !current {
-        return Err(Problem::new(
-            ProblemKind::Unavailable,
-            "the database has pending migrations",
-        ));
+    let not_ready = |why: &str| Problem::new(ProblemKind::Unavailable, why);
+    if state.is_draining() {
+        return Err(not_ready("the server is stopping"));
     }
+    let asked = timeout(PATIENCE, state.database.read(migrate::is_current)).await;
+    let is_current = asked.unwrap_or(Err(StoreError::Busy)).map_err(|error| {
+        tracing::warn!(cause = %Chain(&error), "not ready");
+        not_ready("the database cannot be reached")
+    })?;
+    if !is_current {
+        return Err(not_ready("the database has pending migrations"));
+    }
+    let now = state.clock.now();
+    let written = timeout(PATIENCE, state.database.probe(now)).await;
+    written.unwrap_or(Err(StoreError::Busy)).map_err(|error| {
+        tracing::warn!(cause = %Chain(&error), "not ready");
+        not_ready(if error.is_full() {
+            "the disk of the database is full"
+        } else {
+            "the database takes no writes"
+        })
+    })?;
     Ok(HttpResponse::Ok().json(Health { status: "ready" }))
 }
 
@@ -112,8 +140,15 @@ async fn style() -> HttpResponse {
         .body(openapi::STYLE)
 }
 
-async fn metrics(state: web::Data<State>) -> HttpResponse {
-    HttpResponse::Ok()
-        .insert_header(ContentType::plaintext())
-        .body(state.metrics.exposition())
+async fn counted(request: HttpRequest, state: web::Data<State>) -> Result<HttpResponse, Problem> {
+    let is_elsewhere = state.settings.server.metrics_listen.is_some();
+    if is_elsewhere && request.app_data::<Watched>().is_none() {
+        return Err(Problem::new(
+            ProblemKind::NotFound,
+            "metrics are served on an address of their own",
+        ));
+    }
+    Ok(HttpResponse::Ok()
+        .content_type(metrics::MEDIA_TYPE)
+        .body(state.metrics.exposition(&state).await))
 }

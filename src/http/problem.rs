@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use actix_web::body::MessageBody;
+use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::{JsonPayloadError, PathError, QueryPayloadError, UrlencodedError};
 use actix_web::http::StatusCode;
@@ -51,16 +51,22 @@ pub enum ProblemKind {
     NotFound,
     /// 405: the path does not offer the method.
     MethodNotAllowed,
+    /// 408: the body did not arrive in time.
+    RequestTimeout,
     /// 409: the present state does not allow it.
     Conflict,
     /// 413: the body is too long.
     PayloadTooLarge,
+    /// 414: path and query are too long.
+    UriTooLong,
     /// 415: the body is of a media type that is not understood.
     UnsupportedMediaType,
     /// 422: a value is missing or not acceptable.
     InvalidValue,
     /// 429: too many requests.
     TooManyRequests,
+    /// 431: the headers are too long.
+    HeadersTooLarge,
     /// 500: our fault; the cause is logged and never told.
     Internal,
     /// 503: the database cannot be reached or is busy.
@@ -77,11 +83,14 @@ impl ProblemKind {
             }
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::Conflict => StatusCode::CONFLICT,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UriTooLong => StatusCode::URI_TOO_LONG,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::InvalidValue => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+            Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -97,11 +106,14 @@ impl ProblemKind {
             Self::Forbidden => "forbidden",
             Self::NotFound => "not-found",
             Self::MethodNotAllowed => "method-not-allowed",
+            Self::RequestTimeout => "request-timeout",
             Self::Conflict => "conflict",
             Self::PayloadTooLarge => "payload-too-large",
+            Self::UriTooLong => "uri-too-long",
             Self::UnsupportedMediaType => "unsupported-media-type",
             Self::InvalidValue => "invalid-value",
             Self::TooManyRequests => "too-many-requests",
+            Self::HeadersTooLarge => "headers-too-large",
             Self::Internal => "internal",
             Self::Unavailable => "unavailable",
         }
@@ -117,11 +129,14 @@ impl ProblemKind {
             Self::Forbidden => "This is not permitted",
             Self::NotFound => "There is no such thing",
             Self::MethodNotAllowed => "The path does not offer this method",
+            Self::RequestTimeout => "The request took too long to arrive",
             Self::Conflict => "The present state does not allow this",
             Self::PayloadTooLarge => "The body is too long",
+            Self::UriTooLong => "The path and query are too long",
             Self::UnsupportedMediaType => "The media type is not understood",
             Self::InvalidValue => "A value is not acceptable",
             Self::TooManyRequests => "Too many requests",
+            Self::HeadersTooLarge => "The headers are too long",
             Self::Internal => "Something went wrong here",
             Self::Unavailable => "The service is not available now",
         }
@@ -372,17 +387,17 @@ pub(super) async fn no_such_path() -> Result<&'static str, Problem> {
 pub(super) async fn refuse_nul<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
-) -> Result<ServiceResponse<B>, actix_web::Error> {
+) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
     let url = request.uri();
     let query = url.query().unwrap_or_default();
     if url.path().contains("%00") || query.contains("%00") {
-        return Err(Problem::new(
+        let problem = Problem::new(
             ProblemKind::InvalidRequest,
             "a path or query must not hold U+0000",
-        )
-        .into());
+        );
+        return Ok(request.error_response(problem).map_into_right_body());
     }
-    next.call(request).await
+    Ok(next.call(request).await?.map_into_left_body())
 }
 
 pub(super) fn json_config(limit: usize) -> web::JsonConfig {

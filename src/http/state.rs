@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
@@ -9,6 +10,7 @@ use crate::audit::Actor;
 use crate::clock::{Clock, Timestamp};
 use crate::config::{self, MasterKey, Settings};
 use crate::credentials::LastUse;
+use crate::gate::{Bounds, Gate};
 use crate::notices::delivery::Channels;
 use crate::notices::observed::Observed;
 use crate::policies::rate_limits::RateLimits;
@@ -29,6 +31,11 @@ use super::throttle::Throttle;
 const FOLLOWERS: usize = 16;
 /// How many passwords are hashed at once.
 const HASHES_AT_ONCE: usize = 4;
+/// How many may wait for that, and how long.
+const HASHING: Bounds = Bounds {
+    waiting: 128,
+    patience: Duration::from_secs(10),
+};
 
 /// Shared by all workers; cloning is cheap.
 #[derive(Clone)]
@@ -65,6 +72,8 @@ pub struct State {
     pub(super) followers: Arc<Semaphore>,
     /// The audit chain is verified once at a time.
     pub(super) verifying: Arc<Semaphore>,
+    /// Whether the server is going to stop.
+    draining: Arc<AtomicBool>,
     /// Whether answers without an end have to end.
     stopping: Arc<AtomicBool>,
     /// Counts requests by credential.
@@ -76,7 +85,7 @@ pub struct State {
     /// Counts reports of leaked secrets.
     pub(super) reports: Arc<Throttle>,
     /// How many passwords may be hashed at once: each takes its share of memory and time.
-    hashing: Arc<Semaphore>,
+    pub(super) hashing: Gate,
     /// How many answers may be sent piece by piece at once. Each keeps a connection while its client reads, and
     /// slow readers must leave some for everybody else's credentials to be checked with.
     pub(super) streaming: Arc<Semaphore>,
@@ -97,8 +106,6 @@ impl State {
         let sealer = Arc::new(Sealer::new(master_key, previous));
         let streams = usize::try_from(database.connections() / 2).unwrap_or_default();
         Self {
-            database,
-            registry,
             base_url: base_url.into(),
             scim_base_url: format!("{base_url}/scim/v2").into(),
             cursor_key: master_key.derive("cursor").as_slice().into(),
@@ -107,20 +114,32 @@ impl State {
             sealer,
             last_use: Arc::default(),
             request_log: Arc::default(),
-            metrics: Arc::default(),
+            metrics: Arc::new(Metrics::new(&registry, clock.now())),
+            database,
+            registry,
             limits: Arc::new(limits(&settings.limits)),
             indexed_attributes: Arc::new(settings.indexed_attributes.clone()),
             rate_limits: Arc::new(RateLimits::new(&settings.limits, clock.clone())),
             throttle: Arc::new(Throttle::new(settings.limits.sign_in_attempts)),
             followers: Arc::new(Semaphore::new(FOLLOWERS)),
             verifying: Arc::new(Semaphore::new(1)),
+            draining: Arc::default(),
             stopping: Arc::default(),
             reports: Arc::new(Throttle::of("leaks", "reports of leaked secrets", REPORTS)),
-            hashing: Arc::new(Semaphore::new(HASHES_AT_ONCE)),
+            hashing: Gate::new(HASHES_AT_ONCE, HASHING),
             streaming: Arc::new(Semaphore::new(streams.max(1))),
             clock,
             settings,
         }
+    }
+
+    /// No further requests are to be sent here.
+    pub(super) fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
     }
 
     /// Answers without an end are to end.
@@ -158,7 +177,7 @@ impl State {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Problem> {
         let busy = || Problem::from(StoreError::Busy);
-        let _permit = self.hashing.acquire().await.map_err(|_| busy())?;
+        let _place = self.hashing.enter().await.map_err(|_| busy())?;
         tokio::task::spawn_blocking(work).await.map_err(|_| busy())
     }
 }

@@ -58,6 +58,8 @@ pub enum ErrorKind {
     RequestTimeout,
     /// 429: the credential exceeded its rate limit.
     TooManyRequests,
+    /// 431: the headers exceed the limit.
+    HeadersTooLarge,
     /// 500: our fault; the cause is logged and never told.
     Internal,
     /// 501: the operation is not offered.
@@ -94,6 +96,7 @@ impl ErrorKind {
             Self::UnsupportedMediaType => 415,
             Self::RequestTimeout => 408,
             Self::TooManyRequests => 429,
+            Self::HeadersTooLarge => 431,
             Self::Internal => 500,
             Self::NotImplemented => 501,
             Self::Unavailable => 503,

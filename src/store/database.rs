@@ -1,14 +1,25 @@
 //! The database as the rooms above see it: reads, and transactions that are on disk when they are answered.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::time::Duration;
+
 use diesel::Connection as _;
 use diesel::connection::SimpleConnection as _;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
+use tracing::Span;
+
+use crate::clock::Timestamp;
+use crate::config::Limits;
+use crate::gate::Bounds;
 
 use super::connection::{DatabaseConnection, DatabaseUrl, SqlDialect};
 use super::error::{StoreError, TransactionError};
 use super::migrate;
-use super::pool::Connections;
-use super::writer::{Committed, Done, Writer};
+use super::pool::{BOUNDS, Connections, PoolLoad};
+use super::settings;
+use super::writer::{Committed, Done, Writer, WriterMeter};
 
 /// How often a transaction is run again that a deadlock or serialization failure ended.
 const ATTEMPTS: u32 = 8;
@@ -21,6 +32,10 @@ pub struct Database {
     writer: Option<Writer>,
     /// Where lists may be read that need not be of this very moment.
     replica: Option<Connections>,
+    /// How long a transaction may wait for the writer to begin with it.
+    patience: Duration,
+    /// Whether the disk was full when last something was to be written.
+    is_full: Arc<AtomicBool>,
 }
 
 /// What a read has to see.
@@ -50,7 +65,44 @@ impl Database {
             connections: pool,
             writer,
             replica: None,
+            patience: BOUNDS.patience,
+            is_full: Arc::default(),
         })
+    }
+
+    /// With these bounds for those who wait: for a connection, and for the writer.
+    #[must_use]
+    pub fn with_limits(self, limits: &Limits) -> Self {
+        self.with_bounds(Bounds {
+            waiting: limits.max_waiting,
+            patience: Duration::from_millis(limits.database_wait_ms.into()),
+        })
+    }
+
+    fn with_bounds(mut self, bounds: Bounds) -> Self {
+        self.connections = self.connections.with_bounds(bounds);
+        self.replica = self.replica.map(|replica| replica.with_bounds(bounds));
+        self.patience = bounds.patience;
+        self
+    }
+
+    /// How busy the connections are.
+    #[must_use]
+    pub fn load(&self) -> PoolLoad {
+        self.connections.load()
+    }
+
+    /// What SQLite's writer does; none on PostgreSQL.
+    #[must_use]
+    pub fn writer(&self) -> Option<&Arc<WriterMeter>> {
+        self.writer.as_ref().map(Writer::meter)
+    }
+
+    /// Whether the disk was full when last something was to be written; until [`Database::probe`] finds room again,
+    /// since something small may fit where nothing else does.
+    #[must_use]
+    pub fn was_full(&self) -> bool {
+        self.is_full.load(Ordering::Relaxed)
     }
 
     /// With a replica of PostgreSQL that takes the reads which may lag. Where it cannot be reached, the
@@ -143,7 +195,12 @@ impl Database {
         E: From<StoreError> + Send + 'static,
     {
         let database = self.clone();
+        let place = match (freshness, &self.replica) {
+            (Freshness::MayLag, Some(replica)) => replica.admit().await?,
+            _ => self.connections.admit().await?,
+        };
         tokio::task::spawn_blocking(move || {
+            let _place = place;
             let replica = match (freshness, &database.replica) {
                 (Freshness::MayLag, Some(replica)) => replica.take().ok(),
                 _ => None,
@@ -171,16 +228,67 @@ impl Database {
         T: Send + 'static,
         E: TransactionError,
     {
+        let span = transaction_span();
+        let outcome = self.write_within(body, &span).await;
+        self.note_room(&outcome);
+        outcome
+    }
+
+    /// Sees whether transactions can be committed. One that writes nothing tells that, unless the disk was full: then
+    /// something is written.
+    ///
+    /// # Errors
+    /// Why they cannot.
+    pub async fn probe(&self, now: Timestamp) -> Result<(), StoreError> {
+        if self.was_full() {
+            self.write(move |connection| settings::probe(connection, now))
+                .await?;
+            self.is_full.store(false, Ordering::Relaxed);
+            return Ok(());
+        }
+        self.write_within(|_| Ok(()), &Span::none()).await
+    }
+
+    async fn write_within<T, E>(
+        &self,
+        body: impl Fn(&mut DatabaseConnection) -> Result<T, E> + Send + 'static,
+        span: &Span,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: TransactionError,
+    {
         if let Some(writer) = &self.writer {
-            return match queue(writer, body)?.await {
-                Ok(outcome) => outcome,
-                Err(_) => Err(StoreError::Commit.into()),
+            let mut queued = queue(writer, body, span)?;
+            let mut outcome = timeout(self.patience, &mut queued.outcome).await;
+            if outcome.is_err() {
+                if queued.turn.give_up() {
+                    return Err(StoreError::Busy.into());
+                }
+                // It has begun, and may be on disk a moment later: the answer is what becomes of it.
+                outcome = Ok(queued.outcome.await);
+            }
+            return match outcome {
+                Ok(Ok(outcome)) => outcome,
+                _ => Err(StoreError::Commit.into()),
             };
         }
         let database = self.clone();
-        tokio::task::spawn_blocking(move || database.transact(&body))
-            .await
-            .unwrap_or_else(|_| Err(StoreError::Commit.into()))
+        let place = self.connections.admit().await?;
+        let span = span.clone();
+        tokio::task::spawn_blocking(move || {
+            let _place = place;
+            span.in_scope(|| database.transact(&body))
+        })
+        .await
+        .unwrap_or_else(|_| Err(StoreError::Commit.into()))
+    }
+
+    fn note_room<T, E: TransactionError>(&self, outcome: &Result<T, E>) {
+        let error = outcome.as_ref().err().and_then(E::store_error);
+        if error.is_some_and(StoreError::is_full) {
+            self.is_full.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Like [`Database::write`], for the command line, which has no asynchronous runtime.
@@ -196,7 +304,7 @@ impl Database {
         E: TransactionError,
     {
         match &self.writer {
-            Some(writer) => match queue(writer, body)?.blocking_recv() {
+            Some(writer) => match queue(writer, body, &Span::none())?.outcome.blocking_recv() {
                 Ok(outcome) => outcome,
                 Err(_) => Err(StoreError::Commit.into()),
             },
@@ -211,7 +319,11 @@ impl Database {
         let mut connection = self.connections.take()?;
         let mut attempt = 1;
         loop {
-            let outcome = savepoint(&mut connection, body);
+            let mut commit = Span::none();
+            let outcome = savepoint(&mut connection, |connection| {
+                body(connection).inspect(|_| commit = commit_span(&Span::current()))
+            });
+            drop(commit);
             match &outcome {
                 Err(error)
                     if attempt < ATTEMPTS
@@ -263,21 +375,77 @@ pub fn snapshot<T, E: From<StoreError>>(
     })
 }
 
-/// Queues the body for the writer; what comes back is its outcome after the commit.
+/// From when a transaction is asked for until its outcome is known.
+fn transaction_span() -> Span {
+    tracing::trace_span!(target: "portcullis::trace", "transaction")
+}
+
+/// From the last statement of a transaction until it is on disk.
+fn commit_span(transaction: &Span) -> Span {
+    tracing::trace_span!(target: "portcullis::trace", parent: transaction, "commit")
+}
+
+/// What is queued for the writer.
+struct Queued<T, E> {
+    /// Its outcome, after the commit.
+    outcome: oneshot::Receiver<Result<T, E>>,
+    turn: Turn,
+}
+
+/// Whether a queued transaction has begun: the writer and whoever waits decide it between them, once.
+#[derive(Clone, Default)]
+struct Turn(Arc<AtomicU8>);
+
+impl Turn {
+    const WAITING: u8 = 0;
+    const BEGUN: u8 = 1;
+    const GIVEN_UP: u8 = 2;
+
+    fn begin(&self) -> bool {
+        self.leave_waiting(Self::BEGUN)
+    }
+
+    /// Whether it has not begun, and now never will.
+    fn give_up(&self) -> bool {
+        self.leave_waiting(Self::GIVEN_UP)
+    }
+
+    fn leave_waiting(&self, to: u8) -> bool {
+        let order = Ordering::AcqRel;
+        let left = self
+            .0
+            .compare_exchange(Self::WAITING, to, order, Ordering::Acquire);
+        left.is_ok()
+    }
+}
+
+/// Queues the body for the writer.
 fn queue<T, E>(
     writer: &Writer,
     body: impl Fn(&mut DatabaseConnection) -> Result<T, E> + Send + 'static,
-) -> Result<oneshot::Receiver<Result<T, E>>, StoreError>
+    span: &Span,
+) -> Result<Queued<T, E>, StoreError>
 where
     T: Send + 'static,
     E: TransactionError,
 {
     let (answer, outcome) = oneshot::channel();
+    let turn = Turn::default();
+    let begins = turn.clone();
+    let span = span.clone();
     writer.submit(Box::new(move |connection| {
-        let result = savepoint(connection, body);
+        if !begins.begin() {
+            return Done {
+                has_failed: false,
+                release: Box::new(drop),
+            };
+        }
+        let result = span.in_scope(|| savepoint(connection, body));
+        let commit = commit_span(&span);
         Done {
             has_failed: result.is_err(),
             release: Box::new(move |committed: Committed| {
+                drop(commit);
                 // A caller that has gone away needs no answer.
                 let _ = answer.send(match committed {
                     Ok(()) => result,
@@ -286,7 +454,7 @@ where
             }),
         }
     }))?;
-    Ok(outcome)
+    Ok(Queued { outcome, turn })
 }
 
 #[cfg(test)]
@@ -346,26 +514,80 @@ mod tests {
         std::fs::remove_dir_all(&directory).unwrap();
     }
 
+    #[actix_web::test]
+    async fn a_transaction_that_waits_too_long_is_given_up_and_never_runs() {
+        let directory = std::env::temp_dir().join(format!("portcullis-{}", uuid::Uuid::now_v7()));
+        std::fs::create_dir(&directory).unwrap();
+        let url = DatabaseUrl::Sqlite(directory.join("portcullis.sqlite"));
+        let database = Database::migrate_and_open(url, 1).unwrap();
+        let table = database
+            .write(|connection| {
+                Ok::<_, StoreError>(connection.batch_execute("CREATE TABLE late (x)")?)
+            })
+            .await;
+        table.unwrap();
+        let impatient = database.clone().with_bounds(Bounds {
+            waiting: 0,
+            patience: Duration::ZERO,
+        });
+        // The writer is held until the other has given up.
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let wait = std::sync::Mutex::new(wait);
+        let holding = queue(
+            database.writer.as_ref().unwrap(),
+            move |_| {
+                let _ = wait.lock().unwrap().recv();
+                Ok::<_, StoreError>(())
+            },
+            &Span::none(),
+        )
+        .unwrap();
+        let late = impatient
+            .write(|connection| {
+                Ok::<_, StoreError>(connection.batch_execute("INSERT INTO late VALUES (1)")?)
+            })
+            .await;
+        assert!(matches!(late, Err(StoreError::Busy)), "{late:?}");
+        go.send(()).unwrap();
+        holding.outcome.await.unwrap().unwrap();
+        let count = database
+            .write(|connection| {
+                let query = diesel::sql_query("DELETE FROM late");
+                Ok::<_, StoreError>(query.execute(connection)?)
+            })
+            .await;
+        assert_eq!(count.unwrap(), 0);
+        std::fs::remove_dir_all(&directory).unwrap();
+    }
+
     #[test]
     fn those_who_share_a_commit_with_one_that_fills_the_disk_are_told_the_truth() {
         let (database, directory) = full_database();
         // The first holds the writer until the others wait, so that they share its commit.
         let (go, wait) = std::sync::mpsc::channel::<()>();
         let wait = std::sync::Mutex::new(wait);
-        let first = queue(database.writer.as_ref().unwrap(), move |connection| {
-            let _ = wait.lock().unwrap().recv();
-            Ok::<_, StoreError>(connection.batch_execute("INSERT INTO filler VALUES ('first')")?)
-        })
+        let first = queue(
+            database.writer.as_ref().unwrap(),
+            move |connection| {
+                let _ = wait.lock().unwrap().recv();
+                Ok::<_, StoreError>(
+                    connection.batch_execute("INSERT INTO filler VALUES ('first')")?,
+                )
+            },
+            &Span::none(),
+        )
         .unwrap();
         let others = [FILL, "INSERT INTO filler VALUES ('last')"].map(|statement| {
-            queue(database.writer.as_ref().unwrap(), move |connection| {
-                Ok::<_, StoreError>(connection.batch_execute(statement)?)
-            })
+            queue(
+                database.writer.as_ref().unwrap(),
+                move |connection| Ok::<_, StoreError>(connection.batch_execute(statement)?),
+                &Span::none(),
+            )
             .unwrap()
         });
         go.send(()).unwrap();
-        let [filling, last] = others.map(|outcome| outcome.blocking_recv().unwrap());
-        let first = first.blocking_recv().unwrap();
+        let [filling, last] = others.map(|queued| queued.outcome.blocking_recv().unwrap());
+        let first = first.outcome.blocking_recv().unwrap();
         let count = |text: &str| -> usize {
             let query = format!("DELETE FROM filler WHERE bytes = '{text}'");
             database

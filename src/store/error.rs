@@ -43,17 +43,28 @@ pub enum StoreError {
 }
 
 /// What tells, beside the kinds that there are, that the database cannot be asked now.
-const UNAVAILABLE: [&str; 4] = [
+const UNAVAILABLE: [&str; 2] = [
     // libpq, asked to send on a connection that it knows to be lost.
     "no connection to the server",
-    // SQLite, and PostgreSQL: a full disk has room again when somebody has made some.
-    "database or disk is full",
-    "No space left on device",
     // A replica that has to remove what a long query still reads.
     "conflict with recovery",
 ];
 
+/// What SQLite and PostgreSQL say of a full disk, which has room again when somebody has made some.
+const FULL: [&str; 2] = ["database or disk is full", "No space left on device"];
+
 impl StoreError {
+    /// Whether the disk is full.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Query(DieselError::DatabaseError(_, information)) => {
+                FULL.iter().any(|text| information.message().contains(text))
+            }
+            _ => false,
+        }
+    }
+
     /// Whether running the same transaction again may succeed (PostgreSQL: deadlock, serialization failure).
     #[must_use]
     pub fn is_transient(&self) -> bool {
@@ -79,6 +90,7 @@ impl StoreError {
             | Self::Query(DieselError::BrokenTransactionManager) => true,
             Self::Query(DieselError::DatabaseError(kind, information)) => {
                 matches!(kind, DatabaseErrorKind::ClosedConnection)
+                    || self.is_full()
                     || UNAVAILABLE
                         .iter()
                         .any(|text| information.message().contains(text))

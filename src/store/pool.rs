@@ -8,9 +8,12 @@ use diesel::r2d2::{HandleError, Pool, PooledConnection};
 
 use super::connection::{ConnectionManager, ConnectionPool, DatabaseUrl};
 use super::error::StoreError;
+use crate::gate::{Bounds, Gate, Place};
 
 /// How long a caller waits for a pooled connection.
 const WAIT: Duration = Duration::from_secs(5);
+/// One in so many is kept for look-ups on the threads that answer requests, which wait for nothing else.
+const KEPT: u32 = 8;
 /// After how long it looks whether there is anything to wait for.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -20,7 +23,30 @@ pub struct Connections {
     pool: ConnectionPool,
     /// Whether the server could not be reached when last a connection was made.
     is_away: Arc<AtomicBool>,
+    /// Before those who take one on a thread of their own.
+    gate: Gate,
 }
+
+/// How busy a pool is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolLoad {
+    /// Connections at most.
+    pub at_most: u32,
+    /// Connections that are in use.
+    pub in_use: u32,
+    /// Connections that are open and free.
+    pub idle: u32,
+    /// Who waits for one.
+    pub waiting: u32,
+    /// How many were turned away since the process has begun.
+    pub turned_away: u64,
+}
+
+/// Who wait for a connection at most, and how long, where nothing else is said.
+pub const BOUNDS: Bounds = Bounds {
+    waiting: 512,
+    patience: WAIT,
+};
 
 /// Notes that a server cannot be reached, so that nobody waits for it: threads are few.
 #[derive(Debug)]
@@ -49,7 +75,39 @@ impl Connections {
             .test_on_check_out(false)
             .connection_timeout(WAIT)
             .build(ConnectionManager::new(url))?;
-        Ok(Self { pool, is_away })
+        Ok(Self {
+            gate: gate(at_most, BOUNDS),
+            pool,
+            is_away,
+        })
+    }
+
+    /// With other bounds for those who wait.
+    #[must_use]
+    pub fn with_bounds(mut self, bounds: Bounds) -> Self {
+        self.gate = gate(self.at_most(), bounds);
+        self
+    }
+
+    /// Waits until there is one to be taken, for those who then take it on a thread of their own.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] where too many wait already, or it took too long.
+    pub async fn admit(&self) -> Result<Place, StoreError> {
+        self.gate.enter().await.map_err(|_| StoreError::Busy)
+    }
+
+    /// How busy it is.
+    #[must_use]
+    pub fn load(&self) -> PoolLoad {
+        let state = self.pool.state();
+        PoolLoad {
+            at_most: self.at_most(),
+            in_use: state.connections.saturating_sub(state.idle_connections),
+            idle: state.idle_connections,
+            waiting: self.gate.waiting(),
+            turned_away: self.gate.turned_away(),
+        }
     }
 
     /// How many there are at most.
@@ -88,4 +146,13 @@ impl Connections {
             }
         }
     }
+}
+
+fn gate(connections: u32, bounds: Bounds) -> Gate {
+    let kept = match connections {
+        1 => 0,
+        connections => connections.div_ceil(KEPT),
+    };
+    let places = usize::try_from(connections.saturating_sub(kept)).unwrap_or(1);
+    Gate::new(places, bounds)
 }

@@ -6,6 +6,7 @@ use super::DatabaseConnection;
 use super::connection::on_either;
 use super::error::StoreError;
 use super::schema::settings;
+use crate::clock::Timestamp;
 
 /// The value of a setting.
 ///
@@ -55,4 +56,16 @@ pub fn set_once(
             .execute(connection)?,
     };
     Ok(())
+}
+
+/// Writes something that nobody reads, and takes most of it away again: what is left over on a full disk does not
+/// do for that.
+///
+/// # Errors
+/// When it is not.
+pub fn probe(connection: &mut DatabaseConnection, now: Timestamp) -> Result<(), StoreError> {
+    const NAME: &str = "write_probe";
+    const BYTES: usize = 64 * 1024;
+    set(connection, NAME, &"x".repeat(BYTES))?;
+    set(connection, NAME, &now.to_rfc3339())
 }

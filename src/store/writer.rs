@@ -2,12 +2,16 @@
 //! and only then releases their answers. One sync to disk then serves many writers.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::{Duration, Instant};
 
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 
 use super::connection::DatabaseConnection;
 use super::error::StoreError;
+use crate::meter::{Histogram, MICROS};
 
 /// Whether the batch that a job was part of is on disk.
 pub type Committed = Result<(), StoreError>;
@@ -33,6 +37,65 @@ const QUEUE: usize = 4096;
 #[derive(Clone)]
 pub struct Writer {
     queue: SyncSender<Job>,
+    meter: Arc<WriterMeter>,
+}
+
+/// How many transactions share a commit.
+const BATCHES: &[u64] = &[1, 2, 4, 8, 16, 32, 64, 128, 256];
+
+/// What the writer does.
+#[derive(Debug)]
+pub struct WriterMeter {
+    queued: AtomicU64,
+    /// How many transactions shared each commit.
+    pub batches: Histogram,
+    /// Microseconds that each commit took, with the transactions in it.
+    pub micros: Histogram,
+    started: Instant,
+    /// Since when the present batch is at work, in milliseconds since the start; 0 where there is none.
+    busy_since: AtomicU64,
+}
+
+impl WriterMeter {
+    fn new() -> Self {
+        Self {
+            queued: AtomicU64::new(0),
+            batches: Histogram::new(BATCHES),
+            micros: Histogram::new(MICROS),
+            started: Instant::now(),
+            busy_since: AtomicU64::new(0),
+        }
+    }
+
+    /// How many transactions wait.
+    #[must_use]
+    pub fn queued(&self) -> u64 {
+        self.queued.load(Ordering::Relaxed)
+    }
+
+    /// For how long the present batch has been at work.
+    #[must_use]
+    pub fn busy_for(&self) -> Duration {
+        match self.busy_since.load(Ordering::Relaxed) {
+            0 => Duration::ZERO,
+            since => self
+                .started
+                .elapsed()
+                .saturating_sub(Duration::from_millis(since)),
+        }
+    }
+
+    fn begin(&self) {
+        let millis = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.busy_since.store(millis.max(1), Ordering::Relaxed);
+    }
+
+    fn end(&self, batch: usize, begun: Instant) {
+        self.busy_since.store(0, Ordering::Relaxed);
+        self.batches.note(u64::try_from(batch).unwrap_or(u64::MAX));
+        let micros = begun.elapsed().as_micros();
+        self.micros.note(u64::try_from(micros).unwrap_or(u64::MAX));
+    }
 }
 
 impl Writer {
@@ -40,8 +103,10 @@ impl Writer {
     #[must_use]
     pub fn start(connection: DatabaseConnection) -> Self {
         let (queue, jobs) = sync_channel(QUEUE);
-        std::thread::spawn(move || run(connection, &jobs));
-        Self { queue }
+        let meter = Arc::new(WriterMeter::new());
+        let counted = Arc::clone(&meter);
+        std::thread::spawn(move || run(connection, &jobs, &counted));
+        Self { queue, meter }
     }
 
     /// Queues a transaction.
@@ -49,15 +114,31 @@ impl Writer {
     /// # Errors
     /// [`StoreError::Busy`] when the queue is full or the thread has ended.
     pub fn submit(&self, job: Job) -> Result<(), StoreError> {
+        self.meter.queued.fetch_add(1, Ordering::Relaxed);
         self.queue.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) | TrySendError::Disconnected(_) => StoreError::Busy,
+            TrySendError::Full(_) | TrySendError::Disconnected(_) => {
+                self.meter.queued.fetch_sub(1, Ordering::Relaxed);
+                StoreError::Busy
+            }
         })
+    }
+
+    /// What it does.
+    #[must_use]
+    pub fn meter(&self) -> &Arc<WriterMeter> {
+        &self.meter
     }
 }
 
-fn run(mut connection: DatabaseConnection, jobs: &Receiver<Job>) {
+fn run(mut connection: DatabaseConnection, jobs: &Receiver<Job>, meter: &WriterMeter) {
     while let Ok(first) = jobs.recv() {
-        let batch = std::iter::once(first).chain(jobs.try_iter().take(BATCH - 1));
+        let begun = Instant::now();
+        meter.begin();
+        let batch = std::iter::once(first)
+            .chain(jobs.try_iter().take(BATCH - 1))
+            .inspect(|_| {
+                meter.queued.fetch_sub(1, Ordering::Relaxed);
+            });
         let mut releases = Vec::new();
         let committed = match commit_together(&mut connection, batch, &mut releases) {
             Ok(()) => true,
@@ -66,6 +147,7 @@ fn run(mut connection: DatabaseConnection, jobs: &Receiver<Job>) {
                 false
             }
         };
+        meter.end(releases.len(), begun);
         for release in releases {
             release(if committed {
                 Ok(())

@@ -23,6 +23,7 @@ mod credentials;
 mod deprovisioning;
 mod doctor;
 mod durability;
+mod edge;
 mod faults;
 mod filters;
 mod gateway;

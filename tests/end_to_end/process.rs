@@ -93,6 +93,11 @@ impl Deployment {
         (output.status.code(), error)
     }
 
+    /// Runs a command to its end, good or bad, and gives what it prints.
+    pub fn output_of(&self, arguments: &[&str]) -> Value {
+        serde_json::from_slice(&self.output(arguments).stdout).unwrap_or(Value::Null)
+    }
+
     fn output(&self, arguments: &[&str]) -> Output {
         self.command(arguments)
             .output()
@@ -192,6 +197,25 @@ impl Process {
     /// Speaks to paths below one, as an API base, with a bearer token.
     pub fn client(&self, base: &str, token: &str) -> Client {
         Client::new(&format!("{}{base}", self.base_url), Some(token))
+    }
+
+    /// Sends it a signal, such as `HUP`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .args([&format!("-{name}"), &self.child.id().to_string()])
+            .status()
+            .expect("kill can be started");
+        assert!(sent.success(), "the server had ended before the signal");
+    }
+
+    /// Waits until it has ended by itself. Gives its exit code and its log.
+    pub fn wait(mut self) -> (Option<i32>, String) {
+        let status = self.child.wait().expect("it was started");
+        if let Some(reader) = self.reader.take() {
+            reader.join().expect("the log is read to its end");
+        }
+        let log = self.log.lock().expect("nobody panicked").clone();
+        (status.code(), log)
     }
 
     /// `kill -9`: it ends wherever it is. Gives its log.

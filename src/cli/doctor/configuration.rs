@@ -1,6 +1,10 @@
 //! What is usually wrong with the settings, although each of them can be taken.
 
-use crate::config::{Origins, Settings, Source, catalogue, unknown_variables};
+use crate::clock::Timestamp;
+use crate::config::{Origins, Settings, Source, TlsFiles, catalogue, unknown_variables};
+use crate::http::server::tls;
+
+use super::super::startup::chain;
 
 use super::findings::Findings;
 use super::storage::is_open_to_others;
@@ -44,7 +48,7 @@ fn examine_proxies(settings: &Settings, findings: &mut Findings) {
         .public_url
         .as_ref()
         .is_some_and(|url| url.starts_with("https://") && *url != own);
-    if is_behind && settings.trusted_proxies.is_empty() {
+    if is_behind && settings.server.tls.is_none() && settings.trusted_proxies.is_empty() {
         return findings.remark(
             CHECK,
             "there are none: behind a proxy, every client has the address of the proxy, in audit events, \
@@ -54,6 +58,26 @@ fn examine_proxies(settings: &Settings, findings: &mut Findings) {
     }
     let count = settings.trusted_proxies.len();
     findings.good(CHECK, format_args!("{count} networks"));
+}
+
+/// Before it expires, there is time to get another.
+pub(super) fn examine_certificate(files: &TlsFiles, now: Timestamp, findings: &mut Findings) {
+    const CHECK: &str = "certificate";
+    let expires_at = match tls::expiry(files) {
+        Ok(expires_at) => expires_at,
+        Err(error) => {
+            return findings.problem(CHECK, chain(&error), "mend the file that is named");
+        }
+    };
+    let at = expires_at.to_rfc3339();
+    let renew = "put a new one in its place; no restart is needed";
+    if expires_at <= now {
+        findings.problem(CHECK, format_args!("it has expired at {at}"), renew);
+    } else if expires_at <= now.plus_days(tls::WARNING_DAYS) {
+        findings.remark(CHECK, format_args!("it expires at {at}"), renew);
+    } else {
+        findings.good(CHECK, format_args!("it expires at {at}"));
+    }
 }
 
 /// A file that holds a secret is for nobody else to read.

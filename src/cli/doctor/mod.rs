@@ -56,6 +56,9 @@ pub(super) fn run(
             }
         }
     }
+    if let Some(files) = &settings.server.tls {
+        configuration::examine_certificate(files, Clock::system().now(), &mut findings);
+    }
     if let Some(url) = &settings.replica_url {
         database::examine_replica(url, &mut findings);
     }

@@ -356,6 +356,7 @@ where
         Err(error) => error,
     };
     if matches!(error, CredentialError::Forbidden(_)) {
+        state.metrics.count_sign_in_failure("wrong_code");
         let (id, actor) = (person.id.clone(), caller.actor.clone());
         state
             .database

@@ -116,7 +116,8 @@ fn unavailable() -> HttpResponse {
     response
 }
 
-fn scim_error(error: &ScimError) -> HttpResponse {
+/// An error in the protocol's form.
+pub fn scim_error(error: &ScimError) -> HttpResponse {
     builder(error.kind.status()).body(error.to_json().to_string())
 }
 

@@ -31,7 +31,9 @@ use crate::store::id::{CredentialId, DirectoryId, ResourceId};
 
 use super::State;
 use super::caller::{Caller, Undone, authenticate, stand_within, verify_again};
+use super::metrics::Shape;
 pub use answer::MEDIA_TYPE;
+pub(super) use answer::scim_error as error_answer;
 use answer::{Failure, error_response};
 pub use log::RequestLog;
 use request::Target;
@@ -169,6 +171,7 @@ fn removed() -> Failure {
 
 async fn dispatch(exchange: &mut Exchange, body: web::Payload) -> Result<HttpResponse, Failure> {
     let target = Target::of(&exchange.request, &exchange.context.registry)?;
+    note_route(exchange, &target);
     if exchange.person.is_some() && !target.is_open_to_people() {
         return Err(ScimError::new(
             ErrorKind::Forbidden,
@@ -220,6 +223,24 @@ async fn dispatch(exchange: &mut Exchange, body: web::Payload) -> Result<HttpRes
             _ => Err(Failure::Method("GET, PUT, PATCH, DELETE")),
         },
     }
+}
+
+/// Which route it is that the request is counted under.
+fn note_route(exchange: &Exchange, target: &Target) {
+    let (endpoint, shape) = match target {
+        Target::Root => return,
+        Target::ServiceProviderConfig => ("ServiceProviderConfig", Shape::Collection),
+        Target::Schemas(_) => ("Schemas", Shape::Collection),
+        Target::ResourceTypes(_) => ("ResourceTypes", Shape::Collection),
+        Target::Bulk => ("Bulk", Shape::Collection),
+        Target::Me => ("Me", Shape::Collection),
+        Target::Search(None) => (".search", Shape::Search),
+        Target::Search(Some(kind)) => (kind.endpoint.as_str(), Shape::Search),
+        Target::Collection(kind) => (kind.endpoint.as_str(), Shape::Collection),
+        Target::Resource(kind, _) => (kind.endpoint.as_str(), Shape::Resource),
+    };
+    let metrics = &exchange.state.metrics;
+    metrics.routes.is_scim(&exchange.request, endpoint, shape);
 }
 
 fn offers(is_offered: bool, methods: &'static str) -> Result<(), Failure> {

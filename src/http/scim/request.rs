@@ -1,22 +1,17 @@
 //! What is read of a request: its target, headers, query and body.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix_web::http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName};
 use actix_web::{HttpRequest, web};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
-use tokio::time::timeout;
 
 use crate::provisioning::Expected;
 use crate::scim::schema::{Registry, ResourceType};
 use crate::scim::{ErrorKind, ScimError};
 
 use super::json::parse;
-
-/// How long a body may take to arrive.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a path names (RFC 7644 section 3.2).
 #[derive(Debug, Clone)]
@@ -158,17 +153,9 @@ pub async fn json(
             format!("the body may have at most {limit} bytes"),
         )
     };
-    let bytes = timeout(PATIENCE, body.to_bytes_limited(limit))
+    let bytes = body
+        .to_bytes_limited(limit)
         .await
-        .map_err(|_| {
-            ScimError::new(
-                ErrorKind::RequestTimeout,
-                format!(
-                    "the body did not arrive within {} seconds",
-                    PATIENCE.as_secs()
-                ),
-            )
-        })?
         .map_err(|_| too_long())?
         .map_err(|_| ScimError::invalid_syntax("the body could not be read"))?;
     parse(&bytes).map_err(|error| {

@@ -29,6 +29,7 @@ pub use holders::{Holder, count_working_of};
 pub use idle::{Idle, claim_idle, revoke_idle, revoke_orphans};
 pub use impact::{Whose, count_bound, count_owned, would_be_orphans};
 pub use search::{Search, Standing, newest};
+pub(in crate::store) use totals::KEYS;
 pub use totals::{expiring_by_week, standings};
 
 use crate::clock::Timestamp;

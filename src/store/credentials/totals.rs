@@ -11,7 +11,7 @@ use super::super::error::StoreError;
 use super::super::sql::Statement;
 
 /// The kinds that are counted, as the index of kinds has them.
-const KEYS: &str = "kind IN ('scim_key', 'api_key', 'product_credential', 'service_account_token', \
+pub(in crate::store) const KEYS: &str = "kind IN ('scim_key', 'api_key', 'product_credential', 'service_account_token', \
      'service_account_key')";
 
 #[derive(QueryableByName)]

@@ -57,7 +57,7 @@ on_both_databases!(whoever_has_no_good_credential_learns_nothing, |server| {
             (Some(format!("Bearer {unknown}")), INVALID),
             (Some(format!("Bearer {key} {key}")), INVALID),
             (Some(format!("Bearer {}", key.to_uppercase())), INVALID),
-            (Some(format!("Bearer {}", "x".repeat(50_000))), INVALID),
+            (Some(format!("Bearer {}", "x".repeat(20_000))), INVALID),
             (Some("Bearer ' or 1=1 --".to_owned()), INVALID),
         ] {
             let answer = match &header {

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use portcullis::audit::Actor;
 use portcullis::clock::Clock;
-use portcullis::config::{Limits, LogFormat, MasterKey, Notifications, Settings};
+use portcullis::config::{Limits, LogFormat, MasterKey, Notifications, ServerSettings, Settings};
 use portcullis::credentials::{self, NewCredential};
 use portcullis::http::{self, State};
 use portcullis::lifecycle::{self, Cause};
@@ -152,6 +152,7 @@ impl TestServer {
             previous_master_key: None,
             // Tests of other things are not slowed down; those of the rates set their own.
             notifications: Notifications::default(),
+            server: ServerSettings::default(),
             limits: Limits {
                 scim_key_rate: 0,
                 api_key_rate: 0,
@@ -164,7 +165,8 @@ impl TestServer {
         };
         change(&mut settings);
         let database = Database::migrate_and_open(test_database.url.clone(), CONNECTIONS)
-            .expect("the database can be migrated");
+            .expect("the database can be migrated")
+            .with_limits(&settings.limits);
         let database = match &settings.replica_url {
             Some(url) => database.with_replica(DatabaseUrl::Postgres(url.clone())),
             None => Ok(database),
