@@ -18,7 +18,7 @@ fn person(number: usize) -> Value {
         "externalId": format!("e{number}"),
         "displayName": format!("Person {number} Ünïcode"),
         "emails": [{"value": format!("p{number}@example.org"), "type": "work", "primary": true}],
-        "active": number % 100 != 0,
+        "active": !number.is_multiple_of(100),
     })
 }
 
@@ -53,8 +53,8 @@ fn company() -> Vec<Value> {
 
 fn write(deployment: &Deployment, name: &str, lines: &[Value]) -> PathBuf {
     let path = deployment.directory().join(name);
-    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-    std::fs::write(&path, text).expect("a file can be made");
+    let lines: Vec<String> = lines.iter().map(Value::to_string).collect();
+    std::fs::write(&path, lines.join("\n")).expect("a file can be made");
     path
 }
 

@@ -128,25 +128,16 @@ fn examine_variables(unknown: &[(String, Option<String>)], findings: &mut Findin
 mod tests {
     use super::super::findings::Verdict;
     use super::*;
-    use crate::config::{Limits, LogFormat, Notifications};
+    use crate::config::Options;
 
     fn settings(listen: &str, public_url: Option<&str>, proxies: &[&str]) -> Settings {
         Settings {
-            data_dir: "data".into(),
-            database_url: "sqlite:x".to_owned(),
-            replica_url: None,
             listen: listen.parse().unwrap(),
             public_url: public_url.map(str::to_owned),
-            schemas: None,
-            log_format: LogFormat::Text,
-            log: "info".to_owned(),
             trusted_proxies: proxies.iter().map(|net| net.parse().unwrap()).collect(),
-            indexed_attributes: Vec::new(),
-            service_account_domain: "service-accounts.invalid".to_owned(),
-            master_key: None,
-            notifications: Notifications::default(),
-            previous_master_key: None,
-            limits: Limits::default(),
+            ..Options::from_arguments(&[])
+                .and_then(Options::settings)
+                .unwrap()
         }
     }
 
