@@ -125,10 +125,12 @@ def pages(measured, databases, file):
 
 
 def members(measured, databases, file):
-    ticks = [1_000, 10_000, max(sizes(measured))]
-    figure, axes = panels(databases, "median time, ms", "members of the group", ticks)
+    figure, axes = panels(databases, "median time, ms", "members of the group", [])
     for axis, label in zip(axes, databases):
         size = measured.sizes(label)[-1]
+        axis.xaxis.set_major_locator(FixedLocator([1_000, 10_000, size]))
+        # All are of one magnitude, so that a scale from 0 shows how they compare.
+        axis.set_yscale("linear")
         for style, word in enumerate(["add", "remove"]):
             points = []
             for name, members in MEMBERS:
@@ -137,4 +139,8 @@ def members(measured, databases, file):
                 micros = measured.figure(label, size, name, "p50_us")
                 points.append((members or size, micros and micros / 1_000))
             line(axis, points, style, f"{word} one member")
+    for axis in axes:
+        axis.relim()
+        axis.autoscale()
+        axis.set_ylim(bottom=0)
     save(figure, axes, file)
