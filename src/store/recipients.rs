@@ -22,10 +22,12 @@ pub struct Recipient {
     pub document: String,
 }
 
-/// `UNION` drops what was found before, so that groups which contain each other end the recursion.
+/// `UNION` drops what was found before, so that groups which contain each other end the recursion. With `CROSS JOIN`
+/// SQLite begins at the few groups that give a role; otherwise it reads every membership there is.
 const HOLDERS: &str = "WITH RECURSIVE holders (id) AS (
-    SELECT m.member_id FROM memberships m JOIN role_mappings p ON p.group_id = m.group_id WHERE p.role IN (?, ?)
-    UNION SELECT m.member_id FROM memberships m JOIN holders h ON m.group_id = h.id)
+    SELECT m.member_id FROM role_mappings p CROSS JOIN memberships m
+    WHERE m.group_id = p.group_id AND p.role IN (?, ?)
+    UNION SELECT m.member_id FROM holders h CROSS JOIN memberships m WHERE m.group_id = h.id)
 SELECT id, directory_id, document FROM resources
 WHERE resource_type = 'User' AND active AND (id IN (SELECT id FROM holders)
     OR id IN (SELECT person_id FROM role_assignments WHERE role IN (?, ?)))
