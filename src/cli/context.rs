@@ -24,11 +24,15 @@ pub(super) struct CommandContext {
 
 impl CommandContext {
     pub(super) fn open(settings: Settings, output: Output) -> Result<Self, CommandError> {
-        Ok(Self {
-            deployment: Deployment::open(settings)?,
+        Ok(Self::of(Deployment::open(settings)?, output))
+    }
+
+    pub(super) fn of(deployment: Deployment, output: Output) -> Self {
+        Self {
+            deployment,
             output,
             now: Clock::system().now(),
-        })
+        }
     }
 
     /// The command line acts, now.

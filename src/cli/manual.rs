@@ -29,7 +29,9 @@ pub(super) fn write(
         cause,
     };
     std::fs::create_dir_all(directory).map_err(failed)?;
-    clap_mangen::generate_to(with_settings_once(command), directory).map_err(failed)?;
+    // What the short help leaves out is described here too.
+    let command = with_settings_once(command).mut_args(|argument| argument.hide_short_help(false));
+    clap_mangen::generate_to(command, directory).map_err(failed)?;
     output.done(&format!("wrote the man pages to {}", directory.display()))
 }
 

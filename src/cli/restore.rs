@@ -26,7 +26,7 @@ use super::backup::refuse_damaged;
 use super::context::CommandContext;
 use super::files::PartialFile;
 use super::output::{Output, print};
-use super::startup::{self, StartupError};
+use super::startup::{self, Deployment, StartupError};
 
 /// What is restored, and what is known not to have ended.
 #[derive(Debug, Args)]
@@ -121,7 +121,7 @@ fn end_in_place(
     taken_at: Option<Timestamp>,
     output: Output,
 ) -> Result<(Option<Timestamp>, Ended), CommandError> {
-    let context = CommandContext::open(settings, output)?;
+    let context = CommandContext::of(Deployment::open_any(settings)?, output);
     let sealer = context.deployment.sealer();
     let taken_at = match taken_at {
         Some(taken_at) => Some(taken_at),
@@ -234,7 +234,12 @@ fn refuse_occupied(database: &Path, file: &Path) -> Result<(), CommandError> {
             .extension()
             .is_some_and(|extension| extension == "toml");
         let is_key = name == "master.key" || name == "master.key.previous";
-        is_key || is_settings || fs::canonicalize(path).is_ok_and(|path| path == backup)
+        // Of the file system, where the directory is a volume of its own.
+        let is_of_volume = name == "lost+found";
+        is_key
+            || is_settings
+            || is_of_volume
+            || fs::canonicalize(path).is_ok_and(|path| path == backup)
     };
     let mut paths = entries.flatten().map(|entry| entry.path());
     match paths.find(|path| !may_be_there(path)) {
@@ -268,6 +273,20 @@ fn master_keys(settings: &Settings) -> Result<(Vec<MasterKey>, Sealer), CommandE
     Ok((keys, sealer))
 }
 
+/// A database that was copied while it was open has its last changes in a file beside it.
+fn refuse_unfinished(file: &Path) -> Result<(), CommandError> {
+    let mut log = file.as_os_str().to_owned();
+    log.push("-wal");
+    match fs::metadata(&log) {
+        Ok(found) if found.len() > 0 => Err(CommandError::Refused(format!(
+            "{} holds changes that are not in the copy yet: make a backup of the database with portcullis backup, \
+             or stop its server in peace before it is copied",
+            Path::new(&log).display()
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// The fingerprint of the master key that a backup was made under, and when it was taken; refuses what cannot be
 /// restored.
 fn examine(file: &Path) -> Result<(Option<String>, Option<Timestamp>), CommandError> {
@@ -281,6 +300,7 @@ fn examine(file: &Path) -> Result<(Option<String>, Option<Timestamp>), CommandEr
         what: format!("reading {}", file.display()),
         cause,
     })?;
+    refuse_unfinished(&absolute)?;
     let mut copy = backup::open_unchanged(&absolute)?;
     refuse_damaged(&mut copy)?;
     let state = migrate::state(&mut copy)?;

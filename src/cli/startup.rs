@@ -10,7 +10,9 @@ use crate::scim::path::AttributePath;
 use crate::scim::schema::Registry;
 use crate::scim::schema::SchemaError;
 use crate::sealed::Sealer;
-use crate::store::{Database, DatabaseConnection, DatabaseUrl, SqlDialect, StoreError, settings};
+use crate::store::{
+    Database, DatabaseConnection, DatabaseUrl, SqlDialect, StoreError, backup, settings,
+};
 
 /// Connections that read from SQLite: more than cores, since an answer that a slow client takes in pieces
 /// keeps one for itself.
@@ -43,6 +45,12 @@ pub(super) enum StartupError {
     /// The replica is one of another database.
     #[error("replica-url is not a replica of this database: it was set up with another master key")]
     OtherReplica,
+    /// The database is a backup that was put in place without a restoration.
+    #[error(
+        "the database is a backup, in which credentials work that were revoked after it was taken: run portcullis \
+         restore FILE, or portcullis restore --by-other-means where it is in place already"
+    )]
+    IsBackup,
     /// There is no database yet.
     #[error("there is no database at {0}: portcullis init")]
     NoDatabase(String),
@@ -73,8 +81,17 @@ pub(super) struct Deployment {
 }
 
 impl Deployment {
-    /// Migrates and opens the database.
-    pub(super) fn open(mut settings: Settings) -> Result<Self, StartupError> {
+    /// Migrates and opens the database, which must be no backup: what was revoked since would work again.
+    pub(super) fn open(settings: Settings) -> Result<Self, StartupError> {
+        let deployment = Self::open_any(settings)?;
+        if deployment.database.read_now(backup::taken_at)?.is_some() {
+            return Err(StartupError::IsBackup);
+        }
+        Ok(deployment)
+    }
+
+    /// The same, be it a backup.
+    pub(super) fn open_any(mut settings: Settings) -> Result<Self, StartupError> {
         let registry = load_registry(settings.schemas.as_deref())?;
         check_indexed_attributes(&registry, &settings.indexed_attributes)?;
         let url = database_url(&settings)?;

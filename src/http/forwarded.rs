@@ -25,17 +25,18 @@ pub(super) fn source_ip(request: &HttpRequest, settings: &Settings) -> Option<Ip
     let lines = |name: HeaderName| {
         // Several headers of one name are one list (RFC 9110 section 5.3).
         let values = request.headers().get_all(name);
-        let values: Vec<&str> = values.filter_map(|value| value.to_str().ok()).collect();
-        values.join(",")
+        let values: Option<Vec<&str>> = values.map(|value| value.to_str().ok()).collect();
+        // A line that is no text hides who sent it; without it the proxy itself would seem to have.
+        values.map(|values| values.join(","))
     };
     match settings.server.forwarded_header {
         ForwardedHeader::XForwardedFor => {
-            let line = lines(X_FORWARDED_FOR);
+            let line = lines(X_FORWARDED_FOR)?;
             let hops = line.split(',').map(str::trim).filter(|hop| !hop.is_empty());
             walk(peer, trusted, hops.map(node))
         }
         ForwardedHeader::Forwarded => {
-            let line = lines(FORWARDED);
+            let line = lines(FORWARDED)?;
             match elements(&line) {
                 Some(hops) => walk(peer, trusted, hops.into_iter()),
                 None => None,
@@ -142,6 +143,7 @@ fn unquoted(value: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use actix_web::http::header::HeaderValue;
     use actix_web::test::TestRequest;
 
     use super::*;
@@ -165,6 +167,25 @@ mod tests {
 
     fn address(text: &str) -> Option<IpAddr> {
         text.parse().ok()
+    }
+
+    #[test]
+    fn a_line_that_is_no_text_does_not_make_its_sender_the_proxy() {
+        let mut settings = Options::from_arguments(&[])
+            .and_then(Options::settings)
+            .unwrap();
+        settings.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
+        let line = HeaderValue::from_bytes(b"\xff, 198.51.100.7").unwrap();
+        for (header, name) in [
+            (ForwardedHeader::XForwardedFor, X_FORWARDED_FOR),
+            (ForwardedHeader::Forwarded, FORWARDED),
+        ] {
+            settings.server.forwarded_header = header;
+            let request = TestRequest::default()
+                .peer_addr(SocketAddr::new("10.1.1.1".parse().unwrap(), 1))
+                .insert_header((name, line.clone()));
+            assert_eq!(source_ip(&request.to_http_request(), &settings), None);
+        }
     }
 
     #[test]

@@ -122,7 +122,7 @@ pub struct Restoration {
     pub taken_at: Option<Timestamp>,
 }
 
-/// Remembers a restoration.
+/// Remembers a restoration, and that the database is a backup no more.
 ///
 /// # Errors
 /// When the database fails.
@@ -136,6 +136,7 @@ pub fn remember(
         restoration.restored_at.to_rfc3339(),
         taken_at.as_deref().unwrap_or("-")
     );
+    settings::delete(connection, TAKEN_AT)?;
     settings::set(connection, RESTORED, &text)
 }
 

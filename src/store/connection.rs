@@ -133,11 +133,13 @@ PRAGMA mmap_size = 0;
 PRAGMA wal_autocheckpoint = 4000;
 PRAGMA temp_store = MEMORY;";
 
-/// `synchronous_commit=on` whatever the server's default: what was answered is on disk.
+/// `synchronous_commit=on` whatever the server's default: what was answered is on disk. Compiling our short statements
+/// takes the server longer than running them.
 const POSTGRES_SETTINGS: &str = "SET synchronous_commit = on;
 SET standard_conforming_strings = on;
 SET TIME ZONE 'UTC';
-SET client_min_messages = warning;";
+SET client_min_messages = warning;
+SET jit = off;";
 
 /// Makes connections for the pool.
 #[derive(Debug, Clone)]

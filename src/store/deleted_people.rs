@@ -100,7 +100,8 @@ impl Row {
     }
 }
 
-/// Keeps a person who is being deleted.
+/// Keeps a person who is being deleted, in place of whoever was kept under their identifier: that one is there must
+/// keep nobody from leaving.
 ///
 /// # Errors
 /// When the database fails.
@@ -108,10 +109,24 @@ pub fn insert(
     connection: &mut DatabaseConnection,
     person: &DeletedPerson,
 ) -> Result<(), StoreError> {
+    delete(connection, &person.resource.id)?;
     on_either!(connection, connection => diesel::insert_into(deleted_people::table)
         .values(Row::of(person))
         .execute(connection)?);
     Ok(())
+}
+
+/// Whether somebody is kept under this identifier, of whatever directory.
+///
+/// # Errors
+/// When the database fails.
+pub fn is_kept(connection: &mut DatabaseConnection, id: &ResourceId) -> Result<bool, StoreError> {
+    let found: Option<String> = deleted_people::table
+        .find(id.as_str())
+        .select(deleted_people::id)
+        .first(connection)
+        .optional()?;
+    Ok(found.is_some())
 }
 
 /// One of those who were deleted at an instant or later; nobody else takes them until the transaction ends.

@@ -244,40 +244,46 @@ pub fn page(
     after: Option<&ResourceId>,
     limit: i64,
 ) -> Result<Vec<GroupMember>, StoreError> {
-    let rows: Vec<MemberColumns> = memberships::table
-        .inner_join(resources::table.on(resources::id.eq(memberships::member_id)))
-        .filter(memberships::group_id.eq(group.as_str()))
-        .filter(memberships::member_id.gt(after.map_or("", ResourceId::as_str)))
-        .order(memberships::member_id)
-        .limit(limit)
-        .select((
-            memberships::member_id,
-            memberships::member_type,
-            memberships::display,
-            resources::display_name,
-            resources::user_name,
-        ))
-        .load(connection)?;
-    Ok(rows
-        .into_iter()
-        .map(
-            |(id, member_type, display, display_name, user_name)| GroupMember {
-                id: ResourceId::new(id),
-                member_type,
-                display: display.or(display_name).or(user_name),
-            },
-        )
-        .collect())
+    // The memberships before their names: PostgreSQL would go through all members for each page otherwise.
+    let rows: Vec<MemberRow> = Statement::sql(
+        "SELECT m.member_id, m.member_type, m.display, r.display_name, r.user_name FROM (\
+         SELECT member_id, member_type, display FROM memberships WHERE group_id = ",
+    )
+    .text(group.as_str())
+    .push(" AND member_id > ")
+    .text(after.map_or("", ResourceId::as_str))
+    .push(" ORDER BY member_id LIMIT ")
+    .integer(limit)
+    .push(") AS m JOIN resources r ON r.id = m.member_id ORDER BY m.member_id")
+    .cached()
+    .load(connection)?;
+    Ok(rows.into_iter().map(MemberRow::read).collect())
 }
 
 /// A membership's columns, and the member's names.
-type MemberColumns = (
-    String,
-    String,
-    Option<String>,
-    Option<String>,
-    Option<String>,
-);
+#[derive(QueryableByName)]
+struct MemberRow {
+    #[diesel(sql_type = Text)]
+    member_id: String,
+    #[diesel(sql_type = Text)]
+    member_type: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    display: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    display_name: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    user_name: Option<String>,
+}
+
+impl MemberRow {
+    fn read(self) -> GroupMember {
+        GroupMember {
+            id: ResourceId::new(self.member_id),
+            member_type: self.member_type,
+            display: self.display.or(self.display_name).or(self.user_name),
+        }
+    }
+}
 
 #[derive(QueryableByName)]
 struct CountRow {

@@ -3,10 +3,10 @@
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
-use super::DatabaseConnection;
 use super::error::StoreError;
 use super::id::ResourceId;
 use super::sql::Statement;
+use super::{DatabaseConnection, SqlDialect};
 
 /// A person who may be written to; the address is in the document.
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
@@ -33,6 +33,16 @@ WHERE resource_type = 'User' AND active AND (id IN (SELECT id FROM holders)
     OR id IN (SELECT person_id FROM role_assignments WHERE role IN (?, ?)))
 ORDER BY id";
 
+/// The same for PostgreSQL, which reads everybody where alternatives are looked for.
+const HOLDERS_AS_ARRAY: &str = "WITH RECURSIVE holders (id) AS (
+    SELECT m.member_id FROM role_mappings p JOIN memberships m ON m.group_id = p.group_id
+    WHERE p.role IN (?, ?)
+    UNION SELECT m.member_id FROM holders h JOIN memberships m ON m.group_id = h.id)
+SELECT id, directory_id, document FROM resources
+WHERE resource_type = 'User' AND active AND id = ANY (ARRAY(
+    SELECT id FROM holders UNION SELECT person_id FROM role_assignments WHERE role IN (?, ?)))
+ORDER BY id";
+
 /// The active people who have one of two roles, by whatever way.
 ///
 /// # Errors
@@ -41,7 +51,11 @@ pub fn with_either_role(
     connection: &mut DatabaseConnection,
     [one, other]: [&str; 2],
 ) -> Result<Vec<Recipient>, StoreError> {
-    Statement::fixed(HOLDERS, &[one, other, one, other]).load(connection)
+    let holders = match connection.dialect() {
+        SqlDialect::Sqlite => HOLDERS,
+        SqlDialect::Postgres => HOLDERS_AS_ARRAY,
+    };
+    Statement::fixed(holders, &[one, other, one, other]).load(connection)
 }
 
 /// A person, where they are active.

@@ -35,6 +35,15 @@ pub fn set(connection: &mut DatabaseConnection, name: &str, value: &str) -> Resu
     Ok(())
 }
 
+/// Takes a setting away.
+///
+/// # Errors
+/// When the database fails.
+pub fn delete(connection: &mut DatabaseConnection, name: &str) -> Result<(), StoreError> {
+    diesel::delete(settings::table.find(name)).execute(connection)?;
+    Ok(())
+}
+
 /// Sets a setting that has no value yet; one that has keeps it (two nodes may start at once).
 ///
 /// # Errors

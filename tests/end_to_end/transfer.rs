@@ -230,6 +230,34 @@ fn lines_that_cannot_be_taken_are_named_and_the_others_are_taken() {
 }
 
 #[test]
+fn whoever_was_deleted_does_not_come_back_by_an_id_that_is_kept() {
+    for kind in databases() {
+        let deployment = Deployment::create(kind);
+        import(&deployment, &write(&deployment, "one", &[person(1)]), &[]);
+        let exported = export(&deployment, "exported");
+        let serving = deployment.serve();
+        let client = serving.client("/scim/v2", deployment.first("scim_key"));
+        let found = client
+            .get("/Users?filter=externalId+eq+%22e1%22")
+            .expect(200);
+        let id = found.text_at("/Resources/0/id");
+        client.delete(&format!("/Users/{id}")).expect(204);
+
+        let path = exported.to_str().expect("a path of text");
+        let directory = deployment.first("directory_id");
+        let arguments = ["import", path, "--directory", directory, "--keep-ids"];
+        let (status, error) = deployment.try_run(&arguments);
+        assert_eq!(status, Some(1));
+        assert!(error.contains("is kept for recovery"), "{error}");
+
+        deployment.run(&["user", "forget", &id]);
+        deployment.run(&arguments);
+        client.get(&format!("/Users/{id}")).expect(200);
+        client.delete(&format!("/Users/{id}")).expect(204);
+    }
+}
+
+#[test]
 fn what_is_imported_is_audited_as_any_other_creation_is() {
     for kind in databases() {
         let deployment = Deployment::create(kind);

@@ -10,7 +10,7 @@ use std::time::Duration;
 use actix_web::HttpMessage;
 use actix_web::dev::{Payload, ServiceRequest};
 use actix_web::error::PayloadError;
-use actix_web::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use actix_web::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
 use actix_web::rt::time::{Sleep, sleep};
 use actix_web::web::Bytes;
 use futures_core::Stream;
@@ -21,7 +21,9 @@ use crate::config::Limits;
 pub(super) fn bound(request: &mut ServiceRequest, limits: &Limits) -> Option<Rc<Cell<bool>>> {
     let headers = request.headers();
     let length = headers.get(CONTENT_LENGTH);
+    // What follows an upgrade is a body without a length.
     let has_body = headers.contains_key(TRANSFER_ENCODING)
+        || headers.contains_key(UPGRADE)
         || length.is_some_and(|length| length.as_bytes() != b"0");
     if !has_body {
         return None;

@@ -9,7 +9,7 @@ use actix_web::dev::ServiceResponse;
 use actix_web::http::header::HeaderValue;
 
 use crate::credentials::Verified;
-use crate::http::metrics::Route;
+use crate::http::metrics::{Route, known_method};
 use crate::http::{State, forwarded};
 use crate::secret::SecretKind;
 use crate::store::id::{CredentialId, DirectoryId};
@@ -65,7 +65,7 @@ pub(super) fn note<B>(
             tracing::event!(
                 target: "portcullis::request",
                 $level,
-                method = request.method().as_str(),
+                method = known_method(request.method().as_str()),
                 route,
                 status,
                 ms = format_args!("{}.{:03}", micros / 1_000, micros % 1_000),

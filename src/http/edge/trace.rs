@@ -8,6 +8,8 @@ use opentelemetry::trace::TraceContextExt;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracing::Span;
 use tracing::field::Empty;
+
+use crate::http::metrics::known_method;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 /// Neither path nor query: both may name people.
@@ -37,6 +39,7 @@ pub(super) fn complete(span: &Span, method: &str, route: &str, status: u16) {
     if span.is_disabled() {
         return;
     }
+    let method = known_method(method);
     let context = span.context();
     context.span().update_name(format!("{method} {route}"));
     span.record("http.route", route);

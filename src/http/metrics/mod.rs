@@ -17,7 +17,7 @@ use super::State;
 pub use exposition::MEDIA_TYPE;
 use exposition::{Exposition, Kind, Scale};
 use routes::Routes;
-pub(super) use routes::{Route, RouteSlot, Shape};
+pub(super) use routes::{Route, RouteSlot, Shape, known_method};
 use stored::Stored;
 
 /// The counters of one process.

@@ -28,6 +28,12 @@ const STATUSES: [u16; 29] = [
     412, 413, 414, 415, 422, 429, 431, 500, 503, 0,
 ];
 
+/// A method as it may be shown: what a client makes up is `other`.
+pub fn known_method(method: &str) -> &'static str {
+    let known = METHODS.into_iter().find(|known| *known == method);
+    known.unwrap_or("other")
+}
+
 /// What is counted of one route.
 pub struct Route {
     pattern: Box<str>,

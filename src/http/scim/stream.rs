@@ -40,8 +40,10 @@ where
         + Send
         + 'static,
 {
-    let permit = Arc::clone(&state.streaming).acquire_owned().await;
-    let permit = permit.map_err(|_| ProvisioningError::from(StoreError::Busy))?;
+    let busy = || ProvisioningError::from(StoreError::Busy);
+    let wait = Duration::from_millis(state.settings.limits.database_wait_ms.into());
+    let permit = timeout(wait, Arc::clone(&state.streaming).acquire_owned()).await;
+    let permit = permit.map_err(|_| busy())?.map_err(|_| busy())?;
     let (sender, mut receiver) = channel(WAITING);
     let database = state.database.clone();
     let task = actix_web::rt::spawn(async move {

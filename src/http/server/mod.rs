@@ -67,6 +67,9 @@ pub enum ServeError {
     Tls(#[from] TlsError),
 }
 
+/// Connections of those who watch the server.
+const WATCHING: usize = 64;
+
 /// How connections are treated.
 #[derive(Clone)]
 struct Manner {
@@ -96,8 +99,10 @@ pub(super) async fn run(
             .set_certificate(certificates.expires_at(), false);
     }
     let pulse = Pulse::new();
-    let server = build(&state, listeners, acceptor, &pulse)?;
+    let (server, watched) = build(&state, listeners, acceptor, &pulse)?;
     let handle = server.handle();
+    let watched_handle = watched.as_ref().map(Server::handle);
+    let watched = watched.map(actix_web::rt::spawn);
     let renewal = actix_web::rt::spawn(renewal::run(certificates, state.clone()));
     let watchdog = actix_web::rt::spawn(notify::keep_alive(pulse, state.database.clone()));
     let running = actix_web::rt::spawn(server);
@@ -111,6 +116,11 @@ pub(super) async fn run(
     state.stop();
     handle.stop(true).await;
     let outcome = running.await.map_err(std::io::Error::other);
+    if let (Some(handle), Some(watched)) = (watched_handle, watched) {
+        handle.stop(false).await;
+        // How it ended matters to nobody any more.
+        let _ = watched.await;
+    }
     renewal.abort();
     watchdog.abort();
     Ok(outcome??)
@@ -121,7 +131,7 @@ fn build(
     listeners: Listeners,
     acceptor: Option<TlsAcceptor>,
     pulse: &Pulse,
-) -> Result<Server, ServeError> {
+) -> Result<(Server, Option<Server>), ServeError> {
     let limits = &state.settings.limits;
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let connections = usize::try_from(limits.max_connections).unwrap_or(usize::MAX);
@@ -145,18 +155,33 @@ fn build(
         pulse.begin();
         super::application(&served, &document)
     })?;
-    if let Some(listener) = listeners.metrics {
-        let state = state.clone();
-        builder = listen(builder, "metrics", listener, plain.clone(), move || {
-            super::watched(&state)
-        })?;
-    }
     if let Some(listener) = listeners.redirect {
         let state = state.clone();
         builder = listen(builder, "redirect", listener, plain, move || {
             App::new().configure(|config| redirect::configure(config, &state))
         })?;
     }
+    let watched = listeners.metrics.map(|listener| watched(state, listener));
+    Ok((builder.run(), watched.transpose()?))
+}
+
+/// What operators ask, on a server of its own: however many clients there are, its connections are not theirs.
+fn watched(state: &State, listener: TcpListener) -> Result<Server, ServeError> {
+    let limits = &state.settings.limits;
+    let builder = Server::build()
+        .workers(1)
+        .max_concurrent_connections(WATCHING)
+        .shutdown_timeout(limits.shutdown_seconds.into())
+        .disable_signals();
+    let manner = Manner {
+        patience: Patience::of(limits),
+        acceptor: None,
+        stopping: builder.graceful_shutdown_signal(),
+    };
+    let state = state.clone();
+    let builder = listen(builder, "metrics", listener, manner, move || {
+        super::watched(&state)
+    })?;
     Ok(builder.run())
 }
 

@@ -13,6 +13,7 @@ use crate::provisioning::write::add_members;
 use crate::scim::leniency::Leniencies;
 use crate::scim::schema::ResourceType;
 use crate::scim::{ErrorKind, ScimError};
+use crate::store::deleted_people;
 use crate::store::id::ResourceId;
 use crate::store::memberships::{self, GroupMember};
 use crate::store::resources::Resource;
@@ -291,6 +292,12 @@ fn create_one(
     let found = matching::before(connection, wanted, keeps_ids, taken)?;
     let outcome = match found {
         Some(found) => existing_or_refused(wanted, &found),
+        None if keeps_ids && deleted_people::is_kept(connection, &wanted.id)? => {
+            Outcome::Refused(ScimError::new(
+                ErrorKind::Uniqueness,
+                "somebody with this id was deleted and is kept for recovery: recover or forget them first",
+            ))
+        }
         None => create_new(connection, context, line)?,
     };
     if let Outcome::Created(id) | Outcome::Existing(id) = &outcome

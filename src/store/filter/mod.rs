@@ -246,6 +246,19 @@ impl<'a> Compiler<'a> {
         })
     }
 
+    /// Whether a condition on elements asks for one `value`.
+    fn names_a_value(condition: &Condition) -> bool {
+        match condition {
+            Condition::All(parts) => parts.iter().any(Self::names_a_value),
+            Condition::Compare {
+                target,
+                operator: Operator::Equal,
+                ..
+            } => target.attribute == "value",
+            _ => false,
+        }
+    }
+
     /// The rows of a multi-valued attribute.
     fn rows(&self, target: &Target, scope: &Scope) -> Option<Rows> {
         if !target.multi_valued {
@@ -533,9 +546,14 @@ impl<'a> Compiler<'a> {
                     )
             }
             Condition::Not(_) | Condition::Present(_) | Condition::Compare { .. } => false,
-            Condition::Element { target, condition } => self
-                .element_by_index(target, condition, &Scope::Resource)
-                .is_some(),
+            // The members of a group may be everybody, and so may be those whose value begins so.
+            Condition::Element { target, condition } => {
+                Self::names_a_value(condition)
+                    && self.layout.column(&target.attribute) != Some(Column::Groups)
+                    && self
+                        .element_by_index(target, condition, &Scope::Resource)
+                        .is_some()
+            }
         }
     }
 }
