@@ -230,6 +230,38 @@ fn lines_that_cannot_be_taken_are_named_and_the_others_are_taken() {
 }
 
 #[test]
+fn an_id_that_stands_for_two_resources_is_refused_and_loses_neither_silently() {
+    for kind in databases() {
+        let deployment = Deployment::create(kind);
+        let mut other = person(2);
+        other["id"] = "source-1".into();
+        let lines = [
+            person(1),
+            other,
+            group("source-1", "One", ["source-1".to_owned()].into_iter()),
+            person(1),
+        ];
+        let file = write(&deployment, "lines", &lines);
+        let path = file.to_str().expect("a path of text");
+        let directory = deployment.first("directory_id");
+        let (status, error) = deployment.try_run(&["import", path, "--directory", directory]);
+        assert_eq!(status, Some(1), "{error}");
+        let refused: Vec<Value> = error
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect();
+        let lines: Vec<&Value> = refused.iter().map(|line| &line["line"]).collect();
+        assert_eq!(lines, [2, 3], "{error}");
+        assert!(
+            refused
+                .iter()
+                .all(|line| line["error"]["scimType"] == "uniqueness")
+        );
+        assert_eq!(essence(&export(&deployment, "exported")).len(), 1);
+    }
+}
+
+#[test]
 fn whoever_was_deleted_does_not_come_back_by_an_id_that_is_kept() {
     for kind in databases() {
         let deployment = Deployment::create(kind);

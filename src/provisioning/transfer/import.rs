@@ -16,7 +16,7 @@ use crate::scim::{ErrorKind, ScimError};
 use crate::store::deleted_people;
 use crate::store::id::ResourceId;
 use crate::store::memberships::{self, GroupMember};
-use crate::store::resources::Resource;
+use crate::store::resources::{self, Resource};
 use crate::store::{Database, DatabaseConnection, TransactionError, savepoint};
 
 use super::line::{Line, Named, Origin};
@@ -217,7 +217,7 @@ impl Import {
                 let known = known.map(|known| ResourceId::new(known.to_string()));
                 let same = line.origin.and_then(|origin| here.get(&origin).cloned());
                 let outcome = match known.or(same) {
-                    Some(id) => Outcome::Existing(id),
+                    Some(id) => repeated(connection, line, id)?,
                     None => create_one(connection, &context, line, keeps_ids, &mut taken)?,
                 };
                 if let (Some(origin), Outcome::Created(id) | Outcome::Existing(id)) =
@@ -306,6 +306,28 @@ fn create_one(
         taken.here.insert(id.clone());
     }
     Ok(outcome)
+}
+
+/// A line with the `id` of one before it: more of the same group, or the same line again. Whatever else has it is
+/// another resource (RFC 7643 section 3.1: an `id` is one resource's alone), and must not be lost unseen.
+fn repeated(
+    connection: &mut DatabaseConnection,
+    line: &Line,
+    id: ResourceId,
+) -> Result<Outcome, ProvisioningError> {
+    let wanted = line.creation.resource();
+    let folded = |resource: &Resource| resource.user_name.as_deref().map(str::to_lowercase);
+    let is_it = resources::find_any(connection, &id)?.is_some_and(|found| {
+        found.resource_type == wanted.resource_type && folded(&found) == folded(wanted)
+    });
+    Ok(if is_it {
+        Outcome::Existing(id)
+    } else {
+        Outcome::Refused(ScimError::new(
+            ErrorKind::Uniqueness,
+            "a line before this one has the same id, and is another resource",
+        ))
+    })
 }
 
 fn existing_or_refused(wanted: &Resource, found: &Resource) -> Outcome {
