@@ -7,12 +7,12 @@ use crate::clock::Timestamp;
 use crate::policies::Role;
 use crate::policies::authentication::{Policy, effective};
 use crate::secret::{PlainSecret, SecretKind};
-use crate::store::credentials as table;
+use crate::store::credentials::{self as table, Search, Standing};
 use crate::store::directories::{self, DirectoryKind};
 use crate::store::id::{CredentialId, ResourceId};
 use crate::store::passwords::{self, SetBy, StoredPassword};
 use crate::store::resources::{self, Resource};
-use crate::store::{DatabaseConnection, roles};
+use crate::store::{DatabaseConnection, StoreError, roles};
 
 use super::issue::active_person;
 use super::second_factor::Outstanding;
@@ -20,6 +20,8 @@ use super::{Creator, Credential, CredentialError, Issued, second_factor};
 
 /// How long a person may take to complete a sign-in with the second factor, or to enrol.
 const UNFINISHED_MINUTES: i64 = 15;
+/// How many sessions are looked at together.
+const AT_ONCE: i64 = 100;
 /// How far the end of a session's idle time is off before it is written down again.
 const TOUCH_MILLIS: i64 = 60_000;
 
@@ -269,6 +271,81 @@ pub fn end_own(
         return Err(CredentialError::NotFound("session"));
     }
     end(connection, &session, actor, now)
+}
+
+/// Ends every session of a person but the one that they show, and counts them.
+///
+/// # Errors
+/// When the database fails.
+pub fn end_others(
+    connection: &mut DatabaseConnection,
+    person: &ResourceId,
+    shown: &CredentialId,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<usize, CredentialError> {
+    let search = open_sessions(person, now);
+    let (mut ended, mut before) = (0, None::<String>);
+    loop {
+        let found = table::newest(connection, &search, before.as_deref(), AT_ONCE)?;
+        let Some(last) = found.last() else {
+            return Ok(ended);
+        };
+        before = Some(last.id.to_string());
+        for session in found.iter().filter(|session| session.id != *shown) {
+            end(connection, session, actor, now)?;
+            ended += 1;
+        }
+    }
+}
+
+/// Some of a person's sessions.
+#[derive(Debug, Clone)]
+pub struct OpenSessions {
+    /// Those that work, newest first.
+    pub sessions: Vec<Credential>,
+    /// Before which id the next begin, where there are more.
+    pub next: Option<String>,
+}
+
+/// The sessions of a person that have not ended, newest first, from before an id. `fetch` is one more than are shown.
+///
+/// # Errors
+/// When the database fails.
+pub fn list_open(
+    connection: &mut DatabaseConnection,
+    person: &ResourceId,
+    before: Option<&str>,
+    fetch: i64,
+    now: Timestamp,
+) -> Result<OpenSessions, StoreError> {
+    let search = open_sessions(person, now);
+    let mut found = table::newest(connection, &search, before, fetch)?;
+    let shown = usize::try_from(fetch.saturating_sub(1)).unwrap_or(usize::MAX);
+    let more = found.len() > shown;
+    found.truncate(shown);
+    let next = found
+        .last()
+        .filter(|_| more)
+        .map(|last| last.id.to_string());
+    let policy = effective(connection, person, now)?;
+    found.retain(|session| {
+        let used = session.last_used_at.unwrap_or(session.created_at);
+        policy.session_end(session.created_at, used) > now
+    });
+    Ok(OpenSessions {
+        sessions: found,
+        next,
+    })
+}
+
+fn open_sessions(person: &ResourceId, now: Timestamp) -> Search {
+    Search {
+        kinds: vec![SecretKind::Session],
+        owner: Some(person.clone()),
+        standing: Some((Standing::Active, now)),
+        ..Search::default()
+    }
 }
 
 /// Ends a session: signing out.

@@ -301,6 +301,18 @@ impl<C: Send + 'static, E: TransactionError> TransactionError for Undone<C, E> {
     }
 }
 
+impl<C, E> From<Undone<C, E>> for Problem
+where
+    Self: From<C> + From<E>,
+{
+    fn from(undone: Undone<C, E>) -> Self {
+        match undone {
+            Undone::Caller(cause) => cause.into(),
+            Undone::Body(error) => error.into(),
+        }
+    }
+}
+
 /// Says within a transaction whether a caller's credential still stands, and keeps it so until the transaction
 /// ends: what was revoked before changes nothing more, and whoever revokes it meanwhile waits.
 ///

@@ -1,7 +1,5 @@
 //! One's second factor: enrolled, passed, removed, and the recovery codes for when it is lost.
 
-use std::future::Future;
-
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use fast_qr::convert::svg::SvgBuilder;
@@ -14,18 +12,18 @@ use crate::credentials::confirmation::{self, Asked};
 use crate::credentials::second_factor::{self, Confirmed, Enrolment, Outstanding, Standing};
 use crate::credentials::{CredentialError, Issued, Verified};
 use crate::store::DatabaseConnection;
-
 use crate::store::id::{CredentialId, ResourceId};
 
 use super::super::State;
+use super::super::caller::Undone;
 use super::super::openapi::{ApiEndpoint, Caller, Operation};
 use super::super::problem::{Problem, ProblemKind};
 use super::super::throttle::Attempt;
 use super::Person;
 
-pub(super) fn endpoints() -> [ApiEndpoint; 5] {
+pub(super) fn endpoints() -> Vec<ApiEndpoint> {
     let own = |summary| Operation::new(summary).of(Caller::Person);
-    [
+    vec![
         ApiEndpoint::at("/session/second-factor").post(
             pass,
             own("Show a code, and go on with another session in place of this one")
@@ -142,17 +140,12 @@ pub(in super::super) async fn begin_enrolment(
     if person.caller.verified.outstanding == Some(Outstanding::Code) {
         return Err(Problem::second_factor_required());
     }
-    let (id, caller, sealer) = (
-        person.id.clone(),
-        person.caller.clone(),
-        state.sealer.clone(),
-    );
-    let enrolment = state
-        .database
-        .write(move |connection| {
-            let now = caller.requested_at;
-            refuse_stale(connection, &id, &caller.verified, now)?;
-            second_factor::begin(connection, &sealer, &id, &caller.actor, now)
+    let sealer = state.sealer.clone();
+    let enrolment = person
+        .write(state, move |connection, person| {
+            let (caller, now) = (&person.caller, person.caller.requested_at);
+            refuse_stale(connection, &person.id, &caller.verified, now)?;
+            second_factor::begin(connection, &sealer, &person.id, &caller.actor, now)
         })
         .await?;
     Ok(enrolment)
@@ -206,20 +199,23 @@ pub(in super::super) async fn confirm_enrolment(
     if person.caller.verified.outstanding == Some(Outstanding::Code) {
         return Err(Problem::second_factor_required());
     }
-    with_code(state, person, || {
-        let (sealer, code) = (state.sealer.clone(), code.to_owned());
-        let (id, caller) = (person.id.clone(), person.caller.clone());
-        state.database.write(move |connection| {
-            refuse_stale(connection, &id, &caller.verified, caller.requested_at)?;
-            second_factor::confirm(
-                connection,
-                &sealer,
-                &caller.verified.credential,
-                &code,
-                &caller.actor,
-                caller.requested_at,
-            )
-        })
+    let (sealer, code) = (state.sealer.clone(), code.to_owned());
+    with_code(state, person, move |connection, person| {
+        let caller = &person.caller;
+        refuse_stale(
+            connection,
+            &person.id,
+            &caller.verified,
+            caller.requested_at,
+        )?;
+        second_factor::confirm(
+            connection,
+            &sealer,
+            &caller.verified.credential,
+            &code,
+            &caller.actor,
+            caller.requested_at,
+        )
     })
     .await
 }
@@ -255,19 +251,17 @@ pub(in super::super) async fn pass_with(
             ));
         }
     }
-    with_code(state, person, || {
-        let (sealer, code) = (state.sealer.clone(), code.to_owned());
-        let caller = person.caller.clone();
-        state.database.write(move |connection| {
-            second_factor::pass(
-                connection,
-                &sealer,
-                &caller.verified.credential,
-                &code,
-                &caller.actor,
-                caller.requested_at,
-            )
-        })
+    let (sealer, code) = (state.sealer.clone(), code.to_owned());
+    with_code(state, person, move |connection, person| {
+        let caller = &person.caller;
+        second_factor::pass(
+            connection,
+            &sealer,
+            &caller.verified.credential,
+            &code,
+            &caller.actor,
+            caller.requested_at,
+        )
     })
     .await
 }
@@ -288,13 +282,10 @@ pub(in super::super) async fn remove_with(
     person: &Person,
     code: &str,
 ) -> Result<(), Problem> {
-    with_code(state, person, || {
-        let (sealer, code) = (state.sealer.clone(), code.to_owned());
-        let (id, caller) = (person.id.clone(), person.caller.clone());
-        state.database.write(move |connection| {
-            let now = caller.requested_at;
-            second_factor::remove(connection, &sealer, &id, &code, &caller.actor, now)
-        })
+    let (sealer, code) = (state.sealer.clone(), code.to_owned());
+    with_code(state, person, move |connection, person| {
+        let (actor, now) = (&person.caller.actor, person.caller.requested_at);
+        second_factor::remove(connection, &sealer, &person.id, &code, actor, now)
     })
     .await
 }
@@ -320,26 +311,20 @@ pub(in super::super) async fn recovery_codes_with(
     person: &Person,
     code: &str,
 ) -> Result<Vec<String>, Problem> {
-    with_code(state, person, || {
-        let (sealer, code) = (state.sealer.clone(), code.to_owned());
-        let (id, caller) = (person.id.clone(), person.caller.clone());
-        state.database.write(move |connection| {
-            let now = caller.requested_at;
-            second_factor::renew_recovery_codes(connection, &sealer, &id, &code, &caller.actor, now)
-        })
+    let (sealer, code) = (state.sealer.clone(), code.to_owned());
+    with_code(state, person, move |connection, person| {
+        let (actor, now) = (&person.caller.actor, person.caller.requested_at);
+        second_factor::renew_recovery_codes(connection, &sealer, &person.id, &code, actor, now)
     })
     .await
 }
 
 /// Does what a code is shown for. Wrong ones are counted, by person wherever they come from, and recorded.
-pub(in super::super) async fn with_code<T, F>(
+async fn with_code<T: Send + 'static>(
     state: &State,
     person: &Person,
-    attempt: impl FnOnce() -> F,
-) -> Result<T, Problem>
-where
-    F: Future<Output = Result<T, CredentialError>>,
-{
+    attempt: impl Fn(&mut DatabaseConnection, &Person) -> Result<T, CredentialError> + Send + 'static,
+) -> Result<T, Problem> {
     let caller = &person.caller;
     let now = caller.requested_at;
     let counted = Attempt::of_second_factor(person.id.as_str(), caller.actor.source_ip);
@@ -348,14 +333,14 @@ where
         let name = name.as_deref().unwrap_or_default();
         state.observed.note_throttled(name, now, address);
     })?;
-    let error = match attempt().await {
+    let error = match person.write(state, attempt).await {
         Ok(done) => {
             state.throttle.forget(&counted);
             return Ok(done);
         }
         Err(error) => error,
     };
-    if matches!(error, CredentialError::Forbidden(_)) {
+    if matches!(error, Undone::Body(CredentialError::Forbidden(_))) {
         state.metrics.count_sign_in_failure("wrong_code");
         let (id, actor) = (person.id.clone(), caller.actor.clone());
         state

@@ -203,6 +203,7 @@ const DONE: &[(&str, &str)] = &[
     ),
     ("keys-adopted", "They are yours now."),
     ("session-ended", "The session has ended."),
+    ("sessions-ended", "Your other sessions have ended."),
     (
         "token-revoked",
         "The token is revoked: it works nowhere any more.",

@@ -29,7 +29,7 @@ use super::frame::{
 };
 use super::kinds::{ANY, KINDS, Kind};
 use super::page::{Access, Page};
-use super::visitor::{Confirmed, Posted, Visitor};
+use super::visitor::{Confirmed, Visitor};
 
 /// How many rows a page of a list has.
 pub(super) const ROWS: i64 = 50;
@@ -51,7 +51,11 @@ pub(super) fn pages() -> Vec<Page> {
                     .get(write, ask_rotate)
                     .post(write, rotate),
             );
-            pages.push(Page::at(&format!("{one}/adopt")).post(write, adopt));
+            pages.push(
+                Page::at(&format!("{one}/adopt"))
+                    .get(write, ask_adopt)
+                    .post(write, adopt),
+            );
         }
     }
     pages
@@ -364,9 +368,7 @@ fn key_page(visitor: &Visitor, kind: Kind, credential: &Credential, names: &Name
         (heading(&credential.name, Some(("/console/keys", "Keys and tokens")), &html! {
             @if may_change && lives {
                 @if kind.is_key && is_orphan {
-                    (super::frame::form(visitor, &format!("{address}/adopt"), &html! {
-                        button.primary { "Adopt" }
-                    }))
+                    a.button.primary href=(format!("{address}/adopt")) { "Adopt" }
                 }
                 @if kind.is_key && status == "active" { a.button href=(format!("{address}/rotate")) { "Rotate" } }
                 a.button.danger href=(format!("{address}/revoke")) { "Revoke" }
@@ -496,8 +498,28 @@ async fn revoke(
     Ok(see_other(&format!("{address}?done=key-revoked")))
 }
 
+async fn ask_adopt(
+    visitor: Visitor,
+    state: web::Data<State>,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, Failure> {
+    let (kind, credential) = found(&state, path.into_inner())?;
+    let question = Question {
+        title: &format!("Adopt {}", credential.name),
+        back: (&kind.address(&credential.id), &credential.name),
+        consequences: html! {
+            p { "1 " (kind.one) " becomes yours, and goes on working: should you leave, it is flagged again." }
+        },
+        fields: html! {},
+        button: "Adopt",
+        is_dangerous: false,
+    };
+    let content = confirm(&visitor, visitor.asked(&state)?, &question);
+    Ok(page(&visitor, Section::Keys, "Adopt", &content))
+}
+
 async fn adopt(
-    sent: Posted<Nothing>,
+    sent: Confirmed<Nothing>,
     state: web::Data<State>,
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, Failure> {

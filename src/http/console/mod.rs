@@ -18,6 +18,7 @@ mod impact;
 mod keys;
 mod kinds;
 mod mine;
+mod my_tokens;
 mod new_key;
 mod notices;
 mod orphans;
@@ -86,6 +87,7 @@ fn pages() -> Vec<Page> {
         notices::pages,
         audit::pages,
         mine::pages,
+        my_tokens::pages,
     ];
     modules.into_iter().flat_map(|pages| pages()).collect()
 }

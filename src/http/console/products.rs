@@ -342,17 +342,22 @@ fn with_counts(
     Ok(found)
 }
 
-/// What ends, in numbers.
-pub(super) fn ending_of(counts: &Counts) -> Markup {
+/// So many of each kind, in words.
+pub(super) fn listed(counts: &Counts) -> String {
     let parts: Vec<String> = counts
         .iter()
         .map(|(kind, count)| of_kind(kind, *count))
         .collect();
+    parts.join(", ")
+}
+
+/// What ends, in numbers.
+pub(super) fn ending_of(counts: &Counts) -> Markup {
     html! {
         ul.impact {
             li {
-                @if parts.is_empty() { "Nothing of it works now, so that nothing ends." }
-                @else { "End at once and for good: " strong { (parts.join(", ")) } "." }
+                @if counts.is_empty() { "Nothing of it works now, so that nothing ends." }
+                @else { "End at once and for good: " strong { (listed(counts)) } "." }
             }
         }
     }

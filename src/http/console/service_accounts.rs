@@ -31,7 +31,7 @@ use super::frame::{
 use super::keys::{Names, ROWS, credentials, new_key_page};
 use super::new_key::{common_fields, separated};
 use super::page::{Access, Page};
-use super::products::{ending_of, typed};
+use super::products::{ending_of, listed, typed};
 use super::sign_in::Nothing;
 use super::visitor::{Confirmed, Posted, Visitor};
 
@@ -51,7 +51,9 @@ pub(super) fn pages() -> Vec<Page> {
         Page::at("/service-accounts/{id}/change")
             .get(write, show_change)
             .post(write, change),
-        Page::at("/service-accounts/{id}/adopt").post(write, adopt),
+        Page::at("/service-accounts/{id}/adopt")
+            .get(write, ask_adopt)
+            .post(write, adopt),
         Page::at("/service-accounts/{id}/disable")
             .get(write, ask_disable)
             .post(write, disable),
@@ -217,7 +219,7 @@ fn actions(visitor: &Visitor, account: &ServiceAccount) -> Markup {
     html! {
         @if visitor.may(WRITE) {
             @if account.orphaned_at.is_some() {
-                (form(visitor, &format!("{place}/adopt"), &html! { button.primary { "Adopt" } }))
+                a.button.primary href=(format!("{place}/adopt")) { "Adopt" }
             }
             @if account.active { a.button href=(format!("{place}/tokens/new")) { "New token" } }
             a.button href=(format!("{place}/change")) { "Change" }
@@ -359,8 +361,32 @@ async fn change(
     Ok(see_other(&format!("{}?done=account-changed", address(&id))))
 }
 
+async fn ask_adopt(
+    visitor: Visitor,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let (account, counts) = with_counts(&state, &visitor, &ServiceAccountId::new(id.into_inner()))?;
+    let question = Question {
+        title: &format!("Adopt {}", account.name),
+        back: (&address(&account.id), &account.name),
+        consequences: html! {
+            p {
+                "1 service account becomes yours, and goes on working"
+                @if !counts.is_empty() { " with " strong { (listed(&counts)) } }
+                ": should you leave, it is flagged again."
+            }
+        },
+        fields: html! {},
+        button: "Adopt",
+        is_dangerous: false,
+    };
+    let content = confirm(&visitor, visitor.asked(&state)?, &question);
+    Ok(page(&visitor, Section::ServiceAccounts, "Adopt", &content))
+}
+
 async fn adopt(
-    sent: Posted<Nothing>,
+    sent: Confirmed<Nothing>,
     state: web::Data<State>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Failure> {

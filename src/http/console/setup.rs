@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::credentials::passwords::MIN_LENGTH;
 use crate::secret::{PlainSecret, SecretKind};
 
-use super::super::account::set_password_by_link;
+use super::super::account::password::set_password_by_link;
 use super::super::{Endpoint, State};
 use super::frame::{bare, field, sentence};
 

@@ -13,7 +13,7 @@ use crate::secret::PlainSecret;
 use super::super::account::second_factor::{
     begin_enrolment, confirm_enrolment, pass_with, picture,
 };
-use super::super::account::{SignIn, open_session};
+use super::super::account::sessions::{SignIn, open_session};
 use super::super::problem::Problem;
 use super::super::{Endpoint, State};
 use super::answer::{Failure, see_other};

@@ -119,11 +119,22 @@ fn newest_of_kind(
             Standing::Expired => query
                 .filter(credentials::revoked_at.is_null())
                 .filter(credentials::successor_id.is_null())
-                .filter(credentials::expires_at.le(now)),
+                .filter(
+                    credentials::expires_at
+                        .le(now)
+                        .or(credentials::idle_expires_at.le(now))
+                        .assume_not_null(),
+                ),
             Standing::Active => query
                 .filter(credentials::revoked_at.is_null())
                 .filter(credentials::successor_id.is_null())
-                .filter(credentials::expires_at.gt(now)),
+                .filter(credentials::expires_at.gt(now))
+                .filter(
+                    credentials::idle_expires_at
+                        .is_null()
+                        .or(credentials::idle_expires_at.gt(now))
+                        .assume_not_null(),
+                ),
         };
     }
     if let Some(before) = before {

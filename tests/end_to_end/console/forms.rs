@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::people::{PASSWORD, Person};
+use crate::people::{Leaver, PASSWORD, Person};
 use crate::second_factor::Enrolled;
 use crate::server::TestServer;
 
@@ -227,5 +227,56 @@ on_both_databases!(
         let fields = [("own_password", PASSWORD), ("own_code", code.as_str())];
         browser.submit(&target.place(), &fields).expect(303);
         assert!(!target.works());
+    }
+);
+
+on_both_databases!(
+    making_and_taking_over_what_opens_something_asks_for_the_password_too,
+    |server| {
+        let leaver = Leaver::arrange(server, "leaver");
+        let admin = member(server, "admin", Some("admin"));
+        let owner = json!({"name": "Nightly", "purpose": "Builds", "owner_id": leaver.person.id});
+        let account = server
+            .admin()
+            .post("/service-accounts", &owner)
+            .expect(201)
+            .id();
+        let path = format!("/users/{}/deprovision", leaver.person.id);
+        server.admin().post(&path, &json!({})).expect(200);
+        let mut browser = Browser::of(&admin);
+        let first = [("name", "First"), ("expires_in_days", "30")];
+        browser.submit("/console/me/tokens/new", &first).expect(200);
+        let page = browser.get("/console/me").expect(200).text;
+        let token = super::id_within(&page, "/console/me/tokens/");
+        let key = &leaver.scim_key.id;
+        for (place, fields, status) in [
+            (
+                "/console/me/tokens/new".to_owned(),
+                vec![("name", "One"), ("expires_in_days", "30")],
+                200,
+            ),
+            (
+                format!("/console/me/tokens/{token}/rotate"),
+                vec![("overlap_hours", "0")],
+                200,
+            ),
+            (format!("/console/keys/scim-keys/{key}/adopt"), vec![], 303),
+            (
+                format!("/console/service-accounts/{account}/adopt"),
+                vec![],
+                303,
+            ),
+        ] {
+            server.clock.advance_millis(5 * 60_000);
+            let page = browser.get(&place).expect(200).text;
+            assert!(page.contains("name=\"own_password\""), "{place}");
+            let refused = browser.submit(&place, &fields).expect(403);
+            assert!(!refused.text.contains("id=\"secret\""), "{place}");
+            let mut shown = fields.clone();
+            shown.push(("own_password", PASSWORD));
+            browser.submit(&place, &shown).expect(status);
+        }
+        let adopted = server.admin().get(&format!("/scim-keys/{key}")).expect(200);
+        assert_eq!(adopted.body["orphaned_at"], Value::Null);
     }
 );

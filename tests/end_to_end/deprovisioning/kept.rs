@@ -13,13 +13,13 @@ use portcullis::audit::Actor;
 use portcullis::clock::Timestamp;
 use portcullis::lifecycle::{Cause, unassign_role};
 use portcullis::policies::{Role, Scope};
-use portcullis::store::credentials::revoke_all_of;
-use portcullis::store::id::ResourceId;
+use portcullis::store::credentials::{revoke, revoke_all_of};
+use portcullis::store::id::{CredentialId, ResourceId};
 use portcullis::store::{DatabaseConnection, StoreError};
 use serde_json::{Value, json};
 
 use crate::people::{Leaver, PASSWORD, Person, group, owner_session};
-use crate::server::TestServer;
+use crate::server::{Answer, TestServer};
 
 /// A link that the leaver makes for somebody else.
 fn link_by(server: &TestServer, leaver: &Leaver<'_>, other: &Person<'_>) -> String {
@@ -178,41 +178,112 @@ on_both_databases!(an_owner_who_is_one_no_more_keeps_no_way_back, |server| {
     client.get("/admin/v1/directories").expect(200);
 });
 
+/// What a request is answered that arrives while a transaction, which is not over yet, ends something.
+fn asked_during(
+    server: &TestServer,
+    ending: impl Fn(&mut DatabaseConnection) -> Result<(), StoreError> + Send + 'static,
+    ask: impl FnOnce() -> Answer + Send,
+) -> Answer {
+    let (started, begun) = mpsc::channel();
+    let (released, release) = mpsc::channel();
+    let release = Mutex::new(release);
+    let database = server.database.clone();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            database.write_blocking(move |connection| {
+                ending(connection)?;
+                started.send(()).expect("the test waits");
+                let release = release.lock().expect("nobody else has it");
+                release.recv().expect("the test says when");
+                Ok::<_, StoreError>(())
+            })
+        });
+        begun.recv().expect("it begins");
+        let asked = scope.spawn(ask);
+        let it_waited = a_write_waits(server);
+        released.send(()).expect("it waits");
+        assert!(it_waited);
+        asked.join().expect("an answer")
+    })
+}
+
 on_both_databases!(
     a_request_that_waits_for_its_callers_end_does_nothing_after_it,
     |server| {
         let leaver = Leaver::arrange(server, "leaver");
         let session = server.with_token(&leaver.sessions[0]);
-        let (started, begun) = mpsc::channel();
-        let (released, release) = mpsc::channel();
-        let release = Mutex::new(release);
-        let database = server.database.clone();
         let id = ResourceId::new(leaver.person.id.as_str());
         let product = json!({"name": "Late", "scopes": ["read"]});
-        let answer = std::thread::scope(|scope| {
-            // A transaction that ends what the caller has, and is not over when they ask.
-            scope.spawn(move || {
-                database.write_blocking(move |connection| {
-                    revoke_all_of(connection, &id, "test", Timestamp::from_millis(0))?;
-                    started.send(()).expect("the test waits");
-                    let release = release.lock().expect("nobody else has it");
-                    release.recv().expect("the test says when");
-                    Ok::<_, StoreError>(())
-                })
-            });
-            begun.recv().expect("it begins");
-            let asked = scope.spawn(|| session.post("/admin/v1/products", &product));
-            let it_waited = a_write_waits(server);
-            released.send(()).expect("it waits");
-            assert!(it_waited);
-            asked.join().expect("an answer")
-        });
-        answer.expect(401);
+        let ending = move |connection: &mut DatabaseConnection| {
+            revoke_all_of(connection, &id, "test", Timestamp::from_millis(0)).map(drop)
+        };
+        asked_during(server, ending, || {
+            session.post("/admin/v1/products", &product)
+        })
+        .expect(401);
         let products = server.admin().get("/products").expect(200);
         let items = products.body["items"].as_array().expect("a list");
         assert!(items.iter().all(|product| product["name"] != "Late"));
     }
 );
+
+on_both_databases!(
+    a_session_that_ends_meanwhile_changes_nothing_of_its_person,
+    |server| {
+        let leaver = Leaver::arrange(server, "roamer");
+        let person = &leaver.person;
+        let other = server.with_token(&person.sign_in());
+        let tokens = || other.get("/account/v1/tokens").expect(200).body;
+        let before = tokens();
+        let token = text_of(&before["items"][0]["id"]);
+        let other_id = other.get("/account/v1/session").expect(200).id();
+        let nothing = Value::Null;
+        for (method, path, body) in [
+            (
+                "POST",
+                "/account/v1/tokens".to_owned(),
+                json!({"name": "Late"}),
+            ),
+            (
+                "POST",
+                format!("/account/v1/tokens/{token}/rotate"),
+                json!({}),
+            ),
+            (
+                "DELETE",
+                format!("/account/v1/tokens/{token}"),
+                nothing.clone(),
+            ),
+            (
+                "POST",
+                "/account/v1/second-factor".to_owned(),
+                nothing.clone(),
+            ),
+            (
+                "DELETE",
+                format!("/account/v1/sessions/{other_id}"),
+                nothing.clone(),
+            ),
+            ("DELETE", "/account/v1/sessions".to_owned(), nothing.clone()),
+        ] {
+            let session = server.with_token(&person.sign_in());
+            let id = session.get("/account/v1/session").expect(200).id();
+            let id = CredentialId::new(id);
+            let ending = move |connection: &mut DatabaseConnection| {
+                revoke(connection, &id, "test", Timestamp::from_millis(0)).map(drop)
+            };
+            let answer = asked_during(server, ending, || session.send(method, &path, &[], &body));
+            assert_eq!(answer.status, 401, "{method} {path}: {}", answer.text);
+        }
+        assert_eq!(tokens(), before);
+        let factor = other.get("/account/v1/second-factor").expect(200);
+        assert_eq!(factor.body["enrolled"], json!(false));
+    }
+);
+
+fn text_of(value: &Value) -> String {
+    value.as_str().expect("a text").to_owned()
+}
 
 /// Whether a request comes to be held up by a transaction. SQLite does not tell: a request that comes later than
 /// that is refused before it writes, which is no failure.

@@ -30,6 +30,27 @@ const CASES: &[Case] = &[
         },
     },
     Case {
+        route: "DELETE /account/v1/sessions/{id}",
+        arrange: |world| {
+            let person = member(world);
+            let other = world.server.with_token(&person.sign_in());
+            let id = other.get("/account/v1/session").expect(200).id();
+            let path = format!("/account/v1/sessions/{id}");
+            Call::of(&person.sign_in(), "DELETE", &path, &Value::Null)
+        },
+    },
+    Case {
+        route: "DELETE /account/v1/sessions",
+        arrange: |world| {
+            let person = member(world);
+            for _ in 0..2 {
+                person.sign_in();
+            }
+            let session = person.sign_in();
+            Call::of(&session, "DELETE", "/account/v1/sessions", &Value::Null)
+        },
+    },
+    Case {
         route: "POST /account/v1/tokens",
         arrange: |world| {
             let session = member(world).sign_in();
