@@ -19,6 +19,7 @@ use super::filter::{Filter, Literal, Operator};
 use super::leniency::{Leniencies, Leniency};
 use super::path::AttributePath;
 use super::schema::{Attribute, AttributeKind, Resolved, ResourceType, Returned};
+use super::unqualified::candidates;
 
 /// What a comparison looks at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -281,7 +282,11 @@ impl<'a> Binder<'a, '_> {
         if let Some(resolved) = resource_type.resolve(path) {
             return Some(resolved);
         }
-        let resolved = resource_type.resolve(&in_an_extension(resource_type, path)?)?;
+        let in_extensions = candidates(resource_type, path);
+        let [alone] = in_extensions.as_slice() else {
+            return None;
+        };
+        let resolved = resource_type.resolve(alone)?;
         self.leniencies
             .take(Leniency::UnqualifiedAttribute)
             .then_some(resolved)
@@ -409,24 +414,6 @@ impl<'a> Binder<'a, '_> {
             (_, Literal::Text(text)) => Ok(Operand::Text(text.to_lowercase())),
             (_, _) => refused("a string"),
         }
-    }
-}
-
-/// The path with the URN of the extension that defines its attribute, where that is one alone.
-fn in_an_extension(resource_type: &ResourceType, path: &AttributePath) -> Option<AttributePath> {
-    if path.schema.is_some() {
-        return None;
-    }
-    let mut defining = resource_type
-        .extensions
-        .iter()
-        .filter(|extension| extension.schema.attribute(&path.attribute).is_some());
-    match (defining.next(), defining.next()) {
-        (Some(extension), None) => Some(AttributePath {
-            schema: Some(extension.schema.id.clone()),
-            ..path.clone()
-        }),
-        _ => None,
     }
 }
 

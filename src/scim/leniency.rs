@@ -19,7 +19,7 @@ pub enum Leniency {
     OperationCase,
     /// A path-less PATCH value whose keys are dotted or qualified by a schema URN.
     QualifiedKey,
-    /// In a filter, an attribute of an extension without the URN of its schema (Entra ID's `manager eq`).
+    /// An attribute of an extension without the URN of its schema (Entra ID's `manager`), where that is one alone.
     UnqualifiedAttribute,
     /// `remove` of elements that are named in `value` instead of in a filter.
     RemoveByValue,
@@ -29,6 +29,8 @@ pub enum Leniency {
     BareValue,
     /// A single value where the schema asks for an array.
     SingleForMultiple,
+    /// A list of one where the schema asks for a single complex value (Entra ID's manager).
+    ListForSingle,
     /// An empty string or null value in a `replace` unassigns the attribute.
     EmptyUnassigns,
     /// A read-only attribute in a PATCH is ignored.
@@ -61,6 +63,7 @@ impl Leniency {
             Self::CreateByFilter => "create_by_filter",
             Self::BareValue => "bare_value",
             Self::SingleForMultiple => "single_for_multiple",
+            Self::ListForSingle => "list_for_single",
             Self::EmptyUnassigns => "empty_unassigns",
             Self::ReadOnlyIgnored => "read_only_ignored",
             Self::UnknownAttribute => "unknown_attribute",
@@ -126,6 +129,7 @@ impl Dialect {
                     | L::CreateByFilter
                     | L::BareValue
                     | L::SingleForMultiple
+                    | L::ListForSingle
                     | L::EmptyUnassigns
                     | L::ReadOnlyIgnored
                     | L::UnknownAttribute
@@ -134,7 +138,8 @@ impl Dialect {
             ),
             Self::Okta => matches!(
                 leniency,
-                L::ReadOnlyIgnored
+                L::UnqualifiedAttribute
+                    | L::ReadOnlyIgnored
                     | L::UnknownAttribute
                     | L::RemoveAbsent
                     | L::EmptyUnassigns

@@ -17,5 +17,6 @@ pub mod path;
 pub mod projection;
 pub mod resource;
 pub mod schema;
+mod unqualified;
 
 pub use error::{ErrorKind, ScimError};

@@ -2,10 +2,11 @@
 
 use serde_json::{Map, Value};
 
-use crate::scim::ScimError;
 use crate::scim::leniency::{Leniencies, Leniency};
 use crate::scim::resource::{SCHEMAS, check, immutable, unknown};
 use crate::scim::schema::{Attribute, Mutability, Resolved, ResourceType, Schema};
+use crate::scim::unqualified::{qualified, refuse_base_schema};
+use crate::scim::{ErrorKind, ScimError};
 
 use super::path::PatchPath;
 use super::place::Place;
@@ -88,10 +89,10 @@ impl<'a> Patch<'a, '_> {
         {
             return self.extension(kind, &extension.schema, Some(value));
         }
-        let Some(path) = self.key_path(extension, key) else {
+        let Some((path, is_plain)) = self.key_path(extension, key)? else {
             return unknown(self.resource_type, key, self.leniencies);
         };
-        if self.leniencies.take(Leniency::QualifiedKey) {
+        if is_plain || self.leniencies.take(Leniency::QualifiedKey) {
             return self.at(kind, &path, Some(value));
         }
         Err(ScimError::invalid_syntax(format!(
@@ -99,16 +100,31 @@ impl<'a> Patch<'a, '_> {
         )))
     }
 
-    /// The path that a dotted, filtered or qualified key spells, where it means something here.
-    fn key_path(&self, extension: Option<&Schema>, key: &str) -> Option<PatchPath> {
-        let mut path = PatchPath::parse(key).ok()?;
-        if let (None, Some(schema)) = (&path.attribute.schema, extension) {
-            path.attribute.schema = Some(schema.id.clone());
+    /// The path that a dotted, filtered or qualified key spells, where it means something here, and whether the key
+    /// is but the name of an extension's attribute.
+    fn key_path(
+        &mut self,
+        extension: Option<&Schema>,
+        key: &str,
+    ) -> Result<Option<(PatchPath, bool)>, ScimError> {
+        let kind = ErrorKind::InvalidSyntax;
+        refuse_base_schema(self.resource_type, key, kind)?;
+        let Ok(mut path) = PatchPath::parse(key) else {
+            return Ok(None);
+        };
+        let mut is_plain = false;
+        if let Some(schema) = extension {
+            path.attribute
+                .schema
+                .get_or_insert_with(|| schema.id.clone());
+        } else if let Some(meant) =
+            qualified(self.resource_type, &path.attribute, kind, self.leniencies)?
+        {
+            path.attribute = meant;
+            is_plain = path.filter.is_none() && path.attribute.sub_attribute.is_none();
         }
-        self.resource_type
-            .resolve(&path.attribute)
-            .is_some()
-            .then_some(path)
+        let is_known = self.resource_type.resolve(&path.attribute).is_some();
+        Ok(is_known.then_some((path, is_plain)))
     }
 
     fn at(
@@ -138,12 +154,31 @@ impl<'a> Patch<'a, '_> {
             Some(Resolved::Extension(_)) => Err(ScimError::invalid_path(format!(
                 "{path}: a schema extension takes no filter"
             ))),
-            None if self.leniencies.take(Leniency::UnknownAttribute) => Ok(()),
-            None => Err(ScimError::invalid_path(format!(
-                "no schema of a {} defines {path}",
-                self.resource_type.name
-            ))),
+            None => self.at_unresolved(kind, path, value),
         }
+    }
+
+    /// A path that as it is written names nothing here.
+    fn at_unresolved(
+        &mut self,
+        kind: OperationKind,
+        path: &PatchPath,
+        value: Option<&Value>,
+    ) -> Result<(), ScimError> {
+        let refusal = ErrorKind::InvalidPath;
+        refuse_base_schema(self.resource_type, &path.to_string(), refusal)?;
+        let written = &path.attribute;
+        if let Some(attribute) = qualified(self.resource_type, written, refusal, self.leniencies)? {
+            let filter = path.filter.clone();
+            return self.at(kind, &PatchPath { attribute, filter }, value);
+        }
+        if self.leniencies.take(Leniency::UnknownAttribute) {
+            return Ok(());
+        }
+        Err(ScimError::invalid_path(format!(
+            "no schema of a {} defines {path}",
+            self.resource_type.name
+        )))
     }
 
     fn change(

@@ -8,7 +8,7 @@ use crate::scim::ScimError;
 use crate::scim::condition::bind_element;
 use crate::scim::filter::{Filter, Literal, Operator};
 use crate::scim::leniency::{Leniencies, Leniency};
-use crate::scim::resource::value::{canonical_element, canonical_value};
+use crate::scim::resource::value::{canonical_element, canonical_value, out_of_list};
 use crate::scim::schema::{Attribute, AttributeKind, Mutability};
 
 use super::place::Place;
@@ -26,6 +26,7 @@ pub(super) fn write(
     value: &Value,
     leniencies: &mut Leniencies,
 ) -> Result<(), ScimError> {
+    let value = out_of_list(attribute, value, leniencies);
     guarded(kind, holder, attribute, place, |holder| {
         let replaces = kind == OperationKind::Replace;
         if replaces && unassigns(attribute, value, leniencies) {

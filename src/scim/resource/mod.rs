@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use super::leniency::{Leniencies, Leniency};
 use super::path::AttributePath;
 use super::schema::{Attribute, Mutability, Resolved, ResourceType, Schema};
+use super::unqualified::{qualified, refuse_base_schema};
 use super::{ErrorKind, ScimError};
 
 pub use check::check;
@@ -185,24 +186,34 @@ fn read_member(
     if let Some(extension) = resource_type.extension(key) {
         return read_extension(&extension.schema, value, document, leniencies);
     }
-    let resolved = AttributePath::parse(key)
-        .ok()
-        .and_then(|path| resource_type.resolve(&path));
-    match resolved {
+    refuse_base_schema(resource_type, key, ErrorKind::InvalidSyntax)?;
+    let Ok(written) = AttributePath::parse(key) else {
+        return unknown(resource_type, key, leniencies);
+    };
+    let kind = ErrorKind::InvalidSyntax;
+    let meant = qualified(resource_type, &written, kind, leniencies)?;
+    let path = meant.as_ref().unwrap_or(&written);
+    match resource_type.resolve(path) {
         Some(Resolved::Attribute {
             extension,
             attribute,
             sub_attribute: None,
-        }) if leniencies.take(Leniency::QualifiedKey) => match extension {
+        }) if meant.is_some() || leniencies.take(Leniency::QualifiedKey) => match extension {
             None => put(document, attribute, key, value, leniencies),
             Some(schema) => {
                 let mut holder = take_object(document, &schema.id);
                 put(&mut holder, attribute, key, value, leniencies)?;
-                document.insert(schema.id.clone(), Value::Object(holder));
+                if !holder.is_empty() {
+                    document.insert(schema.id.clone(), Value::Object(holder));
+                }
                 Ok(())
             }
         },
-        _ => unknown(resource_type, key, leniencies),
+        // Known, so that it must not get lost as what is unknown may.
+        Some(_) => Err(ScimError::invalid_syntax(format!(
+            "{key:?} must be written as a member of its attribute or extension, not as a key"
+        ))),
+        None => unknown(resource_type, key, leniencies),
     }
 }
 

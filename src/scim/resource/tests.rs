@@ -138,6 +138,38 @@ fn the_strict_dialect_takes_the_letter_of_the_rfc_only() {
 }
 
 #[test]
+fn what_an_extension_defines_is_taken_without_its_urn_and_from_a_list_of_one() {
+    let input = json!({"schemas": [USER], "userName": "a", "department": "Tours", "manager": [{"value": "77"}]});
+    let canonical = json!({"schemas": [USER, ENTERPRISE], "userName": "a",
+        ENTERPRISE: {"department": "Tours", "manager": {"value": "77"}}});
+    let mut leniencies = Leniencies::new(Dialect::Entra);
+    let document = create(&user(), &input, &mut leniencies).unwrap();
+    assert_eq!(Value::Object(document), canonical);
+    let used: Vec<_> = leniencies.used().map(Leniency::name).collect();
+    assert_eq!(used, ["unqualified_attribute", "list_for_single"]);
+    assert_eq!(
+        created(&input, Dialect::Strict).unwrap_err().detail,
+        format!(
+            "department belongs to an extension and must be written as {ENTERPRISE}:department"
+        )
+    );
+}
+
+#[test]
+fn what_is_known_by_another_name_is_refused_and_not_ignored() {
+    let qualified = format!("{USER}:active");
+    for (key, value, dialect) in [
+        (USER, json!({"active": false}), Dialect::Lenient),
+        ("name.givenName", json!("x"), Dialect::Lenient),
+        (qualified.as_str(), json!(false), Dialect::Okta),
+    ] {
+        let input = json!({"schemas": [USER], "userName": "a", key: value});
+        let error = created(&input, dialect).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::InvalidSyntax, "{key}");
+    }
+}
+
+#[test]
 fn the_last_of_several_primary_elements_keeps_the_claim() {
     let input = json!({"userName": "a", "emails": [{"value": "x", "primary": true}, {"value": "y", "primary": true}]});
     let document = created(&input, Dialect::Lenient).unwrap();

@@ -23,6 +23,7 @@ pub fn canonical_value(
     leniencies: &mut Leniencies,
 ) -> Result<Option<Value>, ScimError> {
     if !attribute.multi_valued {
+        let value = out_of_list(attribute, value, leniencies);
         return canonical_element(attribute, place, value, leniencies);
     }
     let single;
@@ -47,6 +48,26 @@ pub fn canonical_value(
     }
     drop_repeated(&mut canonical);
     Ok((!canonical.is_empty()).then_some(Value::Array(canonical)))
+}
+
+/// A single complex value, where a list of one holds it and that is forgiven; otherwise what was given. What is no
+/// complex value has its type to be known by, so that a list of it is a mistake.
+pub(crate) fn out_of_list<'a>(
+    attribute: &Attribute,
+    value: &'a Value,
+    leniencies: &mut Leniencies,
+) -> &'a Value {
+    match value {
+        Value::Array(listed)
+            if attribute.kind == AttributeKind::Complex && !attribute.multi_valued =>
+        {
+            match listed.as_slice() {
+                [single] if leniencies.take(Leniency::ListForSingle) => single,
+                _ => value,
+            }
+        }
+        _ => value,
+    }
 }
 
 /// RFC 7643 section 2.4: the same value is not listed twice. Long lists are compared by their text, since

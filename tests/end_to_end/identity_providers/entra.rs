@@ -262,6 +262,45 @@ on_both_databases!(
     }
 );
 
+on_both_databases!(
+    a_manager_is_set_and_removed_as_the_vendor_s_own_examples_do,
+    |server| {
+        let mut idp = Conversation::start(server, Dialect::Entra, CONTENT_TYPE);
+        for name in ["ada", "boss"] {
+            idp.create(name, "/Users", &create_user(name))
+                .is(201, &created(name));
+        }
+        let managed = |version: u32, manager: Value| {
+            let mut ada = created("ada");
+            ada["meta"] = meta("User", "ada", version);
+            if !manager.is_null() {
+                ada["schemas"] = json!([USER, ENTERPRISE]);
+                ada[ENTERPRISE] = json!({"manager": manager});
+            }
+            ada
+        };
+        let reference = "http://idp.example/scim/Users/<boss>";
+        let listed = format!(r#"[{{"$ref": "{reference}", "value": "<boss>"}}]"#);
+        let add = |path: &str| {
+            patch(&format!(
+                r#"{{"op": "Add", "path": "{path}", "value": {listed}}}"#
+            ))
+        };
+        let boss = json!({"value": "<boss>", "$ref": reference});
+        let remove = patch(r#"{"op": "Remove", "path": "manager"}"#);
+        idp.patch("/Users/<ada>", &add("manager"))
+            .is(200, &managed(2, boss.clone()));
+        idp.patch("/Users/<ada>", &remove)
+            .is(200, &managed(3, json!(null)));
+        idp.patch("/Users/<ada>", &add(&format!("{ENTERPRISE}:manager")))
+            .is(200, &managed(4, boss));
+        assert_eq!(
+            idp.leniencies(),
+            json!({"list_for_single": 2, "operation_case": 3, "unqualified_attribute": 2})
+        );
+    }
+);
+
 on_both_databases!(a_group_gains_and_loses_members_by_value, |server| {
     let mut idp = Conversation::start(server, Dialect::Entra, CONTENT_TYPE);
     for name in ["ada", "charles", "mary"] {

@@ -170,6 +170,116 @@ fn a_manager_is_a_bare_string_an_object_or_emptied() {
 }
 
 #[test]
+fn a_manager_is_named_without_the_urn_of_the_extension_and_in_a_list_of_one() {
+    let element = json!([{"$ref": "https://idp.example/Users/77", "value": "77"}]);
+    let whole = json!({"department": "Tours",
+        "manager": {"value": "77", "$ref": "https://idp.example/Users/77"}});
+    let qualified = format!("{ENTERPRISE}:manager");
+    for (operation, used) in [
+        (
+            json!({"op": "Add", "path": "manager", "value": element}),
+            &["operation_case", "unqualified_attribute", "list_for_single"][..],
+        ),
+        (
+            json!({"op": "Add", "path": qualified, "value": element}),
+            &["operation_case", "list_for_single"],
+        ),
+        (
+            json!({"op": "Replace", "value": {"manager": element}}),
+            &["operation_case", "unqualified_attribute", "list_for_single"],
+        ),
+    ] {
+        let operations = json!([operation]);
+        check(
+            &operations,
+            Dialect::Entra,
+            json!({ENTERPRISE: whole}),
+            used,
+        );
+    }
+    for (operation, changes, used) in [
+        (
+            json!({"op": "replace", "path": "manager", "value": "77"}),
+            json!({"department": "Tours", "manager": {"value": "77"}}),
+            &["unqualified_attribute", "bare_value"][..],
+        ),
+        (
+            json!({"op": "replace", "value": {"manager.value": "77", "manager.$ref": null}}),
+            json!({"department": "Tours", "manager": {"value": "77"}}),
+            &["qualified_key", "unqualified_attribute"],
+        ),
+        (
+            json!({"op": "remove", "path": "Manager"}),
+            json!({"department": "Tours"}),
+            &["unqualified_attribute"],
+        ),
+    ] {
+        let operations = json!([operation]);
+        check(
+            &operations,
+            Dialect::Entra,
+            json!({ENTERPRISE: changes}),
+            used,
+        );
+    }
+}
+
+#[test]
+fn what_several_extensions_define_is_never_guessed_at_and_never_ignored() {
+    let schema = |name: &str| {
+        json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:Schema"], "id": format!("urn:example:{name}"),
+            "name": name, "attributes": [{"name": "floor", "type": "string"}]})
+    };
+    let documents = json!([
+        {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:Schema"], "id": "urn:example:Desk", "name": "Desk",
+            "attributes": [{"name": "label", "type": "string"}]},
+        schema("East"),
+        schema("West"),
+        {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:ResourceType"], "name": "Desk", "endpoint": "/Desks",
+            "schema": "urn:example:Desk", "schemaExtensions": [
+                {"schema": "urn:example:East", "required": false}, {"schema": "urn:example:West", "required": false}]},
+    ]);
+    let registry = Registry::load(&[("desk.json".to_owned(), documents.to_string())]).unwrap();
+    let desk = registry.resource_type("Desk").unwrap();
+    let stored = json!({"schemas": ["urn:example:Desk"], "label": "a"});
+    for (operation, kind) in [
+        (
+            json!({"op": "replace", "path": "floor", "value": "2"}),
+            ErrorKind::InvalidPath,
+        ),
+        (
+            json!({"op": "replace", "value": {"floor": "2"}}),
+            ErrorKind::InvalidSyntax,
+        ),
+    ] {
+        let error = apply_to(desk, &stored, &json!([operation]), Dialect::Lenient).unwrap_err();
+        assert_eq!(error.kind, kind);
+        assert_eq!(
+            error.detail,
+            "several extensions of a Desk define floor: write one of urn:example:East:floor, urn:example:West:floor"
+        );
+    }
+}
+
+#[test]
+fn the_base_schema_is_no_place_of_its_own_and_what_stands_there_is_not_lost() {
+    for (operation, kind) in [
+        (
+            json!({"op": "replace", "value": {USER: {"active": false}}}),
+            ErrorKind::InvalidSyntax,
+        ),
+        (
+            json!({"op": "replace", "path": USER, "value": {"active": false}}),
+            ErrorKind::InvalidPath,
+        ),
+    ] {
+        for dialect in Dialect::ALL {
+            assert_eq!(refusal(&json!([operation]), dialect), kind, "{operation}");
+        }
+    }
+}
+
+#[test]
 fn an_empty_text_unassigns_in_a_replace() {
     check(
         &json!([{"op": "replace", "value": {"title": "", "name": {"givenName": ""}, "emails": ""}}]),

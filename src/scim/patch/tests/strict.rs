@@ -78,6 +78,18 @@ fn the_strict_dialect_takes_the_letter_of_the_rfc_only() {
             ErrorKind::InvalidValue,
         ),
         (
+            json!({"op": "add", "path": "manager", "value": {"value": "x"}}),
+            ErrorKind::InvalidPath,
+        ),
+        (
+            json!({"op": "add", "value": {"manager": {"value": "x"}}}),
+            ErrorKind::InvalidSyntax,
+        ),
+        (
+            json!({"op": "add", "path": format!("{ENTERPRISE}:manager"), "value": [{"value": "x"}]}),
+            ErrorKind::InvalidValue,
+        ),
+        (
             json!({"op": "replace", "path": "emails", "value": {"value": "x"}}),
             ErrorKind::InvalidValue,
         ),
@@ -98,6 +110,16 @@ fn the_strict_dialect_takes_the_letter_of_the_rfc_only() {
         let lenient = patched(&json!([operation]), Dialect::Lenient);
         assert!(lenient.is_ok(), "{operation}: {lenient:?}");
     }
+}
+
+#[test]
+fn the_strict_dialect_says_by_which_name_an_attribute_of_an_extension_is_known() {
+    let operations = json!([{"op": "add", "path": "manager", "value": {"value": "x"}}]);
+    let error = patched(&operations, Dialect::Strict).unwrap_err();
+    assert_eq!(
+        error.detail,
+        format!("manager belongs to an extension and must be written as {ENTERPRISE}:manager")
+    );
 }
 
 #[test]
