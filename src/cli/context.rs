@@ -13,7 +13,7 @@ use crate::store::{DatabaseConnection, StoreError, TransactionError};
 
 use super::CommandError;
 use super::output::Output;
-use super::startup::Deployment;
+use super::startup::{Deployment, refuse_absent};
 
 /// The opened deployment, and how to show answers.
 pub(super) struct CommandContext {
@@ -23,8 +23,16 @@ pub(super) struct CommandContext {
 }
 
 impl CommandContext {
+    /// Of a database that is made where there is none.
     pub(super) fn open(settings: Settings, output: Output) -> Result<Self, CommandError> {
         Ok(Self::of(Deployment::open(settings)?, output))
+    }
+
+    /// Of a database that is there: where a setting leads elsewhere, nothing is made, and what is asked for is not
+    /// done to the wrong one.
+    pub(super) fn open_existing(settings: Settings, output: Output) -> Result<Self, CommandError> {
+        refuse_absent(&settings)?;
+        Self::open(settings, output)
     }
 
     pub(super) fn of(deployment: Deployment, output: Output) -> Self {

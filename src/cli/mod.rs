@@ -4,6 +4,7 @@
 mod audit;
 mod backup;
 mod config;
+mod confirm;
 mod context;
 mod directory;
 mod doctor;
@@ -312,7 +313,7 @@ fn run_command(
     origins: &Origins,
     output: Output,
 ) -> Result<(), CommandError> {
-    let open = |settings| CommandContext::open(settings, output);
+    let open = |settings| CommandContext::open_existing(settings, output);
     match command {
         Command::Quickstart => setup::quickstart(settings, output),
         Command::Serve => serve::run(settings),

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::audit::Actor;
 use crate::clock::{Clock, Timestamp};
-use crate::config::{MasterKey, Settings};
+use crate::config::{MasterKey, Settings, without_secret};
 use crate::credentials::CredentialError;
 use crate::credentials::restoration::{self, Ended, Kept};
 use crate::http::admin::view::setup_url;
@@ -19,10 +19,12 @@ use crate::secret::SecretKind;
 use crate::store::credentials::Counts;
 use crate::store::{
     DatabaseConnection, DatabaseUrl, StoreError, backup, migrate, savepoint, settings as stored,
+    table_layout,
 };
 
 use super::CommandError;
 use super::backup::refuse_damaged;
+use super::confirm::confirm;
 use super::context::CommandContext;
 use super::files::PartialFile;
 use super::output::{Output, print};
@@ -40,6 +42,9 @@ pub(super) struct RestoreArguments {
     /// The database has been restored already, by the tools of PostgreSQL: only ends what may have ended since
     #[arg(long)]
     by_other_means: bool,
+    /// Confirms --by-other-means beforehand, which otherwise is asked for on the terminal
+    #[arg(long, requires = "by_other_means")]
+    yes: bool,
     /// Lets these go on working, because it is known that none of them was ended, and nobody left who had one,
     /// since the backup was taken
     #[arg(long, value_enum, value_delimiter = ',', value_name = "KIND,…")]
@@ -107,9 +112,16 @@ pub(super) fn run(
 ) -> Result<(), CommandError> {
     let kept = kept(&arguments.keep);
     let base_url = settings.base_url(settings.listen);
-    let (taken_at, ended) = match &arguments.file {
-        Some(file) => restore_file(file, &settings, &kept, arguments.taken_at)?,
-        None => end_in_place(settings, kept, arguments.taken_at, output)?,
+    let (taken_at, ended) = if let Some(file) = &arguments.file {
+        restore_file(file, &settings, &kept, arguments.taken_at)?
+    } else {
+        startup::refuse_absent(&settings)?;
+        let what = format!(
+            "this ends keys, tokens, sessions and passwords of the database {}",
+            without_secret(&settings.database_url)
+        );
+        confirm(&what, arguments.yes)?;
+        end_in_place(settings, kept, arguments.taken_at, output)?
     };
     show(taken_at, &ended, &base_url, output)
 }
@@ -204,6 +216,8 @@ fn restore_file(
     std::io::copy(&mut source, &mut target).map_err(failed)?;
     drop(target);
 
+    // What is taken over is looked at again: the file may be another than the one that was.
+    refuse_foreign_statements(&mut backup::open_unchanged(partial.path())?, file)?;
     let url = DatabaseUrl::Sqlite(partial.path().to_owned());
     migrate::run(&url)?;
     let mut connection = url.connect()?;
@@ -302,8 +316,19 @@ fn examine(file: &Path) -> Result<(Option<String>, Option<Timestamp>), CommandEr
     })?;
     refuse_unfinished(&absolute)?;
     let mut copy = backup::open_unchanged(&absolute)?;
+    refuse_foreign_statements(&mut copy, file)?;
     refuse_damaged(&mut copy)?;
-    let state = migrate::state(&mut copy)?;
+    let key = stored::find(&mut copy, crate::credentials::resealing::MASTER_KEY_CHECK)?;
+    Ok((key, known_time(&mut copy)?))
+}
+
+/// What a file says of itself is data, and no statement of it may run here: its tables have to be those of its
+/// version, with nothing beside them.
+fn refuse_foreign_statements(
+    copy: &mut DatabaseConnection,
+    file: &Path,
+) -> Result<(), CommandError> {
+    let state = migrate::state(copy)?;
     if let Some(newest) = state.unknown.last() {
         return Err(CommandError::Refused(format!(
             "the backup is of a newer release, which has migrated it to version {newest}: restore it with that \
@@ -316,8 +341,14 @@ fn examine(file: &Path) -> Result<(Option<String>, Option<Timestamp>), CommandEr
             file.display()
         )));
     }
-    let key = stored::find(&mut copy, crate::credentials::resealing::MASTER_KEY_CHECK)?;
-    Ok((key, known_time(&mut copy)?))
+    let differences = table_layout::differences(copy, &state.applied)?;
+    if differences.is_empty() {
+        return Ok(());
+    }
+    Err(CommandError::Refused(format!(
+        "the tables of the backup are not those of its version, and what was added could run statements here: {}",
+        differences.join(", ")
+    )))
 }
 
 #[cfg(test)]

@@ -54,6 +54,11 @@ pub(super) enum StartupError {
     /// There is no database yet.
     #[error("there is no database at {0}: portcullis init")]
     NoDatabase(String),
+    /// There is no master key either.
+    #[error(
+        "there is no master.key in {0}: set data-dir to where it is, or PORTCULLIS_MASTER_KEY, or run portcullis init"
+    )]
+    NoMasterKey(String),
     /// The database's file or its directory cannot be made.
     #[error("data-dir: {0} cannot be made")]
     DataDir(String, #[source] std::io::Error),
@@ -200,6 +205,17 @@ pub(super) fn existing_database_url(settings: &Settings) -> Result<DatabaseUrl, 
         }
         _ => Ok(url),
     }
+}
+
+/// Refuses settings that lead to no deployment: a SQLite file that is not there, or no master key.
+pub(super) fn refuse_absent(settings: &Settings) -> Result<(), StartupError> {
+    existing_database_url(settings)?;
+    if settings.master_key.is_none() && MasterKey::load(&settings.data_dir)?.is_none() {
+        return Err(StartupError::NoMasterKey(
+            settings.data_dir.display().to_string(),
+        ));
+    }
+    Ok(())
 }
 
 /// The built-in schemas and those of the directory, in the order of the files' names.

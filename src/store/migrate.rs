@@ -7,7 +7,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use super::connection::{DatabaseConnection, DatabaseUrl};
 use super::error::StoreError;
 
-const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+pub(super) const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
 /// The key of PostgreSQL's advisory lock; any number of our own.
@@ -134,7 +134,7 @@ where
     clippy::needless_pass_by_value,
     reason = "the form that map_err asks for"
 )]
-fn migration_error(error: Box<dyn std::error::Error + Send + Sync>) -> StoreError {
+pub(super) fn migration_error(error: Box<dyn std::error::Error + Send + Sync>) -> StoreError {
     StoreError::Migration(error.to_string())
 }
 

@@ -50,6 +50,7 @@ pub mod settings;
 pub mod side_values;
 pub mod signing_keys;
 mod sql;
+pub mod table_layout;
 pub mod used_assertions;
 pub mod webhooks;
 mod writer;

@@ -18,6 +18,9 @@ pub const REASONS: [&str; 10] = [
     "values-to-fill-in",
 ];
 
+/// What the marker `only` may name: the database that a block of commands is for.
+pub const DATABASES: [&str; 2] = ["sqlite", "postgresql"];
+
 /// The languages of what can be run.
 pub fn is_runnable(block: &Block) -> bool {
     ["sh", "python"].contains(&block.language.as_str())
@@ -32,6 +35,12 @@ fn a_block_that_is_not_run_says_why() {
                 !["shell", "console", "bash", "py", ""].contains(&block.language.as_str()),
                 "{place}: say `sh` or `python` for what can be run, `text` for what cannot"
             );
+            if let Some(database) = block.markers.get("only") {
+                assert!(
+                    DATABASES.contains(&database.as_str()),
+                    "{place}: the databases are {DATABASES:?}"
+                );
+            }
             match block.markers.get("not-run") {
                 Some(reason) => {
                     assert!(is_runnable(&block), "{place}: this could not be run anyway");

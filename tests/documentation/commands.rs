@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 
 use uuid::Uuid;
 
-use crate::blocks::is_runnable;
+use crate::blocks::{DATABASES, is_runnable};
 use crate::page::{self, Block, Page};
 use crate::support::installation::{DatabaseKind, Installation};
 
@@ -45,7 +45,7 @@ fn every_command_works(kind: DatabaseKind) {
         if !page.path.starts_with("docs") && page.path.as_os_str() != "README.md" {
             continue;
         }
-        let steps = steps(&page);
+        let steps = steps(&page, kind);
         run += steps.len();
         not_run += page
             .blocks()
@@ -96,9 +96,10 @@ fn shell(script: &str, directory: &Path, installation: &Installation) -> Output 
     let base_url = installation.credential("scim_base_url");
     let binary = Path::new(env!("CARGO_BIN_EXE_portcullis"));
     let path = format!(
-        "{}:{}",
+        "{}:{}:{}",
         binary.parent().expect("it is in a directory").display(),
-        std::env::var("PATH").unwrap_or_default()
+        std::env::var("PATH").unwrap_or_default(),
+        postgres_tools()
     );
     let mut command = Command::new("bash");
     for (name, _) in std::env::vars_os() {
@@ -122,11 +123,15 @@ fn shell(script: &str, directory: &Path, installation: &Installation) -> Output 
 }
 
 /// What a page runs, each with the block of output that follows it at once.
-fn steps(page: &Page) -> Vec<Step> {
+fn steps(page: &Page, kind: DatabaseKind) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     let mut follows_commands = false;
     for block in page.blocks() {
-        let is_run = is_runnable(&block) && !block.markers.contains_key("not-run");
+        let is_for_this = block
+            .markers
+            .get("only")
+            .is_none_or(|database| database == name(kind));
+        let is_run = is_runnable(&block) && !block.markers.contains_key("not-run") && is_for_this;
         if is_run {
             steps.push(Step {
                 line: block.line,
@@ -143,6 +148,26 @@ fn steps(page: &Page) -> Vec<Step> {
         follows_commands = is_run;
     }
     steps
+}
+
+/// As the marker `only` of a block names it.
+fn name(kind: DatabaseKind) -> &'static str {
+    match kind {
+        DatabaseKind::Sqlite => DATABASES[0],
+        DatabaseKind::Postgres => DATABASES[1],
+    }
+}
+
+/// Where the tools of PostgreSQL are, where they are not in the path: those of the newest release.
+fn postgres_tools() -> String {
+    let installed = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten();
+    let directories = installed.flatten().map(|entry| entry.path().join("bin"));
+    let newest = directories
+        .filter(|path| path.join("pg_dump").exists())
+        .max();
+    newest.map_or_else(String::new, |path| path.display().to_string())
 }
 
 fn script(block: &Block) -> String {

@@ -270,6 +270,20 @@ fn what_cannot_be_restored_is_refused_and_leaves_nothing_behind() {
         "other.backup",
         "UPDATE settings SET value = 'another' WHERE name = 'master_key_check'; PRAGMA journal_mode = DELETE;",
     );
+    // Would let whoever made it in as an owner, in the moment of the restoration.
+    let triggered = changed(
+        "triggered.backup",
+        "CREATE TRIGGER audit AFTER INSERT ON audit_events BEGIN
+             UPDATE credentials SET revoked_at = NULL;
+         END;
+         PRAGMA journal_mode = DELETE;",
+    );
+    let viewed = changed(
+        "viewed.backup",
+        "ALTER TABLE settings RENAME TO kept;
+         CREATE VIEW settings AS SELECT name, value FROM kept;
+         PRAGMA journal_mode = DELETE;",
+    );
     let damaged = directory.join("damaged.backup");
     let mut bytes = std::fs::read(&whole).expect("it can be read");
     for page in bytes.chunks_mut(4096).skip(3).step_by(5) {
@@ -288,6 +302,8 @@ fn what_cannot_be_restored_is_refused_and_leaves_nothing_behind() {
     let cases = [
         (newer, "newer release"),
         (other_key, "the master key is not the one"),
+        (triggered, "run statements here: trigger audit"),
+        (viewed, "view settings"),
         (text(&damaged), ""),
         (text(&nonsense), ""),
         (text(&directory.join("absent")), "there is no file"),
@@ -327,7 +343,15 @@ fn postgres_is_backed_up_by_its_own_tools_and_then_nothing_works_that_may_have_e
     );
     std::fs::copy(before.master_key(), restored.directory().join("master.key"))
         .expect("it can be copied");
-    let answer = restored.run(&["restore", "--by-other-means"]);
+    let (code, error) = restored.try_run(&["restore", "--by-other-means"]);
+    assert_eq!(code, Some(1));
+    assert!(error.contains("confirm it with --yes"), "{error}");
+    let events = restored.run(&["audit", "list"]);
+    assert!(
+        !events.to_string().contains("deployment.restored"),
+        "{events}"
+    );
+    let answer = restored.run(&["restore", "--by-other-means", "--yes"]);
     assert!(answer["backup_taken_at"].is_string(), "{answer}");
     assert_nothing_came_back(&before, &restored, &answer);
 }
