@@ -13,13 +13,17 @@ use super::otlp::Traces;
 /// The target of spans that leave for a collector and are in no log.
 const TRACE_TARGET: &str = "portcullis::trace";
 
+/// The HTTP library calls it an error when a client sends what is no request; the server has a line of its own for
+/// that. What a setting says of the library's lines goes before.
+const QUIET: &str = "actix_http=off";
+
 /// Starts the log, and traces where there is a collector for them.
 ///
 /// # Errors
 /// When no spans can be sent to that collector.
 pub(super) fn start(settings: &Settings) -> Result<Option<Traces>, ExporterBuildError> {
     // The settings have seen that it can be taken.
-    let filter = EnvFilter::new(&settings.log);
+    let filter = EnvFilter::new(format!("{QUIET},{}", settings.log));
     let collector = settings.server.traces.as_ref();
     let Some(traces) = collector.map(Traces::start).transpose()? else {
         let builder = tracing_subscriber::fmt()

@@ -105,6 +105,8 @@ limits! {
     request_body_seconds: 60 in 1..=3_600, "request-body-seconds", "PORTCULLIS_REQUEST_BODY_SECONDS";
     /// Seconds that a client may take nothing of an answer.
     answer_stall_seconds: 60 in 1..=3_600, "answer-stall-seconds", "PORTCULLIS_ANSWER_STALL_SECONDS";
+    /// Seconds that a list or group may take to be sent that is sent while it is read from the database.
+    stream_seconds: 300 in 1..=3_600, "stream-seconds", "PORTCULLIS_STREAM_SECONDS";
     /// Bytes of the path and query of a request at most.
     max_url_bytes: 16_384 in 256..=65_536, "max-url-bytes", "PORTCULLIS_MAX_URL_BYTES";
     /// Bytes of the headers of a request at most.

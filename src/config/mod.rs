@@ -151,6 +151,14 @@ mod tests {
             (&["--tls-certificate", "/x.pem"], "tls-key"),
             (&["--tls-key", "/x.pem"], "tls-certificate"),
             (&["--http-redirect", "80"], "http-redirect"),
+            (
+                &["--http-redirect", "127.0.0.1:1"],
+                "http-redirect sends browsers on to https, but nothing is served there",
+            ),
+            (
+                &["--http-redirect", "127.0.0.1:1", "--public-url", "http://x"],
+                "http-redirect sends browsers on to https, but nothing is served there",
+            ),
             (&["--forwarded-header", "via"], "forwarded-header"),
             (&["--otlp-endpoint", "collector:4318"], "otlp-endpoint"),
             (&["--max-page-size", "0"], "max-page-size"),

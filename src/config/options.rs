@@ -12,7 +12,7 @@ use super::limits::LimitOptions;
 use super::master_key::MasterKey;
 use super::notifications::NotificationOptions;
 use super::origins::Origins;
-use super::server::ServerOptions;
+use super::server::{ServerOptions, ServerSettings};
 use super::{
     ConfigError, DEFAULT_DATA_DIR, DEFAULT_INDEXED, DEFAULT_LISTEN, DEFAULT_LOG,
     DEFAULT_SERVICE_ACCOUNT_DOMAIN, Settings, secrets,
@@ -217,7 +217,7 @@ impl Options {
         let origins = &self.origins;
         let limits = self.limits.limits()?;
         let notifications = self.notifications.notifications(origins)?;
-        let server = self.server.server(&limits)?;
+        let server = self.server.server(origins, &limits)?;
         let path = self.database_url_file.as_deref();
         let database_url = match secrets::setting(origins, "database-url", self.database_url, path)?
         {
@@ -236,6 +236,8 @@ impl Options {
                 .map(|text| master_key(secret, &text))
                 .transpose()
         };
+        let public_url = self.public_url.as_deref().map(public_url).transpose()?;
+        check_redirect(&server, public_url.as_deref())?;
         Ok(Settings {
             database_url,
             replica_url,
@@ -246,7 +248,7 @@ impl Options {
             )?,
             data_dir: self.data_dir,
             listen: address("listen", &self.listen)?,
-            public_url: self.public_url.as_deref().map(public_url).transpose()?,
+            public_url,
             schemas: self.schemas,
             log_format: log_format(&self.log_format)?,
             log: log_filter(self.log)?,
@@ -323,6 +325,21 @@ fn public_url(text: &str) -> Result<String, ConfigError> {
             "public-url is {text:?}, but must be such as https://scim.example.org"
         ))),
     }
+}
+
+/// Requests over http are sent on to https, which there has to be.
+fn check_redirect(server: &ServerSettings, public_url: Option<&str>) -> Result<(), ConfigError> {
+    let has_https = match public_url {
+        Some(url) => url.starts_with("https://"),
+        None => server.tls.is_some(),
+    };
+    if has_https || server.http_redirect.is_none() {
+        return Ok(());
+    }
+    Err(ConfigError::new(
+        "http-redirect sends browsers on to https, but nothing is served there: set tls-certificate and tls-key, or \
+         public-url to the https URL of the proxy in front",
+    ))
 }
 
 /// The message leaves out the value: it may hold a password.

@@ -201,13 +201,20 @@ pub fn without_secret(address: &str) -> String {
         return HIDDEN.to_owned();
     };
     let has_password = url.password().is_some();
+    // A token may stand in the place of the user, where there is no more than one word to say.
+    let is_web = matches!(url.scheme(), "http" | "https");
+    if is_web && !url.username().is_empty() && url.set_username("HIDDEN").is_err() {
+        return HIDDEN.to_owned();
+    }
     let has_parameters = url.query().is_some();
     url.set_query(None);
     url.set_fragment(None);
     if url.cannot_be_a_base() || has_password && url.set_password(Some("HIDDEN")).is_err() {
         return HIDDEN.to_owned();
     }
-    let shown = url.to_string().replacen(":HIDDEN@", ":(hidden)@", 1);
+    let shown = url.to_string();
+    let shown = shown.replacen(":HIDDEN@", ":(hidden)@", 1);
+    let shown = shown.replacen("//HIDDEN", "//(hidden)", usize::from(is_web));
     if has_parameters {
         format!("{shown}?{HIDDEN}")
     } else {
@@ -250,6 +257,15 @@ mod tests {
                 "smtps://u:s3cret@mail.example.org",
                 "smtps://u:(hidden)@mail.example.org",
             ),
+            (
+                "https://s3cret@otlp.example.org/v1",
+                "https://(hidden)@otlp.example.org/v1",
+            ),
+            (
+                "https://s3cret:s3cret@otlp.example.org/v1",
+                "https://(hidden):(hidden)@otlp.example.org/v1",
+            ),
+            ("https://otlp.example.org/v1", "https://otlp.example.org/v1"),
             ("s3cret", "(hidden)"),
             ("s3cret:s3cret", "(hidden)"),
         ];

@@ -1,6 +1,7 @@
 //! How the server is reached beside its address: TLS, the listeners next to the main one. What a file holds is
 //! read where it is used.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -10,6 +11,8 @@ use url::Url;
 use super::ConfigError;
 use super::limits::Limits;
 use super::options::address;
+use super::origins::{Origins, without_secret};
+use super::secrets;
 
 /// The options about the server as someone wrote them.
 #[derive(Debug, Clone, Args)]
@@ -67,10 +70,23 @@ pub struct ServerOptions {
         env = "PORTCULLIS_OTLP_ENDPOINT",
         value_name = "URL",
         global = true,
+        hide_env_values = true,
         hide_short_help = true,
         help_heading = "Server"
     )]
     pub otlp_endpoint: Option<String>,
+
+    /// The file that holds the collector's URL, which may have a password in it, instead of otlp-endpoint, such as
+    /// /run/secrets/portcullis-otlp-endpoint
+    #[arg(
+        long,
+        env = "PORTCULLIS_OTLP_ENDPOINT_FILE",
+        value_name = "FILE",
+        global = true,
+        hide_short_help = true,
+        help_heading = "Server"
+    )]
+    pub otlp_endpoint_file: Option<PathBuf>,
 
     /// The header in which trusted proxies say whom they speak for: x-forwarded-for, or forwarded (RFC 7239); the
     /// other is not read
@@ -112,12 +128,23 @@ pub struct ServerSettings {
 }
 
 /// Where traces are sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct TraceSettings {
-    /// The collector's URL, without a slash at its end.
+    /// The collector's URL, without a slash at its end; it may hold a password.
     pub endpoint: String,
     /// How many of a hundred requests are traced that no caller traces already.
     pub sample_percent: u32,
+}
+
+/// Without what may be secret.
+impl fmt::Debug for TraceSettings {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("TraceSettings")
+            .field("endpoint", &without_secret(&self.endpoint))
+            .field("sample_percent", &self.sample_percent)
+            .finish()
+    }
 }
 
 /// The files that TLS is served with.
@@ -130,7 +157,11 @@ pub struct TlsFiles {
 }
 
 impl ServerOptions {
-    pub(super) fn server(self, limits: &Limits) -> Result<ServerSettings, ConfigError> {
+    pub(super) fn server(
+        self,
+        origins: &Origins,
+        limits: &Limits,
+    ) -> Result<ServerSettings, ConfigError> {
         let tls = match (self.tls_certificate, self.tls_key) {
             (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
             (None, None) => None,
@@ -145,12 +176,13 @@ impl ServerOptions {
                 ));
             }
         };
+        let path = self.otlp_endpoint_file.as_deref();
+        let endpoint = secrets::setting(origins, "otlp-endpoint", self.otlp_endpoint, path)?;
         Ok(ServerSettings {
             tls,
             http_redirect: optional_address("http-redirect", self.http_redirect.as_deref())?,
             metrics_listen: optional_address("metrics-listen", self.metrics_listen.as_deref())?,
-            traces: self
-                .otlp_endpoint
+            traces: endpoint
                 .map(|endpoint| traces(&endpoint, limits))
                 .transpose()?,
             forwarded_header: forwarded_header(&self.forwarded_header)?,

@@ -45,6 +45,11 @@ pub(super) fn source_ip(request: &HttpRequest, settings: &Settings) -> Option<Ip
     }
 }
 
+/// Whether a request comes from a proxy that is trusted, directly.
+pub(super) fn is_from_proxy(peer: Option<SocketAddr>, settings: &Settings) -> bool {
+    peer.is_some_and(|peer| is_one_of(&settings.trusted_proxies, peer.ip().to_canonical()))
+}
+
 /// Goes back from the peer as far as proxies are trusted.
 fn walk(
     peer: IpAddr,

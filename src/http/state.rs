@@ -10,7 +10,7 @@ use crate::audit::Actor;
 use crate::clock::{Clock, Timestamp};
 use crate::config::{self, MasterKey, Settings};
 use crate::credentials::LastUse;
-use crate::gate::{Bounds, Gate};
+use crate::gate::{Bounds, FairGate, Gate};
 use crate::notices::delivery::Channels;
 use crate::notices::observed::Observed;
 use crate::policies::rate_limits::RateLimits;
@@ -19,6 +19,7 @@ use crate::provisioning::{Context, Limits};
 use crate::scim::schema::Registry;
 use crate::sealed::Sealer;
 use crate::store::directories::Directory;
+use crate::store::id::CredentialId;
 use crate::store::{Database, StoreError};
 
 use super::leaks::REPORTS;
@@ -87,8 +88,8 @@ pub struct State {
     /// How many passwords may be hashed at once: each takes its share of memory and time.
     pub(super) hashing: Gate,
     /// How many answers may be sent piece by piece at once. Each keeps a connection while its client reads, and
-    /// slow readers must leave some for everybody else's credentials to be checked with.
-    pub(super) streaming: Arc<Semaphore>,
+    /// slow readers must leave some for everybody else's credentials to be checked with. One credential has half.
+    pub(super) streaming: Arc<FairGate<CredentialId>>,
 }
 
 impl State {
@@ -105,6 +106,10 @@ impl State {
         let previous = settings.previous_master_key.as_ref();
         let sealer = Arc::new(Sealer::new(master_key, previous));
         let streams = usize::try_from(database.connections() / 2).unwrap_or_default();
+        let waiting_for_streams = Bounds {
+            waiting: settings.limits.max_waiting,
+            patience: Duration::from_millis(settings.limits.database_wait_ms.into()),
+        };
         Self {
             base_url: base_url.into(),
             scim_base_url: format!("{base_url}/scim/v2").into(),
@@ -127,7 +132,7 @@ impl State {
             stopping: Arc::default(),
             reports: Arc::new(Throttle::of("leaks", "reports of leaked secrets", REPORTS)),
             hashing: Gate::new(HASHES_AT_ONCE, HASHING),
-            streaming: Arc::new(Semaphore::new(streams.max(1))),
+            streaming: Arc::new(FairGate::new(streams.max(1), waiting_for_streams)),
             clock,
             settings,
         }

@@ -532,6 +532,18 @@ pub fn members_within(
     group_or_member: &ResourceId,
     resource_type: &str,
 ) -> Result<Vec<ResourceId>, StoreError> {
+    let kind: Option<String> = on_either!(connection, connection => resources::table
+        .find(group_or_member.as_str())
+        .select(resources::resource_type)
+        .first(connection)
+        .optional())?;
+    // Asked for each member of a group that carries a role. PostgreSQL takes a single resource for a group of
+    // average size, and where groups are large it would read all memberships to find that it has none.
+    match kind {
+        None => return Ok(Vec::new()),
+        Some(kind) if kind == resource_type => return Ok(vec![group_or_member.clone()]),
+        Some(_) => {}
+    }
     let rows: Vec<IdRow> =
         Statement::fixed(PEOPLE_WITHIN, &[group_or_member.as_str(), resource_type])
             .load(connection)?;

@@ -193,6 +193,77 @@ fn a_secret_and_its_file_at_once_and_a_file_that_cannot_be_read_are_refused() {
 }
 
 #[test]
+fn a_password_in_the_url_of_a_collector_is_not_shown_and_can_be_in_a_file() {
+    let files = Files::new();
+    let url = format!("https://{SECRET}:{SECRET}@otlp.example.org/v1?key={SECRET}");
+    let names = ["server.otlp-endpoint"];
+    let environment = [("PORTCULLIS_OTLP_ENDPOINT", url.as_str())];
+    let shown_as = "https://(hidden):(hidden)@otlp.example.org/v1?(hidden)";
+    assert_eq!(
+        shown(&[], &environment, &files, &names),
+        json!([[shown_as, "environment", "PORTCULLIS_OTLP_ENDPOINT"]])
+    );
+    let file = files.write("otlp-endpoint", &format!("{SECRET}\n"));
+    let environment = [("PORTCULLIS_OTLP_ENDPOINT_FILE", file.as_str())];
+    let (text, code) = failure(&["config", "show"], &environment, &files);
+    assert!(text.contains("otlp-endpoint must be the URL"), "{text}");
+    assert_eq!(code, Some(2));
+}
+
+#[test]
+fn a_command_that_is_led_to_no_database_says_so_and_makes_none() {
+    let files = Files::new();
+    let absent = files.0.join("absent");
+    let data_dir = absent.display().to_string();
+    for command in [
+        &["directory", "list"][..],
+        &["scim-key", "list"],
+        &["api-key", "list"],
+        &["orphaned-key", "list"],
+        &["user", "list"],
+        &["role", "list"],
+        &["policy", "list"],
+        &["product", "list"],
+        &["service-account", "list"],
+        &["signing-key", "list"],
+        &["master-key", "rotate"],
+        &["audit", "verify"],
+        &["notice", "list"],
+        &["webhook", "list"],
+        &["import", "--directory", "default", "people.ndjson"],
+        &["export", "--directory", "default", "people.ndjson"],
+        &["backup", "portcullis.backup"],
+        &["restore", "--by-other-means", "--yes"],
+    ] {
+        let arguments = [command, &["--data-dir", &data_dir]].concat();
+        let (text, code) = failure(&arguments, &[], &files);
+        assert!(
+            text.contains(&format!(
+                "there is no database at {data_dir}/portcullis.sqlite"
+            )),
+            "{command:?}: {text}"
+        );
+        assert_eq!(code, Some(2), "{command:?}: {text}");
+        assert!(!absent.exists(), "{command:?}");
+    }
+    // Where the database is elsewhere, no second master key is made.
+    let url = files.write("portcullis.sqlite", "");
+    let url = format!("sqlite:{url}");
+    let arguments = [
+        "user",
+        "list",
+        "--data-dir",
+        &data_dir,
+        "--database-url",
+        &url,
+    ];
+    let (text, code) = failure(&arguments, &[], &files);
+    assert!(text.contains("there is no master.key in"), "{text}");
+    assert_eq!(code, Some(2));
+    assert!(!absent.exists());
+}
+
+#[test]
 fn a_setting_that_cannot_be_taken_says_where_it_is_said() {
     let files = Files::new();
     let file = files.write("portcullis.toml", "\n[limits]\nmax-body = 1\n");

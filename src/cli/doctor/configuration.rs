@@ -1,18 +1,23 @@
 //! What is usually wrong with the settings, although each of them can be taken.
 
+use std::path::PathBuf;
+
 use crate::clock::Timestamp;
-use crate::config::{Origins, Settings, Source, TlsFiles, catalogue, unknown_variables};
+use crate::config::{
+    Origins, SECRET_VARIABLES, Settings, Source, TlsFiles, catalogue, unknown_variables,
+};
 use crate::http::server::tls;
 
 use super::super::startup::chain;
 
 use super::findings::Findings;
-use super::storage::is_open_to_others;
+use super::storage::{Openness, is_open_to_others, openness};
 
 pub(super) fn examine(settings: &Settings, origins: &Origins, findings: &mut Findings) {
     examine_address(settings, findings);
     examine_proxies(settings, findings);
     examine_file(origins, findings);
+    examine_secret_files(settings, origins, findings);
     examine_variables(&unknown_variables(), findings);
 }
 
@@ -23,6 +28,13 @@ fn examine_address(settings: &Settings, findings: &mut Findings) {
     let is_encrypted = base_url.starts_with("https://");
     let is_reachable = !settings.listen.ip().is_loopback();
     let is_public = settings.public_url.is_some();
+    if is_encrypted && is_reachable && !is_public {
+        return findings.problem(
+            CHECK,
+            format_args!("links, and the issuer of access tokens, name {base_url}, by which nobody else may know it"),
+            "set public-url to the https URL that clients use",
+        );
+    }
     if is_encrypted || !is_reachable && !is_public {
         return findings.good(CHECK, base_url);
     }
@@ -108,6 +120,52 @@ fn examine_file(origins: &Origins, findings: &mut Findings) {
     }
 }
 
+/// The files that hold secrets alone: what group and others may read, they may use.
+fn examine_secret_files(settings: &Settings, origins: &Origins, findings: &mut Findings) {
+    const CHECK: &str = "secrets";
+    let definitions = catalogue();
+    let is_secret = |key: &str| {
+        definitions
+            .iter()
+            .any(|setting| setting.is_secret && setting.key == key)
+    };
+    let named = definitions.iter().filter(|setting| {
+        let of_variable = SECRET_VARIABLES
+            .iter()
+            .any(|one| one.file_key == setting.key);
+        of_variable || setting.key.strip_suffix("-file").is_some_and(is_secret)
+    });
+    let named = named.filter_map(|setting| origins.get(&setting.id));
+    let mut paths: Vec<PathBuf> = named.map(|origin| PathBuf::from(&origin.shown)).collect();
+    paths.extend(settings.server.tls.as_ref().map(|files| files.key.clone()));
+    for path in &paths {
+        let shown = path.display();
+        match openness(path) {
+            Openness::Others => findings.problem(
+                CHECK,
+                format_args!("{shown} can be read by everybody on this machine"),
+                format_args!("chmod 600 {shown}, or 640 for a group that has to read it"),
+            ),
+            Openness::Group => findings.remark(
+                CHECK,
+                format_args!("{shown} can be read by its group"),
+                format_args!("chmod 600 {shown}, unless all of that group may use what is in it"),
+            ),
+            Openness::OthersAndSo => findings.remark(
+                CHECK,
+                format_args!("{shown} belongs to another user and can be read by everybody here"),
+                format_args!("where others are here too, chown and chmod 400 {shown}"),
+            ),
+            Openness::Nobody => {}
+        }
+    }
+    let count = paths.len();
+    findings.good_unless_found(
+        CHECK,
+        format_args!("{count} files, for nobody else to read"),
+    );
+}
+
 fn examine_variables(unknown: &[(String, Option<String>)], findings: &mut Findings) {
     const CHECK: &str = "environment";
     for (name, nearest) in unknown {
@@ -167,6 +225,60 @@ mod tests {
             let found = verdicts(&settings(listen, public_url, proxies));
             assert_eq!(found, expected, "{listen} {public_url:?} {proxies:?}");
         }
+    }
+
+    #[test]
+    fn over_tls_everybody_but_this_machine_needs_a_name() {
+        use Verdict::{Good, Problem};
+        let https = Some("https://scim.example.org");
+        for (listen, public_url, expected) in [
+            ("127.0.0.1:8443", None, Good),
+            ("0.0.0.0:8443", None, Problem),
+            ("192.0.2.1:8443", None, Problem),
+            ("0.0.0.0:8443", https, Good),
+        ] {
+            let mut settings = settings(listen, public_url, &[]);
+            settings.server.tls = Some(TlsFiles {
+                certificate: "/certificate.pem".into(),
+                key: "/key.pem".into(),
+            });
+            assert_eq!(verdicts(&settings)[0], expected, "{listen} {public_url:?}");
+        }
+    }
+
+    #[test]
+    fn files_of_secrets_that_others_may_read_are_found() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = std::env::temp_dir().join(format!("portcullis-{}", uuid::Uuid::now_v7()));
+        std::fs::create_dir(&directory).unwrap();
+        let file = |name: &str, mode: u32| {
+            let path = directory.join(name);
+            std::fs::write(&path, "sqlite:x").unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            path
+        };
+        for (url_mode, key_mode, expected) in [
+            (0o600, 0o400, vec![Verdict::Good]),
+            (0o644, 0o600, vec![Verdict::Problem]),
+            (0o640, 0o600, vec![Verdict::Remark]),
+            (0o604, 0o640, vec![Verdict::Problem, Verdict::Remark]),
+            (0o600, 0o644, vec![Verdict::Problem]),
+        ] {
+            let (url, key) = (file("database-url", url_mode), file("key.pem", key_mode));
+            let arguments = ["--database-url-file", url.to_str().unwrap()];
+            let options = Options::from_arguments(&arguments).unwrap();
+            let origins = options.origins.clone();
+            let mut settings = options.settings().unwrap();
+            settings.server.tls = Some(TlsFiles {
+                certificate: directory.join("certificate.pem"),
+                key,
+            });
+            let mut findings = Findings::default();
+            examine_secret_files(&settings, &origins, &mut findings);
+            let found: Vec<Verdict> = findings.0.iter().map(|one| one.verdict).collect();
+            assert_eq!(found, expected, "{url_mode:o} {key_mode:o}");
+        }
+        std::fs::remove_dir_all(&directory).unwrap();
     }
 
     #[test]

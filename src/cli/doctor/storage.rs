@@ -16,6 +16,8 @@ const LITTLE_ROOM: u64 = 1024 * 1024 * 1024;
 
 /// What others than the owner may do, in the bits of a mode.
 const GROUP_AND_OTHERS: u32 = 0o077;
+/// What those may do who are not of its group either.
+const OTHERS: u32 = 0o007;
 
 /// What a kind of file system means for the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,6 +133,36 @@ fn examine_files(directory: &Path, database: &Path, findings: &mut Findings) {
         );
     }
     findings.good_unless_found(CHECK, "they are their owner's alone");
+}
+
+/// Who may do anything with a file beside whoever asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Openness {
+    /// Nobody; or the file is not there, which is said elsewhere.
+    Nobody,
+    /// Those of its group.
+    Group,
+    /// Everybody.
+    Others,
+    /// Everybody, and only so may this process, which is not its owner: as containers hand files over.
+    OthersAndSo,
+}
+
+/// Who may do anything with a file.
+pub(super) fn openness(path: &Path) -> Openness {
+    let Ok(metadata) = path.metadata() else {
+        return Openness::Nobody;
+    };
+    let is_ours = metadata.uid() == rustix::process::geteuid().as_raw();
+    let mode = metadata.permissions().mode();
+    match (mode & GROUP_AND_OTHERS, mode & OTHERS) {
+        (0, _) => Openness::Nobody,
+        // Its group is how this process reads it.
+        (_, 0) if !is_ours => Openness::Nobody,
+        (_, 0) => Openness::Group,
+        _ if is_ours => Openness::Others,
+        _ => Openness::OthersAndSo,
+    }
 }
 
 /// Whether others than its owner may do anything with a file that is there.

@@ -25,14 +25,18 @@ const ALWAYS: [(HeaderName, HeaderValue); 4] = [
 /// Two years, as browsers' lists ask for. Other hosts of the domain are not ours to speak for.
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=63072000");
 
+/// Marks the listener that takes http beside https, over which nothing is to be said of https (RFC 6797 section 7.2).
+pub(in crate::http) struct OverHttp;
+
 pub(super) fn complete<B>(response: &mut ServiceResponse<B>, state: &State, id: &HeaderValue) {
+    let is_over_http = response.request().app_data::<OverHttp>().is_some();
     let headers = response.headers_mut();
     for (name, value) in ALWAYS {
         if !headers.contains_key(&name) {
             headers.insert(name, value);
         }
     }
-    if state.base_url.starts_with("https://") {
+    if !is_over_http && state.base_url.starts_with("https://") {
         headers.insert(STRICT_TRANSPORT_SECURITY, HSTS);
     }
     headers.insert(request_id::HEADER, id.clone());

@@ -12,13 +12,14 @@ use crate::credentials::Verified;
 use crate::http::metrics::{Route, known_method};
 use crate::http::{State, forwarded};
 use crate::secret::SecretKind;
-use crate::store::id::{CredentialId, DirectoryId};
+use crate::store::id::DirectoryId;
 
 /// Whose credential a request has shown.
 #[derive(Debug, Clone)]
 pub(in crate::http) struct Identity {
     kind: SecretKind,
-    credential: CredentialId,
+    /// The public beginning of the secret, as lists of keys show it.
+    prefix: String,
     directory: Option<DirectoryId>,
 }
 
@@ -28,7 +29,7 @@ impl From<&Verified> for Identity {
         let owner = verified.owner.as_ref();
         Self {
             kind: credential.kind,
-            credential: credential.id.clone(),
+            prefix: credential.prefix.clone(),
             directory: credential
                 .directory_id
                 .clone()
@@ -55,7 +56,7 @@ pub(super) fn note<B>(
     let id = id.to_str().unwrap_or_default();
     let route = counted.pattern();
     let (credential, kind) = match identity {
-        Some(identity) => (identity.credential.as_str(), identity.kind.name()),
+        Some(identity) => (identity.prefix.as_str(), identity.kind.name()),
         None => ("", ""),
     };
     let directory = identity.and_then(|identity| identity.directory.as_ref());

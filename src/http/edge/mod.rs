@@ -19,6 +19,7 @@ use actix_web::{HttpMessage, web};
 
 use super::State;
 use super::server::Turn;
+pub(super) use headers::OverHttp;
 pub(super) use log::Identity;
 use refusal::Refused;
 use tracing::Instrument;
@@ -41,7 +42,7 @@ pub(super) async fn pass<B: MessageBody>(
             .map(ServiceResponse::map_into_left_body);
     };
     let id = request_id::of(request.headers());
-    let span = trace::span(&request, &id);
+    let span = trace::span(&request, &state.settings, &id);
     let mut expired = None;
     let mut response = if let Some(refused) = too_large(&request, &state) {
         refused.answer(request).map_into_right_body()

@@ -1,5 +1,6 @@
-//! The span of a request, which those of its transactions are within. It continues the trace that the caller has
-//! begun (W3C Trace Context). Without a collector there are no spans.
+//! The span of a request, which those of its transactions are within. It continues the trace that a trusted proxy
+//! has begun or passed on (W3C Trace Context); anybody else could have everything of theirs traced, or hide among
+//! the traces of others. Without a collector there are no spans.
 
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -9,11 +10,13 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracing::Span;
 use tracing::field::Empty;
 
+use crate::config::Settings;
+use crate::http::forwarded;
 use crate::http::metrics::known_method;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 /// Neither path nor query: both may name people.
-pub(super) fn span(request: &ServiceRequest, id: &HeaderValue) -> Span {
+pub(super) fn span(request: &ServiceRequest, settings: &Settings, id: &HeaderValue) -> Span {
     let span = tracing::trace_span!(
         target: "portcullis::trace",
         "request",
@@ -24,7 +27,7 @@ pub(super) fn span(request: &ServiceRequest, id: &HeaderValue) -> Span {
         otel.status_code = Empty,
         http.request.header.x_request_id = id.to_str().unwrap_or_default(),
     );
-    if !span.is_disabled() {
+    if !span.is_disabled() && forwarded::is_from_proxy(request.peer_addr(), settings) {
         let headers = Headers(request.headers());
         let parent = TraceContextPropagator::new().extract(&headers);
         if let Err(error) = span.set_parent(parent) {

@@ -113,6 +113,7 @@ impl Metrics {
             "Sign-ins that wait for their password to be hashed.",
             state.hashing.waiting(),
         );
+        expose_streams(&mut text, state);
         if let Some(figures) = figures {
             figures.expose(&mut text);
         }
@@ -139,6 +140,29 @@ impl Metrics {
             u8::from(self.certificate_is_refused.load(Ordering::Relaxed)),
         );
     }
+}
+
+/// Answers that are sent while they are read.
+fn expose_streams(text: &mut Exposition, state: &State) {
+    let streaming = &state.streaming;
+    text.single(
+        "portcullis_streams",
+        Kind::Gauge,
+        "Lists and groups that are being sent while they are read from the database.",
+        streaming.inside(),
+    );
+    text.single(
+        "portcullis_streams_waiting",
+        Kind::Gauge,
+        "Requests that wait for others to be sent.",
+        streaming.waiting(),
+    );
+    text.single(
+        "portcullis_streams_turned_away_total",
+        Kind::Counter,
+        "Requests turned away since too many waited for that, or for too long.",
+        streaming.turned_away(),
+    );
 }
 
 fn expose_database(text: &mut Exposition, database: &Database) {

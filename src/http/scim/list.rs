@@ -61,7 +61,7 @@ async fn run(
     }
     let freshness = Freshness::MayLag;
     stream::answer(
-        &exchange.state,
+        exchange,
         freshness,
         builder(200),
         move |connection, output| query.run(connection, &context, output),

@@ -99,6 +99,10 @@ impl Exchange {
 async fn serve(request: HttpRequest, body: web::Payload, state: web::Data<State>) -> HttpResponse {
     let started = Instant::now();
     let state = State::clone(&state);
+    let target = Target::of(&request, &state.registry);
+    if let Ok(target) = &target {
+        note_route(&request, &state, target);
+    }
     let caller = match authenticate(&request, &state).await {
         Ok(caller) => caller,
         Err(failure) => return answer::unauthorized(failure),
@@ -107,7 +111,10 @@ async fn serve(request: HttpRequest, body: web::Payload, state: web::Data<State>
         Ok(exchange) => exchange,
         Err(failure) => return error_response(failure),
     };
-    let outcome = dispatch(&mut exchange, body).await;
+    let outcome = match target {
+        Ok(target) => dispatch(&mut exchange, target, body).await,
+        Err(error) => Err(error.into()),
+    };
     let (response, scim_type) = match outcome {
         Ok(response) => (response, None),
         Err(failure) => {
@@ -169,9 +176,11 @@ fn removed() -> Failure {
     ScimError::new(ErrorKind::Forbidden, "the directory has been removed").into()
 }
 
-async fn dispatch(exchange: &mut Exchange, body: web::Payload) -> Result<HttpResponse, Failure> {
-    let target = Target::of(&exchange.request, &exchange.context.registry)?;
-    note_route(exchange, &target);
+async fn dispatch(
+    exchange: &mut Exchange,
+    target: Target,
+    body: web::Payload,
+) -> Result<HttpResponse, Failure> {
     if exchange.person.is_some() && !target.is_open_to_people() {
         return Err(ScimError::new(
             ErrorKind::Forbidden,
@@ -225,8 +234,8 @@ async fn dispatch(exchange: &mut Exchange, body: web::Payload) -> Result<HttpRes
     }
 }
 
-/// Which route it is that the request is counted under.
-fn note_route(exchange: &Exchange, target: &Target) {
+/// Which route it is that the request is counted and logged under, also where it is refused.
+fn note_route(request: &HttpRequest, state: &State, target: &Target) {
     let (endpoint, shape) = match target {
         Target::Root => return,
         Target::ServiceProviderConfig => ("ServiceProviderConfig", Shape::Collection),
@@ -239,8 +248,7 @@ fn note_route(exchange: &Exchange, target: &Target) {
         Target::Collection(kind) => (kind.endpoint.as_str(), Shape::Collection),
         Target::Resource(kind, _) => (kind.endpoint.as_str(), Shape::Resource),
     };
-    let metrics = &exchange.state.metrics;
-    metrics.routes.is_scim(&exchange.request, endpoint, shape);
+    state.metrics.routes.is_scim(request, endpoint, shape);
 }
 
 fn offers(is_offered: bool, methods: &'static str) -> Result<(), Failure> {

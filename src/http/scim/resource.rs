@@ -165,7 +165,7 @@ pub async fn read(
     let builder = about(200, context, kind, &resource);
     let (context, kind) = (context.clone(), Arc::clone(kind));
     stream::answer(
-        &exchange.state,
+        exchange,
         Freshness::Current,
         builder,
         move |connection, output| {
@@ -323,7 +323,7 @@ async fn respond(
             let projection = projection(exchange)?;
             let (context, kind) = (context.clone(), Arc::clone(kind));
             stream::answer(
-                &exchange.state,
+                exchange,
                 Freshness::Current,
                 builder,
                 move |connection, output| {

@@ -2,9 +2,8 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::rt::task::JoinHandle;
@@ -14,10 +13,10 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::time::timeout;
 
-use crate::http::State;
 use crate::provisioning::{Output, ProvisioningError};
 use crate::store::{DatabaseConnection, Freshness, StoreError};
 
+use super::Exchange;
 use super::answer::Failure;
 
 /// Pieces that may wait for a slow client.
@@ -30,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// # Errors
 /// Those of the task, where it fails before anything was sent.
 pub async fn answer<T>(
-    state: &State,
+    exchange: &Exchange,
     freshness: Freshness,
     mut builder: HttpResponseBuilder,
     task: T,
@@ -41,18 +40,25 @@ where
         + 'static,
 {
     let busy = || ProvisioningError::from(StoreError::Busy);
-    let wait = Duration::from_millis(state.settings.limits.database_wait_ms.into());
-    let permit = timeout(wait, Arc::clone(&state.streaming).acquire_owned()).await;
-    let permit = permit.map_err(|_| busy())?.map_err(|_| busy())?;
+    let state = &exchange.state;
+    let place = state.streaming.enter(exchange.credential.clone()).await;
+    let place = place.map_err(|_| busy())?;
+    let seconds = state.settings.limits.stream_seconds;
+    let end = Instant::now() + Duration::from_secs(seconds.into());
     let (sender, mut receiver) = channel(WAITING);
     let database = state.database.clone();
     let task = actix_web::rt::spawn(async move {
         database
             .read_with(freshness, move |connection| {
-                let _permit = permit;
+                let _place = place;
                 let runtime = Handle::current();
                 let mut send = |piece: String| {
-                    let sent = timeout(PATIENCE, sender.send(Bytes::from(piece)));
+                    let left = end.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        tracing::info!(seconds, "an answer took its client too long and broke off");
+                        return false;
+                    }
+                    let sent = timeout(PATIENCE.min(left), sender.send(Bytes::from(piece)));
                     matches!(runtime.block_on(sent), Ok(Ok(())))
                 };
                 let mut output = Output::new(&mut send);

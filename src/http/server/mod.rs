@@ -21,6 +21,7 @@ use actix_service::{
 };
 use actix_web::body::MessageBody;
 use actix_web::dev::AppConfig;
+use actix_web::middleware::from_fn;
 use actix_web::rt::net::TcpStream;
 use actix_web::{App, web};
 use tokio::time::timeout;
@@ -158,7 +159,9 @@ fn build(
     if let Some(listener) = listeners.redirect {
         let state = state.clone();
         builder = listen(builder, "redirect", listener, plain, move || {
-            App::new().configure(|config| redirect::configure(config, &state))
+            App::new()
+                .wrap(from_fn(super::edge::pass))
+                .configure(|config| redirect::configure(config, &state))
         })?;
     }
     let watched = listeners.metrics.map(|listener| watched(state, listener));
@@ -222,7 +225,12 @@ where
                 data.insert(connection.turn());
             })
             .finish(map_config(requests, |()| AppConfig::default()));
-        fn_service(move |stream: TcpStream| open(stream, manner.clone())).and_then(requests)
+        fn_service(move |stream: TcpStream| open(stream, manner.clone()))
+            .and_then(requests)
+            .map_err(|error| {
+                tracing::debug!(%error, "a connection ended early, or held what is no request");
+                error
+            })
     })
 }
 

@@ -11,6 +11,8 @@ use crate::people::USER_SCHEMA;
 use crate::process::Deployment;
 use crate::server::{Client, DatabaseKind, TestServer};
 
+use super::raw;
+
 /// The lines of requests, by the identifier that the request was given.
 fn request_lines(log: &str) -> BTreeMap<String, Value> {
     log.lines()
@@ -50,11 +52,9 @@ fn a_request_is_one_line_that_says_who_asked_what_and_how_it_went() {
     assert_eq!(line["kind"], "scim_key");
     assert_eq!(line["directory"], deployment.first("directory_id"));
     assert_eq!(line["client"], "198.51.100.7");
-    let is_uuid = |value: &Value| {
-        let text = value.as_str().unwrap_or_default();
-        uuid::Uuid::parse_str(text).is_ok()
-    };
-    assert!(is_uuid(&line["credential"]), "{line}");
+    // The kind and six characters, of thirty.
+    let beginning = &deployment.first("scim_key")[.."pcscim_".len() + 6];
+    assert_eq!(line["credential"], beginning);
     let millis: f64 = line["ms"]
         .as_str()
         .and_then(|text| text.parse().ok())
@@ -67,6 +67,60 @@ fn a_request_is_one_line_that_says_who_asked_what_and_how_it_went() {
     assert_eq!(line["credential"], Value::Null);
     assert_eq!(line["client"], "127.0.0.1");
     assert!(!log.contains("canary"), "{log}");
+}
+
+#[test]
+fn a_scim_request_that_is_refused_is_logged_with_its_route_and_what_is_no_request_quietly() {
+    let deployment = Deployment::create(DatabaseKind::Sqlite);
+    let server = deployment.serve();
+    let anonymous = Client::new(&server.base_url, None);
+    let scim = server.client("/scim/v2", deployment.first("scim_key"));
+    for (client, method, path, id, status) in [
+        (
+            &anonymous,
+            "GET",
+            "/scim/v2/Users/canary",
+            "unauthorised",
+            401,
+        ),
+        (
+            &anonymous,
+            "POST",
+            "/scim/v2/Groups/.search",
+            "a-search",
+            401,
+        ),
+        (&scim, "GET", "/Groups/canary", "absent", 404),
+        (&scim, "PUT", "/Users", "not-offered", 405),
+        (&scim, "GET", "/Canary/canary", "no-endpoint", 404),
+    ] {
+        let headers = [("X-Request-Id", id)];
+        client.request(method, path, &headers, b"").expect(status);
+    }
+    let mut stream = raw::connect(&server.base_url);
+    raw::write(&mut stream, "CANARY canary canary\r\n\r\n");
+    let answer = raw::read_to_end(&mut stream);
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    let log = server.kill();
+    let lines = request_lines(&log);
+    for (id, route) in [
+        ("unauthorised", "/scim/v2/Users/{id}"),
+        ("a-search", "/scim/v2/Groups/.search"),
+        ("absent", "/scim/v2/Groups/{id}"),
+        ("not-offered", "/scim/v2/Users"),
+        ("no-endpoint", "/scim/v2"),
+    ] {
+        assert_eq!(lines[id]["route"], route, "{id}");
+    }
+    assert!(!log.to_lowercase().contains("canary"), "{log}");
+    assert!(!log.contains("actix_http"), "{log}");
+    assert!(!log.contains("\"ERROR\""), "{log}");
+    let of_no_request: Vec<&str> = log
+        .lines()
+        .filter(|line| line.contains("held what is no request"))
+        .collect();
+    assert_eq!(of_no_request.len(), 1, "{log}");
+    assert!(of_no_request[0].contains("\"DEBUG\""), "{log}");
 }
 
 #[test]
@@ -210,7 +264,7 @@ on_both_databases!(requests_and_what_is_stored_are_counted, |server| {
         ("GET", "/scim/v2/Users/{id}", 404, "1"),
         ("GET", "/scim/v2/Users", 200, "1"),
         ("GET", "/scim/v2", 404, "1"),
-        ("GET", "/scim/v2", 401, "2"),
+        ("GET", "/scim/v2/Users", 401, "2"),
         ("GET", "/admin/v1/directories", 200, "1"),
         ("GET", "/admin/v1/directories/{id}", 200, "1"),
         ("other", "/docs", 405, "1"),

@@ -1,5 +1,6 @@
 //! More than the database can take: told at once, each in their own protocol, and over at once.
 
+use std::io::Read;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -9,6 +10,8 @@ use serde_json::json;
 
 use crate::people::USER_SCHEMA;
 use crate::server::{Answer, DatabaseKind, TestServer};
+
+use super::raw;
 
 /// Keeps the database busy until it is dropped.
 struct Busy {
@@ -172,6 +175,76 @@ fn what_waited_too_long_for_the_writer_is_refused_and_never_done() {
     let products = admin.get("/products").expect(200);
     assert_eq!(products.body["items"], json!([]), "{}", products.text);
     server.anonymous().get("/readyz").expect(200);
+}
+
+/// So many people that their list is more than sockets hold, and a request for it.
+fn long_list(server: &TestServer, key: &str) -> String {
+    let scim = server.scim();
+    for number in 0..200 {
+        let name = format!("{number}@example.org");
+        let user =
+            json!({"schemas": [USER_SCHEMA], "userName": name, "title": "x".repeat(100_000)});
+        scim.post("/Users", &user).expect(201);
+    }
+    format!(
+        "GET /scim/v2/Users?count=1000 HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {key}\r\n\r\n"
+    )
+}
+
+#[test]
+fn one_credential_that_reads_nothing_of_its_lists_leaves_places_for_others() {
+    let server = TestServer::start_with(DatabaseKind::Sqlite, |settings| {
+        settings.limits.database_wait_ms = 10;
+    });
+    let figure = |name: &str| -> u64 {
+        let text = server.anonymous().get("/metrics").expect(200).text;
+        let value = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.and_then(|value| value.parse().ok()).expect(name)
+    };
+    let path = format!("/directories/{}/scim-keys", server.directory_id);
+    let greedy = server.admin().post(&path, &json!({"name": "greedy"}));
+    let request = long_list(&server, &greedy.expect(201).text_at("/secret"));
+    let places = figure("portcullis_database_connections_max") / 2;
+
+    let streams: Vec<_> = (0..places)
+        .map(|_| {
+            let mut stream = raw::connect(&server.base_url);
+            raw::write(&mut stream, &request);
+            let mut status = [0; 12];
+            stream.read_exact(&mut status).expect("an answer comes");
+            (String::from_utf8_lossy(&status).into_owned(), stream)
+        })
+        .collect();
+    let with = |status: &str| {
+        let found = streams.iter().filter(|(line, _)| line.ends_with(status));
+        u64::try_from(found.count()).expect("there are few")
+    };
+    assert_eq!(with("200"), places.div_ceil(2));
+    assert_eq!(with("503"), places / 2);
+    assert_eq!(figure("portcullis_streams"), places.div_ceil(2));
+    assert_eq!(figure("portcullis_streams_turned_away_total"), places / 2);
+    server.scim().get("/Users?count=1").expect(200);
+}
+
+#[test]
+fn a_list_that_a_client_reads_too_slowly_breaks_off() {
+    let server = TestServer::start_with(DatabaseKind::Sqlite, |settings| {
+        settings.limits.stream_seconds = 1;
+    });
+    let request = long_list(&server, &server.scim_key);
+    let mut stream = raw::connect(&server.base_url);
+    raw::write(&mut stream, &request);
+    // It always takes something, so that no patience with it ends but that with the whole.
+    let (mut total, mut piece) = (0, vec![0; 1 << 16]);
+    while let Ok(length @ 1..) = stream.read(&mut piece) {
+        total += length;
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert!(total < 200 * 100_000, "all {total} bytes were sent");
+    assert!(total > 100_000, "only {total} bytes were sent");
+    server.scim().get("/Users?count=1").expect(200);
 }
 
 #[test]

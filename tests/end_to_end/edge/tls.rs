@@ -13,7 +13,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::process::{Deployment, Process};
 use crate::server::{Client, DatabaseKind};
@@ -293,9 +293,24 @@ fn over_http_browsers_are_sent_on_and_nothing_that_is_secret_is_taken() {
     let client = Client::new(&format!("http://{address}"), None);
 
     let answer = client.get("/console/keys?kind=scim-keys").expect(308);
-    let there = format!("{}/console/keys?kind=scim-keys", server.base_url);
+    let there = format!("{}/console/keys", server.base_url);
     assert_eq!(answer.header("location"), Some(there.as_str()));
     assert_eq!(answer.header("strict-transport-security"), None);
+    for (name, value) in [
+        ("cache-control", "no-store"),
+        ("referrer-policy", "no-referrer"),
+        ("x-content-type-options", "nosniff"),
+        (
+            "content-security-policy",
+            "default-src 'none'; frame-ancestors 'none'",
+        ),
+    ] {
+        assert_eq!(answer.header(name), Some(value), "{name}");
+    }
+    let id = answer
+        .header("x-request-id")
+        .expect("it has one")
+        .to_owned();
     let answer = client.get("//evil.example/x").expect(308);
     let there = format!("{}//evil.example/x", server.base_url);
     assert_eq!(answer.header("location"), Some(there.as_str()));
@@ -318,9 +333,40 @@ fn over_http_browsers_are_sent_on_and_nothing_that_is_secret_is_taken() {
             answer.text
         );
     }
+    let link = deployment.first("setup_url");
+    let (_, link) = link.split_once("link=").expect("it has a link");
+    for query in [
+        format!("link={link}"),
+        format!("next={key}"),
+        "x=1&LINK=mistyped".to_owned(),
+    ] {
+        let answer = client
+            .get(&format!("/console/password?{query}"))
+            .expect(403);
+        assert_eq!(answer.header("location"), None);
+        assert_eq!(
+            answer.header("content-type"),
+            Some("text/html; charset=utf-8")
+        );
+        assert!(
+            answer.text.contains("This link was sent unencrypted"),
+            "{}",
+            answer.text
+        );
+        assert!(!answer.text.contains(link), "{}", answer.text);
+    }
     let log = server.kill();
     assert!(log.contains("a credential was sent over http"), "{log}");
     assert!(!log.contains(key), "{log}");
+    assert!(!log.contains(link), "{log}");
+    let entry = log
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .find(|line| line["id"] == id.as_str())
+        .expect("the redirect is logged");
+    assert_eq!(entry["message"], "request");
+    assert_eq!(entry["status"], 308);
+    assert_eq!(entry["client"], "127.0.0.1");
 }
 
 #[test]

@@ -51,6 +51,28 @@ fn collector() -> (String, Receiver<ExportTraceServiceRequest>) {
     (format!("http://{address}"), received)
 }
 
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// All spans that were sent, where the server has ended: it sends them before.
+fn arrived(received: &Receiver<ExportTraceServiceRequest>) -> Vec<Span> {
+    let mut spans = Vec::new();
+    while let Ok(batch) = received.recv_timeout(Duration::from_secs(5)) {
+        let resources = batch.resource_spans.into_iter();
+        spans.extend(
+            resources
+                .flat_map(|resource| resource.scope_spans)
+                .flat_map(|scope| scope.spans),
+        );
+    }
+    spans
+}
+
 fn attributes(span: &Span) -> BTreeMap<String, String> {
     let text = |value: &AnyValue| match value {
         AnyValue::StringValue(text) => text.clone(),
@@ -72,7 +94,8 @@ fn attributes(span: &Span) -> BTreeMap<String, String> {
 fn a_request_its_transaction_and_the_commit_are_spans_of_the_callers_trace(kind: DatabaseKind) {
     let (endpoint, received) = collector();
     let deployment = Deployment::create(kind);
-    let server = deployment.serve_with(&["--otlp-endpoint", &endpoint]);
+    let proxies = ["--trusted-proxies", "127.0.0.0/8"];
+    let server = deployment.serve_with(&[&["--otlp-endpoint", &endpoint][..], &proxies].concat());
     let scim = server.client("/scim/v2", deployment.first("scim_key"));
     let (trace, parent) = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331");
     let traceparent = format!("00-{trace}-{parent}-01");
@@ -86,24 +109,8 @@ fn a_request_its_transaction_and_the_commit_are_spans_of_the_callers_trace(kind:
     server.signal("TERM");
     assert_eq!(server.wait().0, Some(0));
 
-    let mut spans: Vec<Span> = Vec::new();
-    let hex = |bytes: &[u8]| {
-        bytes.iter().fold(String::new(), |mut text, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
-    };
-    // What was sent is there: the server has ended after it was.
-    while let Ok(batch) = received.recv_timeout(Duration::from_secs(5)) {
-        let resources = batch.resource_spans.into_iter();
-        spans.extend(
-            resources
-                .flat_map(|resource| resource.scope_spans)
-                .flat_map(|scope| scope.spans)
-                .filter(|span| hex(&span.trace_id) == trace),
-        );
-    }
+    let mut spans = arrived(&received);
+    spans.retain(|span| hex(&span.trace_id) == trace);
     let find = |parent: &str, name: &str| -> Span {
         let mut found = spans.iter();
         found
@@ -136,6 +143,40 @@ fn spans_are_those_of_the_callers_trace_on_sqlite() {
 #[test]
 fn spans_are_those_of_the_callers_trace_on_postgres() {
     a_request_its_transaction_and_the_commit_are_spans_of_the_callers_trace(DatabaseKind::Postgres);
+}
+
+#[test]
+fn nobody_but_a_trusted_proxy_says_which_trace_a_request_is_of() {
+    let (endpoint, received) = collector();
+    let deployment = Deployment::create(DatabaseKind::Sqlite);
+    let options = [
+        "--otlp-endpoint",
+        &endpoint,
+        "--trusted-proxies",
+        "192.0.2.0/24",
+    ];
+    let server = deployment.serve_with(&options);
+    let scim = server.client("/scim/v2", deployment.first("scim_key"));
+    let trace = "0af7651916cd43dd8448eb211c80319c";
+    // One that asks to be traced and one that asks not to be.
+    for flags in ["01", "00"] {
+        let traceparent = format!("00-{trace}-b7ad6b7169203331-{flags}");
+        let headers = [("traceparent", traceparent.as_str())];
+        scim.request("GET", "/Users?count=0", &headers, b"")
+            .expect(200);
+    }
+    server.signal("TERM");
+    assert_eq!(server.wait().0, Some(0));
+    let spans = arrived(&received);
+    let requests: Vec<&Span> = spans
+        .iter()
+        .filter(|span| span.name == "GET /scim/v2/Users")
+        .collect();
+    assert_eq!(requests.len(), 2, "{spans:?}");
+    for request in requests {
+        assert_ne!(hex(&request.trace_id), trace);
+        assert_eq!(hex(&request.parent_span_id), "");
+    }
 }
 
 #[test]
