@@ -152,8 +152,8 @@ fn signature_only() -> Validation {
     validation
 }
 
-/// A decimal as text: `serde_json` may read the last digit of a number differently, and a position that is
-/// off by that much would skip a resource or repeat it.
+/// A decimal as text, which nobody on the way reads a little differently: a position that is off by the last digit
+/// would skip a resource or repeat it.
 mod exact_decimal {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 

@@ -365,6 +365,20 @@ mod tests {
         ));
     }
 
+    /// A number that is read a little differently each time selects what nobody has asked for.
+    #[test]
+    fn numbers_are_read_to_their_last_digit() {
+        for number in [
+            "20.300000000000022",
+            "0.30000000000000004",
+            "7.038531e-26",
+            "-1.7976931348623157e+308",
+        ] {
+            let text = format!("a eq {number}");
+            assert_eq!(parse(&text).unwrap().to_string(), text);
+        }
+    }
+
     #[test]
     fn errors_tell_the_position() {
         let cases = [
