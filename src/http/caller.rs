@@ -462,7 +462,8 @@ pub async fn note_token_use(
 }
 
 /// The scheme's name has no case (RFC 9110 section 11.1).
-pub(super) fn bearer(request: &HttpRequest) -> Option<&str> {
+#[must_use]
+pub fn bearer(request: &HttpRequest) -> Option<&str> {
     let value = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, text) = value.split_once(' ')?;
     scheme

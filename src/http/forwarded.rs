@@ -16,7 +16,8 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The address of a request's sender: of the peer, or, behind trusted proxies, the last address in the header
 /// that is not one of theirs. None where a trusted proxy keeps it to itself, or writes what cannot be read.
-pub(super) fn source_ip(request: &HttpRequest, settings: &Settings) -> Option<IpAddr> {
+#[must_use]
+pub fn source_ip(request: &HttpRequest, settings: &Settings) -> Option<IpAddr> {
     let peer = request.peer_addr()?.ip().to_canonical();
     let trusted = &settings.trusted_proxies;
     if !is_one_of(trusted, peer) {

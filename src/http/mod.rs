@@ -11,7 +11,7 @@ mod chaining;
 pub mod console;
 mod edge;
 mod endpoint;
-mod forwarded;
+pub mod forwarded;
 mod gateway;
 mod leaks;
 mod lines;

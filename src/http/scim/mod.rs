@@ -6,7 +6,7 @@
 mod answer;
 mod bulk;
 mod discovery;
-mod json;
+pub mod json;
 mod list;
 mod log;
 mod request;

@@ -1,0 +1,5 @@
+//! Fuzzes `portcullis_fuzz::run("path", …)`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| portcullis_fuzz::run("path", data));
