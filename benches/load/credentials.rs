@@ -43,16 +43,7 @@ pub struct Admin {
 /// # Errors
 /// Where the server refuses what has to be there first.
 pub fn run(bench: &Bench, authority: &Authority, run: u64) -> Result<(), LoadError> {
-    let product = authority.make(
-        "/products",
-        &json!({"name": format!("Wiki {run}"), "scopes": []}),
-    )?;
-    let product = text(&product, "id")?;
-    let credential = authority.make(
-        &format!("/products/{product}/credentials"),
-        &json!({"name": "Wiki server"}),
-    )?;
-    let credential = text(&credential, "secret")?;
+    let credential = authority.product(run)?;
     let mut leavers = Vec::new();
     let mut tokens = Vec::new();
     for number in 0..LEAVERS {
@@ -107,9 +98,7 @@ impl Authority<'_> {
         )?;
         let link = self.make(&format!("/users/{id}/password-link"), &Value::Null)?;
         let link = text(&link, "secret")?;
-        let path = format!("/admin/v1/directories/{}", self.directory);
-        let directory = self.send(&json_request("GET", path, self.admin_key, &Value::Null))?;
-        let directory = text(&directory, "name")?;
+        let directory = self.directory_name()?;
         self.send(&json_request(
             "POST",
             "/account/v1/password".to_owned(),
@@ -126,17 +115,52 @@ impl Authority<'_> {
         Ok(Admin { id, session })
     }
 
-    /// Gives somebody their tokens and has them make their keys. Gives back the tokens.
-    fn endow(&self, leaver: &Admin) -> Result<Vec<String>, LoadError> {
-        let tokens = self.many(TOKENS, |number| {
+    /// Registers a product, and gives the secret of its credential.
+    ///
+    /// # Errors
+    /// Where the server refuses.
+    pub fn product(&self, run: u64) -> Result<String, LoadError> {
+        let product = self.make(
+            "/products",
+            &json!({"name": format!("Wiki {run}"), "scopes": []}),
+        )?;
+        let product = text(&product, "id")?;
+        let credential = self.make(
+            &format!("/products/{product}/credentials"),
+            &json!({"name": "Wiki server"}),
+        )?;
+        text(&credential, "secret")
+    }
+
+    /// What the directory is called, which whoever signs in has to name.
+    ///
+    /// # Errors
+    /// Where the server refuses.
+    pub fn directory_name(&self) -> Result<String, LoadError> {
+        let path = format!("/admin/v1/directories/{}", self.directory);
+        let directory = self.send(&json_request("GET", path, self.admin_key, &Value::Null))?;
+        text(&directory, "name")
+    }
+
+    /// Makes so many tokens of somebody.
+    ///
+    /// # Errors
+    /// Where the server refuses.
+    pub fn tokens(&self, owner: &Admin, count: u64) -> Result<Vec<String>, LoadError> {
+        self.many(count, |number| {
             let body = json!({"name": format!("Token {number}")});
             json_request(
                 "POST",
                 "/account/v1/tokens".to_owned(),
-                &leaver.session,
+                &owner.session,
                 &body,
             )
-        })?;
+        })
+    }
+
+    /// Gives somebody their tokens and has them make their keys. Gives back the tokens.
+    fn endow(&self, leaver: &Admin) -> Result<Vec<String>, LoadError> {
+        let tokens = self.tokens(leaver, TOKENS)?;
         self.many(KEYS, |number| {
             let path = format!("/admin/v1/directories/{}/scim-keys", self.directory);
             let body = json!({"name": format!("Key {number} of {}", leaver.id)});
@@ -213,7 +237,8 @@ fn expect(request: &Request, answer: Answer) -> Result<Answer, LoadError> {
     })
 }
 
-fn json_request(method: &'static str, path: String, bearer: &str, body: &Value) -> Request {
+/// A request of JSON, with this bearer credential where there is one.
+pub fn json_request(method: &'static str, path: String, bearer: &str, body: &Value) -> Request {
     let mut headers = Vec::new();
     if !bearer.is_empty() {
         headers.push(format!("Authorization: Bearer {bearer}"));
@@ -232,17 +257,23 @@ fn json_request(method: &'static str, path: String, bearer: &str, body: &Value) 
     }
 }
 
-fn any<'a>(tokens: &'a [String], chance: &mut Chance) -> &'a str {
+/// One of them.
+pub fn any<'a>(tokens: &'a [String], chance: &mut Chance) -> &'a str {
     let bound = u64::try_from(tokens.len()).unwrap_or(1).max(1);
     let at = usize::try_from(chance.below(bound)).unwrap_or_default();
     tokens.get(at).map_or("", String::as_str)
 }
 
-fn is_active(answer: &Answer, active: bool) -> bool {
+/// Whether a token was said to be good, or not to be.
+pub fn is_active(answer: &Answer, active: bool) -> bool {
     answer.status == 200 && answer.text().contains(&format!("\"active\":{active}"))
 }
 
-fn text(answer: &Answer, name: &str) -> Result<String, LoadError> {
+/// A text in an answer, by its name.
+///
+/// # Errors
+/// Where there is none.
+pub fn text(answer: &Answer, name: &str) -> Result<String, LoadError> {
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let found = body.get(name).and_then(Value::as_str).map(str::to_owned);
     found.ok_or_else(|| LoadError::Missing(format!("{name} in {}", answer.text())))

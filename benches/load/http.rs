@@ -50,6 +50,8 @@ pub struct Answer {
     pub status: u16,
     /// The body, decoded.
     pub body: Vec<u8>,
+    /// What `Retry-After` says.
+    pub retry_after: Option<String>,
     /// From the request to the first byte of the answer.
     pub first_byte: Duration,
     /// From the request to the last byte of the answer.
@@ -95,6 +97,7 @@ struct Head {
     length: Option<u64>,
     chunked: bool,
     closes: bool,
+    retry_after: Option<String>,
 }
 
 impl Connection {
@@ -139,6 +142,7 @@ impl Connection {
         Ok(Answer {
             status: head.status,
             body,
+            retry_after: head.retry_after,
             first_byte,
             whole,
         })
@@ -183,6 +187,7 @@ fn read_head(stream: &mut impl BufRead) -> Result<Head, HttpError> {
         length: None,
         chunked: false,
         closes: status_line.starts_with("HTTP/1.0"),
+        retry_after: None,
     };
     loop {
         let line = read_line(stream)?;
@@ -193,6 +198,7 @@ fn read_head(stream: &mut impl BufRead) -> Result<Head, HttpError> {
         match name.to_ascii_lowercase().as_str() {
             "content-length" => head.length = value.parse().ok(),
             "transfer-encoding" => head.chunked = value.eq_ignore_ascii_case("chunked"),
+            "retry-after" => head.retry_after = Some(value.to_owned()),
             "connection" => head.closes = value.eq_ignore_ascii_case("close"),
             _ => {}
         }

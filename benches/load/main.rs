@@ -7,18 +7,20 @@ mod credentials;
 mod groups;
 mod http;
 mod measure;
+mod mixed;
 mod pages;
 mod people;
 mod process;
 mod scim;
 mod searches;
+mod soak;
 
 use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Mutex;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Parser, Subcommand};
 use serde_json::{Map, Value, json};
@@ -26,6 +28,7 @@ use serde_json::{Map, Value, json};
 use credentials::Authority;
 use http::{Endpoint, HttpError};
 use measure::{Bench, Plan};
+use mixed::Mixed;
 use process::Process;
 use scim::{People, Scim};
 
@@ -71,6 +74,8 @@ enum Command {
     },
     /// Measures everything that Portcullis does, on a directory that was imported
     Portcullis(PortcullisArguments),
+    /// Keeps Portcullis busy for long, on a directory that was imported, and samples how it is
+    Soak(SoakArguments),
     /// Measures what every SCIM server does, on people whom it creates first
     Scim(ScimArguments),
 }
@@ -119,6 +124,21 @@ struct PortcullisArguments {
 }
 
 #[derive(Args)]
+struct SoakArguments {
+    #[command(flatten)]
+    server: PortcullisArguments,
+    /// Requests a second
+    #[arg(long, default_value_t = 150.0)]
+    rate: f64,
+    /// Seconds between samples
+    #[arg(long, default_value_t = 5.0)]
+    every: f64,
+    /// Overload it in between, with so many clients that ask again as soon as they are answered
+    #[arg(long)]
+    clients: Option<usize>,
+}
+
+#[derive(Args)]
 struct ScimArguments {
     #[command(flatten)]
     common: Common,
@@ -142,6 +162,7 @@ fn main() -> ExitCode {
             .and_then(|file| people::write(count, &mut BufWriter::new(file)))
             .map_err(LoadError::from),
         Command::Portcullis(arguments) => portcullis(&arguments),
+        Command::Soak(arguments) => soak(&arguments),
         Command::Scim(arguments) => any_server(&arguments),
     };
     match outcome {
@@ -159,11 +180,7 @@ fn portcullis(arguments: &PortcullisArguments) -> Result<(), LoadError> {
         ("size", json!(arguments.size)),
     ];
     let bench = bench(&arguments.common, arguments.database_pid, labels)?;
-    let scim = Scim {
-        endpoint: Endpoint::parse(&format!("{}/scim/v2", arguments.url))?,
-        authorization: Some(format!("Bearer {}", arguments.scim_key)),
-        seconds: arguments.common.seconds,
-    };
+    let scim = scim_of(arguments)?;
     let authority = Authority {
         endpoint: Endpoint::parse(&arguments.url)?,
         admin_key: &arguments.admin_key,
@@ -193,6 +210,53 @@ fn portcullis(arguments: &PortcullisArguments) -> Result<(), LoadError> {
         credentials::run(&bench, &authority, run)?;
     }
     Ok(())
+}
+
+fn soak(arguments: &SoakArguments) -> Result<(), LoadError> {
+    let server = &arguments.server;
+    let labels = [
+        ("label", json!(server.common.label)),
+        ("size", json!(server.size)),
+    ];
+    let bench = bench(&server.common, server.database_pid, labels)?;
+    let scim = scim_of(server)?;
+    let authority = Authority {
+        endpoint: Endpoint::parse(&server.url)?,
+        admin_key: &server.admin_key,
+        directory: &server.directory,
+        scim: &scim,
+    };
+    let mixed = Mixed::prepare(&authority, server.size, run_number())?;
+    let run = soak::Run {
+        bench: &bench,
+        authority: &authority,
+        mixed: &mixed,
+        every: Duration::from_secs_f64(arguments.every),
+    };
+    let duration = Duration::from_secs_f64(server.common.seconds);
+    match arguments.clients {
+        None => run.soak(arguments.rate, duration),
+        Some(clients) => {
+            let allowed = soak::descriptors_allowed();
+            let needed = u64::try_from(clients)
+                .unwrap_or(u64::MAX)
+                .saturating_add(100);
+            if allowed.is_some_and(|allowed| allowed < needed) {
+                return Err(LoadError::Missing(format!(
+                    "the right to open {needed} files (ulimit -n)"
+                )));
+            }
+            run.overload(arguments.rate, clients, duration)
+        }
+    }
+}
+
+fn scim_of(arguments: &PortcullisArguments) -> Result<Scim, LoadError> {
+    Ok(Scim {
+        endpoint: Endpoint::parse(&format!("{}/scim/v2", arguments.url))?,
+        authorization: Some(format!("Bearer {}", arguments.scim_key)),
+        seconds: arguments.common.seconds,
+    })
 }
 
 fn any_server(arguments: &ScimArguments) -> Result<(), LoadError> {

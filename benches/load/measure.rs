@@ -107,6 +107,19 @@ impl Bench {
         Ok(measurement)
     }
 
+    /// Writes a line of these figures alone.
+    ///
+    /// # Errors
+    /// Where that fails.
+    pub fn write_line(&self, name: &str, figures: Map<String, Value>) -> Result<(), LoadError> {
+        let mut line = self.labels.clone();
+        line.insert("name".to_owned(), json!(name));
+        line.extend(figures);
+        let mut output = self.output.lock().map_err(|_| LoadError::Poisoned)?;
+        writeln!(output, "{}", Value::Object(line))?;
+        Ok(())
+    }
+
     /// Writes a line, with whatever else there is to say.
     ///
     /// # Errors
@@ -216,7 +229,7 @@ fn rounded(value: f64) -> f64 {
 }
 
 /// The latency that so many of a hundred do not exceed, in microseconds.
-fn quantile(latencies: &[Duration], percent: usize) -> Option<u128> {
+pub fn quantile(latencies: &[Duration], percent: usize) -> Option<u128> {
     let mut sorted = latencies.to_vec();
     sorted.sort_unstable();
     let at = (sorted.len() * percent).div_ceil(100).checked_sub(1)?;

@@ -46,6 +46,12 @@ impl Process {
             .parse()
             .ok()
     }
+
+    /// Files and connections that the process alone has open.
+    pub fn descriptors(self) -> Option<usize> {
+        let open = fs::read_dir(format!("/proc/{}/fd", self.0)).ok()?;
+        Some(open.count())
+    }
 }
 
 /// A line of `/proc/*/stat`.

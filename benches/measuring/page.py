@@ -5,14 +5,16 @@ import pathlib
 import re
 
 import plots
+import soaked
 import tables
 
 
 def write(results: pathlib.Path, docs: pathlib.Path):
-    measured = tables.Measured(read(results))
+    lines = read(results)
+    measured = tables.Measured(lines)
     file = docs / "performance.md"
     text = file.read_text()
-    for name, table in tables.all_of(measured).items():
+    for name, table in (tables.all_of(measured) | soaked.all_of(lines)).items():
         begin, end = f"<!-- measured: {name} -->", "<!-- end -->"
         pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
         if pattern.search(text) is None:
@@ -21,6 +23,7 @@ def write(results: pathlib.Path, docs: pathlib.Path):
             text = pattern.sub(lambda _, table=table: f"{begin}\n{table}\n{end}", text)
     file.write_text(text)
     plots.draw(measured, docs / "images")
+    soaked.draw(lines, docs / "images")
 
 
 def read(results: pathlib.Path) -> list[dict]:

@@ -9,6 +9,7 @@ import page
 import peers
 import servers
 import sizes
+import soak
 
 
 def arguments() -> argparse.Namespace:
@@ -23,6 +24,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--databases", default="sqlite,postgres")
     parser.add_argument("--seconds", type=float, default=1.5)
     parser.add_argument("--only", default="")
+    parser.add_argument("--soak", type=float, metavar="MINUTES")
+    parser.add_argument("--overload", type=float, metavar="SECONDS")
+    parser.add_argument("--people", type=int, default=20_000)
+    parser.add_argument("--rate", type=float, default=150)
+    parser.add_argument("--clients", type=int, default=2_000)
     parser.add_argument("--instructions", action="store_true")
     parser.add_argument("--peers", action="store_true")
     parser.add_argument("--page", action="store_true")
@@ -37,6 +43,9 @@ def main():
         instructions.count(asked.engine, asked.target)
     elif asked.peers:
         peers.measure(asked.portcullis, asked.load, asked.target, asked.seconds)
+    elif asked.soak or asked.overload:
+        for database in asked.databases.split(","):
+            soak.measure(asked.portcullis, asked.load, asked.target, connector(database, asked), asked)
     elif not asked.page:
         (results / "machine.json").write_text(json.dumps(servers.machine()))
         for database in asked.databases.split(","):

@@ -134,6 +134,7 @@ class Results:
         self._final = directory / f"{name}.jsonl"
         self.path.unlink(missing_ok=True)
         self._labels = labels
+        self.label = labels["label"]
 
     def write(self, name: str, **figures):
         line = self._labels | {"name": name} | figures
