@@ -140,6 +140,16 @@ impl Throttle {
         Ok(())
     }
 
+    /// The attempt came to nothing for a reason of ours: whoever is told to come again has not failed.
+    pub(super) fn take_back(&self, attempt: &Attempt) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        for key in [&attempt.by_name, &attempt.by_address] {
+            if let Some(count) = counts.get_mut(key) {
+                count.times = count.times.saturating_sub(1);
+            }
+        }
+    }
+
     /// The attempt has succeeded.
     pub(super) fn forget(&self, attempt: &Attempt) {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -226,6 +236,20 @@ mod tests {
             assert!(throttle.admit(&ada, now).is_ok());
             throttle.forget(&ada);
         }
+    }
+
+    #[test]
+    fn what_is_taken_back_was_no_failure_and_leaves_those_before_it() {
+        let throttle = Throttle::new(2);
+        let now = Timestamp::from_millis(0);
+        let ada = attempt("ada", "192.0.2.1");
+        assert!(throttle.admit(&ada, now).is_ok());
+        for _ in 0..20 {
+            assert!(throttle.admit(&ada, now).is_ok());
+            throttle.take_back(&ada);
+        }
+        assert!(throttle.admit(&ada, now).is_ok());
+        assert!(throttle.admit(&ada, now).is_err());
     }
 
     #[test]

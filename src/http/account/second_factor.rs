@@ -11,8 +11,8 @@ use crate::clock::Timestamp;
 use crate::credentials::confirmation::{self, Asked};
 use crate::credentials::second_factor::{self, Confirmed, Enrolment, Outstanding, Standing};
 use crate::credentials::{CredentialError, Issued, Verified};
-use crate::store::DatabaseConnection;
 use crate::store::id::{CredentialId, ResourceId};
+use crate::store::{DatabaseConnection, TransactionError as _};
 
 use super::super::State;
 use super::super::caller::Undone;
@@ -340,6 +340,10 @@ async fn with_code<T: Send + 'static>(
         }
         Err(error) => error,
     };
+    if error.store_error().is_some() {
+        // Whoever could not be served has shown nothing, and may try as often as before.
+        state.throttle.take_back(&counted);
+    }
     if matches!(error, Undone::Body(CredentialError::Forbidden(_))) {
         state.metrics.count_sign_in_failure("wrong_code");
         let (id, actor) = (person.id.clone(), caller.actor.clone());

@@ -12,8 +12,8 @@ use crate::credentials::sessions::{self, Candidate, usable_roles};
 use crate::credentials::{CredentialError, Issued, Owner, Verified, passwords};
 use crate::policies::roles::scopes_of;
 use crate::policies::{Role, Scope};
-use crate::store::DatabaseConnection;
 use crate::store::id::{CredentialId, DirectoryId, ResourceId};
+use crate::store::{DatabaseConnection, TransactionError as _};
 
 use super::super::State;
 use super::super::admin::page::{Page, PageQuery};
@@ -100,14 +100,23 @@ pub(in super::super) async fn open_session<T: Send + 'static>(
         state.observed.note_throttled(name, now, address);
     })?;
     let actor = Actor::anonymous(address);
-    let candidate = state.database.read_now(|connection| {
-        sessions::candidate(connection, sign_in.directory.as_deref(), &sign_in.user_name)
-    })?;
+    // Whoever could not be served has shown nothing, and may try as often as before.
+    let unserved = |problem: Problem| {
+        state.throttle.take_back(&attempt);
+        problem
+    };
+    let candidate = state
+        .database
+        .read_now(|connection| {
+            sessions::candidate(connection, sign_in.directory.as_deref(), &sign_in.user_name)
+        })
+        .map_err(|error| unserved(error.into()))?;
     let password = sign_in.password;
     let hash = candidate.password.as_ref().map(|known| known.hash.clone());
     let is_right = state
         .hashing(move || passwords::is_password(&password, hash.as_deref()))
-        .await?;
+        .await
+        .map_err(unserved)?;
     if !is_right {
         return Err(refused(state, candidate, sign_in.user_name, actor).await);
     }
@@ -127,6 +136,7 @@ pub(in super::super) async fn open_session<T: Send + 'static>(
         Err(CredentialError::Forbidden(_)) => {
             Err(refused(state, candidate, sign_in.user_name, actor).await)
         }
+        Err(error) if error.store_error().is_some() => Err(unserved(error.into())),
         Err(error) => Err(error.into()),
     }
 }

@@ -21,7 +21,7 @@ use crate::credentials::sessions::{self, Candidate};
 use crate::credentials::{CredentialError, passwords as hashes};
 use crate::policies::{Rights, Scope};
 use crate::secret::{PlainSecret, SecretKind};
-use crate::store::{passwords, resources};
+use crate::store::{TransactionError as _, passwords, resources};
 
 use super::super::State;
 use super::super::account::Person;
@@ -246,14 +246,21 @@ async fn confirm(visitor: &Visitor, state: &State, shown: Shown) -> Result<(), F
         let name = actor.name.as_deref().unwrap_or_default();
         state.observed.note_throttled(name, now, actor.source_ip);
     })?;
+    // Whoever could not be served has shown nothing, and may try as often as before.
+    let unserved = |problem: Problem| {
+        state.throttle.take_back(&attempt);
+        Failure::Problem(problem)
+    };
     let id = person.id.clone();
     let stored = state
         .database
-        .read_now(|connection| passwords::find(connection, &id))?;
+        .read_now(|connection| passwords::find(connection, &id))
+        .map_err(|error| unserved(error.into()))?;
     let hash = stored.as_ref().map(|stored| stored.hash.clone());
     let is_right = state
         .hashing(move || hashes::is_password(&password, hash.as_deref()))
-        .await?;
+        .await
+        .map_err(unserved)?;
     let session = person.caller.verified.credential.clone();
     let (sealer, code, who) = (state.sealer.clone(), shown.own_code, actor.clone());
     let outcome = match stored.filter(|_| is_right) {
@@ -294,6 +301,7 @@ async fn confirm(visitor: &Visitor, state: &State, shown: Shown) -> Result<(), F
                 detail,
             )))
         }
+        Err(error) if error.store_error().is_some() => Err(unserved(error.into())),
         Err(error) => Err(error.into()),
     }
 }

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use portcullis::store::{Database, StoreError};
 use serde_json::json;
 
-use crate::people::USER_SCHEMA;
+use crate::people::{PASSWORD, Person, USER_SCHEMA};
 use crate::server::{Answer, DatabaseKind, TestServer};
 
 use super::raw;
@@ -245,6 +245,24 @@ fn a_list_that_a_client_reads_too_slowly_breaks_off() {
     assert!(total < 200 * 100_000, "all {total} bytes were sent");
     assert!(total > 100_000, "only {total} bytes were sent");
     server.scim().get("/Users?count=1").expect(200);
+}
+
+#[test]
+fn whoever_could_not_be_signed_in_has_not_failed() {
+    let server = TestServer::start_with(DatabaseKind::Sqlite, |settings| {
+        settings.limits.database_wait_ms = 300;
+        settings.limits.sign_in_attempts = 1;
+    });
+    let ada = Person::create(&server, &server.directory_id, &server.scim_key, "ada");
+    ada.set_password(&ada.password_link(), PASSWORD).expect(204);
+
+    let busy = Busy::with(&server.database, Held::Writer);
+    // More than one name, and more than one address, may fail.
+    for _ in 0..11 {
+        assert_is_told_to_come_again(ada.sign_in_with(PASSWORD));
+    }
+    drop(busy);
+    ada.sign_in();
 }
 
 #[test]
