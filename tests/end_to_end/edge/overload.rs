@@ -147,13 +147,13 @@ on_both_databases!(
             .find_map(|line| line.strip_prefix("portcullis_database_turned_away_total "));
         assert!(turned_away.is_some_and(|count| count != "0"), "{metrics}");
     },
-    |settings| settings.limits.database_wait_ms = 10
+    |settings| settings.limits.database_wait_ms = 500
 );
 
 #[test]
 fn what_waited_too_long_for_the_writer_is_refused_and_never_done() {
     let server = TestServer::start_with(DatabaseKind::Sqlite, |settings| {
-        settings.limits.database_wait_ms = 10;
+        settings.limits.database_wait_ms = 500;
     });
     let (scim, admin) = (server.scim(), server.admin());
     scim.get("/Users").expect(200);
@@ -194,7 +194,8 @@ fn long_list(server: &TestServer, key: &str) -> String {
 #[test]
 fn one_credential_that_reads_nothing_of_its_lists_leaves_places_for_others() {
     let server = TestServer::start_with(DatabaseKind::Sqlite, |settings| {
-        settings.limits.database_wait_ms = 10;
+        // Long enough for what comes before, and waited for only by those who find no place.
+        settings.limits.database_wait_ms = 500;
     });
     let figure = |name: &str| -> u64 {
         let text = server.anonymous().get("/metrics").expect(200).text;
