@@ -8,6 +8,7 @@ use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::config::{LogFormat, Settings};
 
+use super::log_lines::LogLines;
 use super::otlp::Traces;
 
 /// The target of spans that leave for a collector and are in no log.
@@ -17,29 +18,49 @@ const TRACE_TARGET: &str = "portcullis::trace";
 /// that. What a setting says of the library's lines goes before.
 const QUIET: &str = "actix_http=off";
 
+/// What has to be ended with the program.
+pub(super) struct Log {
+    lines: LogLines,
+    traces: Option<Traces>,
+}
+
+impl Log {
+    /// Sends and writes what has not left yet.
+    pub(super) fn stop(self) {
+        if let Some(traces) = self.traces {
+            traces.stop();
+        }
+        self.lines.flush();
+    }
+}
+
 /// Starts the log, and traces where there is a collector for them.
 ///
 /// # Errors
 /// When no spans can be sent to that collector.
-pub(super) fn start(settings: &Settings) -> Result<Option<Traces>, ExporterBuildError> {
+pub(super) fn start(settings: &Settings) -> Result<Log, ExporterBuildError> {
     // The settings have seen that it can be taken.
     let filter = EnvFilter::new(format!("{QUIET},{}", settings.log));
+    let lines = LogLines::start();
     let collector = settings.server.traces.as_ref();
     let Some(traces) = collector.map(Traces::start).transpose()? else {
         let builder = tracing_subscriber::fmt()
             .with_env_filter(filter)
-            .with_writer(std::io::stderr);
+            .with_writer(lines.clone());
         // A subscriber that is set already (in tests) stays.
         let _ = match settings.log_format {
             LogFormat::Text => builder.with_ansi(is_terminal()).try_init(),
             LogFormat::Json => builder.json().flatten_event(true).try_init(),
         };
-        return Ok(None);
+        return Ok(Log {
+            lines,
+            traces: None,
+        });
     };
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    let lines = match settings.log_format {
-        LogFormat::Text => lines.with_ansi(is_terminal()).boxed(),
-        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    let layer = tracing_subscriber::fmt::layer().with_writer(lines.clone());
+    let layer = match settings.log_format {
+        LogFormat::Text => layer.with_ansi(is_terminal()).boxed(),
+        LogFormat::Json => layer.json().flatten_event(true).boxed(),
     };
     let spans = tracing_opentelemetry::layer()
         .with_tracer(traces.tracer())
@@ -48,10 +69,13 @@ pub(super) fn start(settings: &Settings) -> Result<Option<Traces>, ExporterBuild
         .with_tracked_inactivity(false)
         .with_filter(Targets::new().with_target(TRACE_TARGET, tracing::Level::TRACE));
     let _ = tracing_subscriber::registry()
-        .with(lines.with_filter(filter))
+        .with(layer.with_filter(filter))
         .with(spans)
         .try_init();
-    Ok(Some(traces))
+    Ok(Log {
+        lines,
+        traces: Some(traces),
+    })
 }
 
 fn is_terminal() -> bool {

@@ -11,6 +11,7 @@ mod doctor;
 mod files;
 mod key;
 mod lines;
+mod log_lines;
 mod logging;
 mod manual;
 mod master_key;
@@ -299,11 +300,9 @@ fn execute(arguments: Arguments) -> Result<(), CommandError> {
     }
     let origins = arguments.options.origins.clone();
     let settings = arguments.options.settings()?;
-    let traces = logging::start(&settings)?;
+    let log = logging::start(&settings)?;
     let outcome = run_command(arguments.command, settings, &origins, output);
-    if let Some(traces) = traces {
-        traces.stop();
-    }
+    log.stop();
     outcome
 }
 

@@ -4,9 +4,9 @@
 use serde_json::{Map, Value};
 
 use crate::lifecycle::{GROUP, USER};
-use crate::scim::ScimError;
 use crate::scim::path::AttributePath;
 use crate::scim::schema::{AttributeKind, Resolved, ResourceType};
+use crate::scim::{ErrorKind, ScimError};
 use crate::store::id::{DirectoryId, ResourceId};
 use crate::store::layout::{Column, Layout};
 use crate::store::resources::Resource;
@@ -46,7 +46,7 @@ pub fn resource_of(
         version: 1,
         created_at: now,
         modified_at: now,
-        document: Value::Object(document.clone()).to_string(),
+        document: written(document)?,
     };
     for (name, value) in [
         ("userName", &resource.user_name),
@@ -59,6 +59,13 @@ pub fn resource_of(
     }
     let side_values = side_values(context, resource_type, document)?;
     Ok((resource, side_values))
+}
+
+fn written(document: &Map<String, Value>) -> Result<String, ScimError> {
+    serde_json::to_string(document).map_err(|error| {
+        let detail = format!("the document cannot be written: {error}");
+        ScimError::new(ErrorKind::Internal, detail)
+    })
 }
 
 fn side_values(

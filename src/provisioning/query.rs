@@ -30,7 +30,7 @@ pub struct Query {
     resource_types: Vec<Arc<ResourceType>>,
     request: SearchRequest,
     selection: Selection,
-    identity: cursor::Query,
+    endpoint: String,
 }
 
 /// A page, and what precedes and follows it.
@@ -73,13 +73,18 @@ impl Query {
             sort: sort(&resource_types, &request)?,
             time_limit: Duration::from_millis(context.limits.statement_time_limit_millis),
         };
-        let identity = cursor::Query::new(context.directory.id.as_str(), endpoint, &request);
         Ok(Self {
             resource_types,
             request,
             selection,
-            identity,
+            endpoint: endpoint.to_owned(),
         })
+    }
+
+    /// What a cursor belongs to.
+    fn identity(&self) -> cursor::Query {
+        let directory = self.selection.directory.as_str();
+        cursor::Query::new(directory, &self.endpoint, &self.request)
     }
 
     /// Whether an index answers it at once with a resource or none: what identity providers ask all day.
@@ -192,7 +197,7 @@ impl Query {
                     &context.cursor_key,
                     now,
                     context.limits.cursor_timeout_seconds,
-                    &self.identity,
+                    &self.identity(),
                 )?
                 .position,
             ),
@@ -214,7 +219,7 @@ impl Query {
                     id: resource.id.to_string(),
                 };
                 let cursor = Cursor {
-                    query: self.identity.clone(),
+                    query: self.identity(),
                     position,
                     issued_at_millis: now,
                 };

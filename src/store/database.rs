@@ -19,6 +19,7 @@ use super::error::{StoreError, TransactionError};
 use super::migrate;
 use super::pool::{BOUNDS, Connections, PoolLoad};
 use super::settings;
+use super::write_ahead_log::WriteAheadLog;
 use super::writer::{Committed, Done, Writer, WriterMeter};
 
 /// How often a transaction is run again that a deadlock or serialization failure ended.
@@ -56,9 +57,12 @@ impl Database {
     /// When the database cannot be reached.
     pub fn open(url: DatabaseUrl, connections: u32) -> Result<Self, StoreError> {
         let pool = Connections::to(url.clone(), connections)?;
-        let writer = match url.dialect() {
-            SqlDialect::Sqlite => Some(Writer::start(url.connect()?)),
-            SqlDialect::Postgres => None,
+        let writer = match &url {
+            DatabaseUrl::Sqlite(path) => {
+                let connection = url.connect_writer()?;
+                Some(Writer::start(connection, WriteAheadLog::of(path)))
+            }
+            DatabaseUrl::Postgres(_) => None,
         };
         Ok(Self {
             url,

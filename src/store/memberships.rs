@@ -447,19 +447,26 @@ pub fn groups_of_many(
 /// The groups that hold something by itself, by what they hold.
 type Holders = BTreeMap<String, Vec<String>>;
 
+#[derive(QueryableByName)]
+struct HolderRow {
+    #[diesel(sql_type = Text)]
+    member_id: String,
+    #[diesel(sql_type = Text)]
+    group_id: String,
+}
+
 fn holders_of(
     connection: &mut DatabaseConnection,
     members: &[String],
 ) -> Result<Holders, StoreError> {
-    let mut found = Holders::new();
-    for some in members.chunks(CHUNK) {
-        let rows: Vec<(String, String)> = memberships::table
-            .filter(memberships::member_id.eq_any(some))
-            .select((memberships::member_id, memberships::group_id))
+    let rows: Vec<HolderRow> =
+        Statement::sql("SELECT m.member_id, m.group_id FROM memberships m WHERE m.member_id IN ")
+            .append(Statement::list(connection.dialect(), members))
+            .cached()
             .load(connection)?;
-        for (member, group) in rows {
-            found.entry(member).or_default().push(group);
-        }
+    let mut found = Holders::new();
+    for row in rows {
+        found.entry(row.member_id).or_default().push(row.group_id);
     }
     Ok(found)
 }
@@ -468,15 +475,16 @@ fn display_names_of(
     connection: &mut DatabaseConnection,
     ids: &[String],
 ) -> Result<BTreeMap<String, Option<String>>, StoreError> {
-    let mut found = BTreeMap::new();
-    for some in ids.chunks(CHUNK) {
-        let rows: Vec<(String, Option<String>)> = resources::table
-            .filter(resources::id.eq_any(some))
-            .select((resources::id, resources::display_name))
-            .load(connection)?;
-        found.extend(rows);
+    if ids.is_empty() {
+        return Ok(BTreeMap::new());
     }
-    Ok(found)
+    let rows: Vec<GroupRow> =
+        Statement::sql("SELECT r.id AS group_id, r.display_name FROM resources r WHERE r.id IN ")
+            .append(Statement::list(connection.dialect(), ids))
+            .cached()
+            .load(connection)?;
+    let named = rows.into_iter().map(|row| (row.group_id, row.display_name));
+    Ok(named.collect())
 }
 
 /// Groups and all that contain them, each once even where they contain each other.

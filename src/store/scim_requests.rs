@@ -50,9 +50,8 @@ pub fn insert(
     requests: &[ScimRequestRow],
 ) -> Result<(), StoreError> {
     for request in requests {
-        diesel::insert_into(scim_requests::table)
-            .values(request)
-            .execute(connection)?;
+        let statement = diesel::insert_into(scim_requests::table).values(request);
+        on_either!(connection, connection => statement.execute(connection))?;
     }
     Ok(())
 }

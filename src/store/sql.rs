@@ -9,9 +9,9 @@ use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, Double, HasSqlType, Nullable, Text, Untyped};
 use diesel::sqlite::Sqlite;
 
-use super::DatabaseConnection;
 use super::connection::on_either;
 use super::error::StoreError;
+use super::{DatabaseConnection, SqlDialect};
 
 /// A value that goes to the database beside the text, never in it.
 #[derive(Debug, Clone, PartialEq)]
@@ -107,6 +107,17 @@ impl Statement {
             }
         }
         self
+    }
+
+    /// A list of texts, for `IN`: one parameter however many there are, so that the statement stays the same.
+    #[must_use]
+    pub fn list(dialect: SqlDialect, values: &[String]) -> Self {
+        let (front, end) = match dialect {
+            SqlDialect::Sqlite => ("(SELECT value FROM json_each(", "))"),
+            SqlDialect::Postgres => ("(SELECT json_array_elements_text(CAST(", " AS JSON)))"),
+        };
+        let values = serde_json::Value::from(values).to_string();
+        Self::sql(front).text(values).push(end)
     }
 
     /// The parts in parentheses, with a word between them.

@@ -1,19 +1,20 @@
-//! The log of recent SCIM requests: what was asked, not what it held. Literals of filters and whatever might
-//! name a person are taken out; what is left is gathered in memory and written in batches.
+//! The log of recent SCIM requests: what was asked, not what it held. Requests are gathered in memory and written in
+//! batches, when literals of filters and whatever might name a person are taken out: of most requests of a busy
+//! directory nothing is written, since only the newest are kept.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use actix_web::HttpRequest;
-use actix_web::http::StatusCode;
+use actix_web::http::{Method, StatusCode};
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::clock::Timestamp;
 use crate::http::caller::Caller;
 use crate::scim::filter::{self, Filter, Literal};
 use crate::scim::leniency::Leniency;
-use crate::store::id::{DirectoryId, ScimRequestId};
+use crate::store::id::{CredentialId, DirectoryId, ScimRequestId};
 use crate::store::scim_requests::ScimRequestRow;
 
 use super::{Exchange, request};
@@ -21,10 +22,43 @@ use super::{Exchange, request};
 /// Requests of a directory that may wait; beyond it the oldest are dropped, since no more are kept anyway.
 const WAITING: usize = 1_000;
 
+/// A request as it was made.
+struct Noted {
+    at: Timestamp,
+    credential: CredentialId,
+    method: Method,
+    path: String,
+    query: String,
+    status: StatusCode,
+    outcome: &'static str,
+    named: Vec<String>,
+    leniencies: Vec<Leniency>,
+    duration: Duration,
+}
+
+impl Noted {
+    fn into_row(self, directory: &DirectoryId) -> ScimRequestRow {
+        let leniencies: Vec<&str> = self.leniencies.iter().map(|one| one.name()).collect();
+        ScimRequestRow {
+            id: ScimRequestId::generate().to_string(),
+            directory_id: directory.to_string(),
+            at: self.at.as_millis(),
+            credential_id: self.credential.to_string(),
+            method: self.method.to_string(),
+            path: redacted(&self.path, &self.query),
+            status: self.status.as_u16().into(),
+            outcome: self.outcome.to_owned(),
+            changed: json!(self.named).to_string(),
+            leniencies: json!(leniencies).to_string(),
+            duration_micros: i64::try_from(self.duration.as_micros()).unwrap_or(i64::MAX),
+        }
+    }
+}
+
 /// What is waiting to be written of one directory.
 #[derive(Default)]
 struct Waiting {
-    requests: VecDeque<ScimRequestRow>,
+    requests: VecDeque<Noted>,
     leniencies: BTreeMap<Leniency, i64>,
 }
 
@@ -39,16 +73,16 @@ pub struct RequestLog {
 pub type LeniencyUses = (DirectoryId, Vec<(String, i64)>);
 
 impl RequestLog {
-    fn note(&self, directory: &DirectoryId, row: ScimRequestRow, leniencies: &[Leniency]) {
+    fn note(&self, directory: &DirectoryId, noted: Noted) {
         let mut directories = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let waiting = directories.entry(directory.clone()).or_default();
         if waiting.requests.len() >= WAITING {
             waiting.requests.pop_front();
         }
-        waiting.requests.push_back(row);
-        for leniency in leniencies {
+        for leniency in &noted.leniencies {
             *waiting.leniencies.entry(*leniency).or_default() += 1;
         }
+        waiting.requests.push_back(noted);
     }
 
     /// Held by who writes, so that who reads next sees what was taken before.
@@ -60,10 +94,13 @@ impl RequestLog {
     #[must_use]
     pub fn drain(&self) -> (Vec<ScimRequestRow>, Vec<LeniencyUses>) {
         let mut directories = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = std::mem::take(&mut *directories);
+        drop(directories);
         let mut requests = Vec::new();
         let mut leniencies = Vec::new();
-        for (directory, waiting) in std::mem::take(&mut *directories) {
-            requests.extend(waiting.requests);
+        for (directory, waiting) in taken {
+            let noted = waiting.requests.into_iter();
+            requests.extend(noted.map(|noted| noted.into_row(&directory)));
             let uses: Vec<(String, i64)> = waiting
                 .leniencies
                 .into_iter()
@@ -90,39 +127,30 @@ pub(super) fn note(
         None if status.is_client_error() || status.is_server_error() => "error",
         None => "success",
     };
-    let leniencies: Vec<&str> = exchange
-        .done
-        .leniencies
-        .iter()
-        .map(|leniency| leniency.name())
-        .collect();
-    let row = ScimRequestRow {
-        id: ScimRequestId::generate().to_string(),
-        directory_id: exchange.context.directory.id.to_string(),
-        at: caller.requested_at.as_millis(),
-        credential_id: caller.verified.credential.id.to_string(),
-        method: exchange.request.method().to_string(),
-        path: redacted(&exchange.request),
-        status: status.as_u16().into(),
-        outcome: outcome.to_owned(),
-        changed: json!(exchange.done.named).to_string(),
-        leniencies: json!(leniencies).to_string(),
-        duration_micros: i64::try_from(duration.as_micros()).unwrap_or(i64::MAX),
+    let noted = Noted {
+        at: caller.requested_at,
+        credential: caller.verified.credential.id.clone(),
+        method: exchange.request.method().clone(),
+        path: exchange.request.path().to_owned(),
+        query: exchange.request.query_string().to_owned(),
+        status,
+        outcome,
+        named: exchange.done.named.clone(),
+        leniencies: exchange.done.leniencies.clone(),
+        duration,
     };
-    exchange.state.request_log.note(
-        &exchange.context.directory.id,
-        row,
-        &exchange.done.leniencies,
-    );
+    exchange
+        .state
+        .request_log
+        .note(&exchange.context.directory.id, noted);
 }
 
 /// The path and query without what may name a person.
-fn redacted(request: &HttpRequest) -> String {
+fn redacted(path: &str, query: &str) -> String {
     const LONGEST: usize = 1_024;
     // The third segment after the leading slash: `/scim/v2/Users`.
     const ENDPOINT: usize = 3;
-    let path: Vec<&str> = request
-        .path()
+    let path: Vec<&str> = path
         .split('/')
         .enumerate()
         .map(|(index, segment)| {
@@ -136,11 +164,8 @@ fn redacted(request: &HttpRequest) -> String {
         })
         .collect();
     let mut text = path.join("/");
-    for (index, (name, value)) in request::query(request)
-        .unwrap_or_default()
-        .iter()
-        .enumerate()
-    {
+    let parameters = request::parameters(query).unwrap_or_default();
+    for (index, (name, value)) in parameters.iter().enumerate() {
         text.push(if index == 0 { '?' } else { '&' });
         text.push_str(&redacted_parameter(name, value));
     }

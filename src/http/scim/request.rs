@@ -126,7 +126,15 @@ pub fn check_accept(request: &HttpRequest) -> Result<(), ScimError> {
 /// # Errors
 /// 400 `invalidValue` where it cannot be read.
 pub fn query(request: &HttpRequest) -> Result<Vec<(String, String)>, ScimError> {
-    web::Query::<Vec<(String, String)>>::from_query(request.query_string())
+    parameters(request.query_string())
+}
+
+/// The names and values of this text of a query.
+///
+/// # Errors
+/// 400 `invalidValue` where it cannot be read.
+pub fn parameters(query: &str) -> Result<Vec<(String, String)>, ScimError> {
+    web::Query::<Vec<(String, String)>>::from_query(query)
         .map(web::Query::into_inner)
         .map_err(|_| ScimError::invalid_value("the query of the URL cannot be read"))
 }
