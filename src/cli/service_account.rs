@@ -175,8 +175,12 @@ pub(super) fn run(
     let show = |account: &ServiceAccount| output.one(&view::service_account(account));
     match command {
         ServiceAccountCommand::List { orphaned } => {
+            let selection = accounts::Selection {
+                orphaned,
+                ..accounts::Selection::default()
+            };
             let found = context
-                .read(|connection| accounts::list(connection, orphaned, None, LIST_LIMIT))?;
+                .read(|connection| accounts::list(connection, &selection, None, LIST_LIMIT))?;
             let shown: Vec<_> = found.iter().map(view::service_account).collect();
             output.list(&shown, &COLUMNS)
         }

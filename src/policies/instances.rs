@@ -40,7 +40,34 @@ pub fn create(
     Ok(instance)
 }
 
-/// Changes an instance; what is not given stays.
+/// What is to be changed of an instance.
+#[derive(Debug, Clone, Default)]
+pub struct InstanceChange {
+    /// Its name; it stays where none is given.
+    pub name: Option<String>,
+    /// Its URL.
+    pub url: UrlChange,
+}
+
+/// What becomes of a URL.
+#[derive(Debug, Clone, Default)]
+pub enum UrlChange {
+    /// It stays.
+    #[default]
+    Kept,
+    /// It is taken away.
+    Removed,
+    /// It is another.
+    Set(String),
+}
+
+impl From<Option<String>> for UrlChange {
+    fn from(url: Option<String>) -> Self {
+        url.map_or(Self::Removed, Self::Set)
+    }
+}
+
+/// Changes an instance.
 ///
 /// # Errors
 /// As [`create`].
@@ -48,17 +75,18 @@ pub fn update(
     connection: &mut DatabaseConnection,
     product: &ProductId,
     id: &InstanceId,
-    name: Option<&str>,
-    url: Option<&str>,
+    change: &InstanceChange,
     actor: &Actor,
     now: Timestamp,
 ) -> Result<Instance, PolicyError> {
     let mut instance = find(connection, product, id)?;
-    if let Some(name) = name {
+    if let Some(name) = &change.name {
         instance.name = checked_name(name)?;
     }
-    if let Some(url) = url {
-        instance.url = Some(checked_url(url)?);
+    match &change.url {
+        UrlChange::Kept => {}
+        UrlChange::Removed => instance.url = None,
+        UrlChange::Set(url) => instance.url = Some(checked_url(url)?),
     }
     instance.modified_at = now;
     table::update(connection, &instance).map_err(taken)?;

@@ -7,9 +7,16 @@ use diesel::sql_types::{BigInt, Nullable, Text};
 use crate::clock::Timestamp;
 
 use super::DatabaseConnection;
-use super::credentials::KEYS;
 use super::error::StoreError;
 use super::sql::Statement;
+
+/// How many weeks ahead it is looked for what expires.
+pub const WEEKS: i64 = 13;
+const WEEK_DAYS: i64 = 7;
+
+/// The kinds that are counted, as the index of kinds has them.
+const KEYS: &str = "kind IN ('scim_key', 'api_key', 'product_credential', 'service_account_token', \
+     'service_account_key')";
 
 /// How many keys of a kind are in a state.
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
@@ -20,6 +27,17 @@ pub struct Keys {
     /// `active`, `orphaned`, `rotated`, `expired` or `revoked`.
     #[diesel(sql_type = Text)]
     pub state: String,
+    /// How many.
+    #[diesel(sql_type = BigInt)]
+    pub number: i64,
+}
+
+/// How many keys that work expire in a week.
+#[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
+pub struct Expiring {
+    /// Which week, counted from 0 at the instant of counting.
+    #[diesel(sql_type = BigInt)]
+    pub week: i64,
     /// How many.
     #[diesel(sql_type = BigInt)]
     pub number: i64,
@@ -52,6 +70,8 @@ pub struct Outbox {
 pub struct Figures {
     /// Keys by kind and state.
     pub keys: Vec<Keys>,
+    /// Keys that expire in the next [`WEEKS`].
+    pub expiring: Vec<Expiring>,
     /// Revoked keys by reason.
     pub revoked: Vec<Revoked>,
     /// Notices on their way.
@@ -92,7 +112,28 @@ pub fn count(connection: &mut DatabaseConnection, now: Timestamp) -> Result<Figu
     };
     Ok(Figures {
         keys,
+        expiring: expiring(connection, now)?,
         revoked,
         outbox: outbox.into_iter().next().unwrap_or(nothing),
     })
+}
+
+fn expiring(
+    connection: &mut DatabaseConnection,
+    now: Timestamp,
+) -> Result<Vec<Expiring>, StoreError> {
+    let length = now.plus_days(WEEK_DAYS).as_millis() - now.as_millis();
+    Statement::sql("SELECT week, COUNT(*) AS number FROM (SELECT (expires_at - ")
+        .integer(now.as_millis())
+        .push(") / ")
+        .integer(length)
+        .push(" AS week FROM credentials WHERE ")
+        .push(KEYS)
+        .push(" AND revoked_at IS NULL AND successor_id IS NULL AND expires_at > ")
+        .integer(now.as_millis())
+        .push(" AND expires_at < ")
+        .integer(now.plus_days(WEEKS * WEEK_DAYS).as_millis())
+        .push(") AS weeks GROUP BY week ORDER BY week")
+        .cached()
+        .load(connection)
 }

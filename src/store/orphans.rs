@@ -1,7 +1,7 @@
 //! What somebody has left behind, to be named to those who have to look after it.
 
 use diesel::prelude::*;
-use diesel::sql_types::Text;
+use diesel::sql_types::{BigInt, Text};
 
 use crate::clock::Timestamp;
 
@@ -43,4 +43,25 @@ pub fn left_by(
         left.extend(credentials::find(connection, &CredentialId::new(row.id))?);
     }
     Ok(left)
+}
+
+#[derive(QueryableByName)]
+struct Number {
+    #[diesel(sql_type = BigInt)]
+    number: i64,
+}
+
+/// How many orphaned keys work at an instant. The index of those that were ever flagged is walked, and no other key.
+///
+/// # Errors
+/// When the database fails.
+pub fn count(connection: &mut DatabaseConnection, now: Timestamp) -> Result<i64, StoreError> {
+    let found: Vec<Number> = Statement::sql(
+        "SELECT COUNT(*) AS number FROM credentials WHERE orphaned_at IS NOT NULL AND revoked_at IS NULL \
+         AND successor_id IS NULL AND expires_at > ",
+    )
+    .integer(now.as_millis())
+    .cached()
+    .load(connection)?;
+    Ok(found.first().map_or(0, |found| found.number))
 }

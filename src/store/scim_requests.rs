@@ -83,13 +83,14 @@ pub fn prune(
     Ok(())
 }
 
-/// A page of requests before an id, newest first.
+/// A page of requests before an id, newest first; only those that were refused or failed, where that is said.
 ///
 /// # Errors
 /// When the database fails.
 pub fn list(
     connection: &mut DatabaseConnection,
     directory: &DirectoryId,
+    only_failed: bool,
     before: Option<&str>,
     limit: i64,
 ) -> Result<Vec<ScimRequestRow>, StoreError> {
@@ -99,6 +100,9 @@ pub fn list(
         .limit(limit)
         .select(ScimRequestRow::as_select())
         .into_boxed();
+    if only_failed {
+        query = query.filter(scim_requests::status.ge(400));
+    }
     if let Some(before) = before {
         query = query.filter(scim_requests::id.lt(before.to_owned()));
     }

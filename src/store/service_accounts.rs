@@ -39,6 +39,27 @@ pub struct ServiceAccount {
     pub orphaned_reason: Option<String>,
 }
 
+/// Which accounts a list holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// Those that nobody answers for.
+    pub orphaned: bool,
+    /// Those whose name contains this, in capitals or not.
+    pub text: Option<String>,
+}
+
+/// A text that stands for itself in a pattern of LIKE.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        if matches!(character, '%' | '_' | '\\') {
+            escaped.push('\\');
+        }
+        escaped.push(character);
+    }
+    escaped
+}
+
 impl From<&ServiceAccount> for Account {
     fn from(account: &ServiceAccount) -> Self {
         Self {
@@ -233,7 +254,7 @@ pub fn find_for_update(
 /// When the database fails.
 pub fn list(
     connection: &mut DatabaseConnection,
-    orphaned: bool,
+    selection: &Selection,
     after: Option<&str>,
     limit: i64,
 ) -> Result<Vec<ServiceAccount>, StoreError> {
@@ -242,8 +263,12 @@ pub fn list(
         .limit(limit)
         .select(Row::as_select())
         .into_boxed();
-    if orphaned {
+    if selection.orphaned {
         query = query.filter(service_accounts::orphaned_at.is_not_null());
+    }
+    if let Some(text) = &selection.text {
+        let pattern = format!("%{}%", escaped(&text.to_lowercase()));
+        query = query.filter(service_accounts::name_folded.like(pattern).escape('\\'));
     }
     if let Some(after) = after {
         query = query.filter(service_accounts::id.gt(after.to_owned()));

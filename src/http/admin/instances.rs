@@ -5,7 +5,8 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::credentials::products as ending;
-use crate::policies::{Scope, instances as policy, products};
+use crate::policies::instances::{self as policy, UrlChange};
+use crate::policies::{Scope, products};
 use crate::store::id::{InstanceId, ProductId};
 use crate::store::product_instances;
 
@@ -65,7 +66,14 @@ struct NewInstance {
 #[serde(deny_unknown_fields)]
 struct InstanceChange {
     name: Option<String>,
-    url: Option<String>,
+    /// Null takes it away.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    url: UrlChange,
+}
+
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<UrlChange, D::Error> {
+    Option::<String>::deserialize(deserializer).map(UrlChange::from)
 }
 
 fn place(path: web::Path<(String, String)>) -> (ProductId, InstanceId) {
@@ -137,18 +145,12 @@ async fn update(
     body: web::Json<InstanceChange>,
 ) -> Result<HttpResponse, Problem> {
     let (product, id) = place(path);
-    let body = body.into_inner();
+    let InstanceChange { name, url } = body.into_inner();
+    let change = policy::InstanceChange { name, url };
     let instance = admin
         .write(&state, move |connection, admin| {
-            policy::update(
-                connection,
-                &product,
-                &id,
-                body.name.as_deref(),
-                body.url.as_deref(),
-                &admin.actor,
-                admin.now,
-            )
+            let (actor, now) = (&admin.actor, admin.now);
+            policy::update(connection, &product, &id, &change, actor, now)
         })
         .await?;
     Ok(HttpResponse::Ok().json(view::instance(&instance)))

@@ -19,6 +19,7 @@ use super::super::State;
 use super::super::openapi::Operation;
 use super::super::problem::Problem;
 use super::directories::find as find_directory;
+use super::one_credential::OneCredential;
 use super::page::PageQuery;
 use super::view::IssuedView;
 use super::{Admin, AdminEndpoint, OptionalJson, created, view};
@@ -347,20 +348,6 @@ pub(super) async fn list(
     )))
 }
 
-async fn show(
-    admin: Admin,
-    state: web::Data<State>,
-    path: web::Path<(String, String)>,
-) -> Result<HttpResponse, Problem> {
-    let (name, id) = path.into_inner();
-    let collection = collection(&name);
-    let id = CredentialId::new(id);
-    let credential = state
-        .database
-        .read_now(|connection| keys::find(connection, collection.kind, &id))?;
-    Ok(HttpResponse::Ok().json(view::credential(&credential, admin.now)))
-}
-
 /// Whoever has a key has its rights, so they must be among the caller's. A SCIM key decides who is in a group
 /// that is mapped to a role.
 pub(in super::super) fn check_rights(
@@ -426,47 +413,26 @@ async fn update(
     Ok(HttpResponse::Ok().json(view::credential(&key, now)))
 }
 
+fn one(path: web::Path<(String, String)>) -> OneCredential {
+    let (name, id) = path.into_inner();
+    OneCredential::of_kind(collection(&name).kind, CredentialId::new(id))
+}
+
+async fn show(
+    admin: Admin,
+    state: web::Data<State>,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, Problem> {
+    one(path).show(&admin, &state)
+}
+
 async fn rotate(
     admin: Admin,
     state: web::Data<State>,
     path: web::Path<(String, String)>,
     OptionalJson(rotation): OptionalJson<Rotation>,
 ) -> Result<HttpResponse, Problem> {
-    let (name, id) = path.into_inner();
-    let collection = collection(&name);
-    let id = CredentialId::new(id);
-    let now = admin.now;
-    let issued = rotate_within_rights(&state, collection.kind, id, rotation, admin).await?;
-    Ok(created(
-        collection.name,
-        issued.credential.id.as_str(),
-        view::issued(&issued, now),
-    ))
-}
-
-/// Rotates a key whose rights are among the caller's.
-pub(in super::super) async fn rotate_within_rights(
-    state: &State,
-    kind: SecretKind,
-    id: CredentialId,
-    rotation: Rotation,
-    admin: Admin,
-) -> Result<Issued, Problem> {
-    let issued = admin
-        .write(state, move |connection, admin| {
-            check_reach(connection, kind, &id, &admin.rights)?;
-            keys::rotate(
-                connection,
-                kind,
-                &id,
-                rotation.overlap_hours,
-                rotation.expires_in_days,
-                &admin.actor,
-                admin.now,
-            )
-        })
-        .await?;
-    Ok(issued)
+    one(path).rotate(admin, &state, rotation).await
 }
 
 async fn adopt(
@@ -474,28 +440,7 @@ async fn adopt(
     state: web::Data<State>,
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
-    let (name, id) = path.into_inner();
-    let collection = collection(&name);
-    let id = CredentialId::new(id);
-    let now = admin.now;
-    let credential = adopt_within_rights(&state, collection.kind, id, admin).await?;
-    Ok(HttpResponse::Ok().json(view::credential(&credential, now)))
-}
-
-/// Adopts a key whose rights are among the caller's.
-pub(in super::super) async fn adopt_within_rights(
-    state: &State,
-    kind: SecretKind,
-    id: CredentialId,
-    admin: Admin,
-) -> Result<Credential, Problem> {
-    let credential = admin
-        .write(state, move |connection, admin| {
-            check_reach(connection, kind, &id, &admin.rights)?;
-            keys::adopt(connection, kind, &id, &admin.actor, admin.now)
-        })
-        .await?;
-    Ok(credential)
+    one(path).adopt(admin, &state).await
 }
 
 async fn revoke(
@@ -503,20 +448,5 @@ async fn revoke(
     state: web::Data<State>,
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
-    let (name, id) = path.into_inner();
-    let collection = collection(&name);
-    let id = CredentialId::new(id);
-    admin
-        .write(&state, move |connection, admin| {
-            keys::revoke(
-                connection,
-                collection.kind,
-                &id,
-                "revoked_by_admin",
-                &admin.actor,
-                admin.now,
-            )
-        })
-        .await?;
-    Ok(HttpResponse::NoContent().finish())
+    one(path).revoke(admin, &state).await
 }

@@ -12,6 +12,7 @@ mod impact;
 mod instances;
 pub(super) mod keys;
 mod notices;
+pub(super) mod one_credential;
 pub(super) mod optional_json;
 pub mod page;
 mod policies;

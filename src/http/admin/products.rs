@@ -5,20 +5,18 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::credentials::view::CredentialView;
-use crate::credentials::{
-    Credential, CredentialError, NewCredential, issue, keys, products as ending,
-};
+use crate::credentials::{NewCredential, products as ending};
 use crate::policies::{Scope, networks, products as policy};
 use crate::secret::SecretKind;
-use crate::store::DatabaseConnection;
 use crate::store::credentials::Selection;
-use crate::store::id::{CredentialId, InstanceId, ProductId, ResourceId};
+use crate::store::id::{InstanceId, ProductId, ResourceId};
 use crate::store::products;
 
 use super::super::State;
 use super::super::openapi::Operation;
 use super::super::problem::Problem;
-use super::keys::Rotation;
+use super::keys::{Rotation, issue_within_rights};
+use super::one_credential::OneCredential;
 use super::page::PageQuery;
 use super::view::{IssuedView, ProductView};
 use super::{Admin, AdminEndpoint, OptionalJson, created, page, view};
@@ -243,11 +241,7 @@ async fn create_credential(
         expires_in_days: body.expires_in_days,
         ..NewCredential::new(SecretKind::ProductCredential, &body.name)
     };
-    let issued = admin
-        .write(&state, move |connection, admin| {
-            issue(connection, &new, &admin.actor, admin.now)
-        })
-        .await?;
+    let issued = issue_within_rights(&state, new, admin).await?;
     Ok(created(
         &collection,
         issued.credential.id.as_str(),
@@ -255,43 +249,12 @@ async fn create_credential(
     ))
 }
 
-/// A credential of a product, as a path names it.
-struct Place {
-    product: ProductId,
-    credential: CredentialId,
-}
-
-const KIND: SecretKind = SecretKind::ProductCredential;
-
-impl Place {
-    fn of(path: web::Path<(String, String)>) -> Self {
-        let (product, credential) = path.into_inner();
-        Self {
-            product: ProductId::new(product),
-            credential: CredentialId::new(credential),
-        }
-    }
-
-    /// The credential, where it is that product's.
-    fn find(&self, connection: &mut DatabaseConnection) -> Result<Credential, CredentialError> {
-        let credential = keys::find(connection, KIND, &self.credential)?;
-        if credential.product_id.as_ref() != Some(&self.product) {
-            return Err(CredentialError::NotFound("credential"));
-        }
-        Ok(credential)
-    }
-}
-
 async fn show_credential(
     admin: Admin,
     state: web::Data<State>,
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
-    let place = Place::of(path);
-    let credential = state
-        .database
-        .read_now(|connection| place.find(connection))?;
-    Ok(HttpResponse::Ok().json(view::credential(&credential, admin.now)))
+    OneCredential::of_product(path.into_inner()).show(&admin, &state)
 }
 
 async fn rotate_credential(
@@ -300,28 +263,9 @@ async fn rotate_credential(
     path: web::Path<(String, String)>,
     OptionalJson(rotation): OptionalJson<Rotation>,
 ) -> Result<HttpResponse, Problem> {
-    let now = admin.now;
-    let place = Place::of(path);
-    let collection = format!("products/{}/credentials", place.product);
-    let issued = admin
-        .write(&state, move |connection, admin| {
-            place.find(connection)?;
-            keys::rotate(
-                connection,
-                KIND,
-                &place.credential,
-                rotation.overlap_hours,
-                rotation.expires_in_days,
-                &admin.actor,
-                admin.now,
-            )
-        })
-        .await?;
-    Ok(created(
-        &collection,
-        issued.credential.id.as_str(),
-        view::issued(&issued, now),
-    ))
+    OneCredential::of_product(path.into_inner())
+        .rotate(admin, &state, rotation)
+        .await
 }
 
 async fn adopt_credential(
@@ -329,15 +273,9 @@ async fn adopt_credential(
     state: web::Data<State>,
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
-    let now = admin.now;
-    let place = Place::of(path);
-    let credential = admin
-        .write(&state, move |connection, admin| {
-            place.find(connection)?;
-            keys::adopt(connection, KIND, &place.credential, &admin.actor, admin.now)
-        })
-        .await?;
-    Ok(HttpResponse::Ok().json(view::credential(&credential, now)))
+    OneCredential::of_product(path.into_inner())
+        .adopt(admin, &state)
+        .await
 }
 
 async fn revoke_credential(
@@ -345,19 +283,7 @@ async fn revoke_credential(
     state: web::Data<State>,
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
-    let place = Place::of(path);
-    admin
-        .write(&state, move |connection, admin| {
-            place.find(connection)?;
-            keys::revoke(
-                connection,
-                KIND,
-                &place.credential,
-                "revoked_by_admin",
-                &admin.actor,
-                admin.now,
-            )
-        })
-        .await?;
-    Ok(HttpResponse::NoContent().finish())
+    OneCredential::of_product(path.into_inner())
+        .revoke(admin, &state)
+        .await
 }

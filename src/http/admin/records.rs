@@ -1,6 +1,8 @@
 //! What is on record beside audit events: SCIM requests and the leniencies they needed. Newest first.
 
 use actix_web::{HttpResponse, web};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::policies::Scope;
 use crate::store::id::DirectoryId;
@@ -32,10 +34,18 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
     ]
 }
 
+#[derive(Deserialize, IntoParams)]
+struct Requests {
+    /// Only those that were refused or failed
+    #[serde(default)]
+    failed: bool,
+}
+
 async fn list_requests(
     _: Admin,
     state: web::Data<State>,
     directory: web::Path<String>,
+    query: web::Query<Requests>,
     place: web::Query<PageQuery>,
 ) -> Result<HttpResponse, Problem> {
     let directory = DirectoryId::new(directory.into_inner());
@@ -46,7 +56,8 @@ async fn list_requests(
         .database
         .read(move |connection| {
             find_directory(connection, &directory)?;
-            let found = scim_requests::list(connection, &directory, place.cursor(), place.fetch())?;
+            let (cursor, fetch) = (place.cursor(), place.fetch());
+            let found = scim_requests::list(connection, &directory, query.failed, cursor, fetch)?;
             Ok::<_, crate::policies::PolicyError>(found)
         })
         .await?;

@@ -127,14 +127,7 @@ async fn register(
     let now = admin.now;
     let made = admin
         .write(&state, move |connection, admin| {
-            let mut made = Vec::new();
-            for key in &keys {
-                let registered =
-                    registered_keys::register(connection, &new, key, &admin.actor, admin.now)?;
-                check_right_to_give(connection, &registered.credential, &admin.rights)?;
-                made.push(registered);
-            }
-            Ok::<_, CredentialError>(made)
+            register_within_rights(connection, &new, &keys, admin)
         })
         .await?;
     let shown = |one: &Registered| view::registered_key(one, now);
@@ -149,6 +142,22 @@ async fn register(
             Ok(HttpResponse::Created().json(json!({"items": items, "next_cursor": null})))
         }
     }
+}
+
+/// Registers keys whose rights are among the caller's.
+pub(in super::super) fn register_within_rights(
+    connection: &mut DatabaseConnection,
+    new: &NewCredential,
+    keys: &[PublicKey],
+    admin: &Admin,
+) -> Result<Vec<Registered>, CredentialError> {
+    let mut made = Vec::with_capacity(keys.len());
+    for key in keys {
+        let registered = registered_keys::register(connection, new, key, &admin.actor, admin.now)?;
+        check_right_to_give(connection, &registered.credential, &admin.rights)?;
+        made.push(registered);
+    }
+    Ok(made)
 }
 
 /// Whoever holds the key speaks SCIM to its directory, so it is given only by who may give SCIM keys.
@@ -201,8 +210,9 @@ async fn show(
     state: web::Data<State>,
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
+    let (account, id) = place(path);
     let found = state.database.read_now(|connection| {
-        let key = find(connection, &path)?;
+        let key = find(connection, &account, &id)?;
         registered_keys::with_keys(connection, vec![key])
     })?;
     let found = found
@@ -216,32 +226,47 @@ async fn revoke(
     state: web::Data<State>,
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
-    let path = path.into_inner();
+    let (account, id) = place(path);
     admin
         .write(&state, move |connection, admin| {
-            let key = find(connection, &path)?;
-            credential_keys::revoke(
-                connection,
-                key.kind,
-                &key.id,
-                "revoked_by_admin",
-                &admin.actor,
-                admin.now,
-            )
+            revoke_by(connection, &account, &id, admin)
         })
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// The key of that account.
-fn find(
+/// Revokes a key of that account.
+pub(in super::super) fn revoke_by(
     connection: &mut DatabaseConnection,
-    (account, id): &(String, String),
+    account: &ServiceAccountId,
+    id: &CredentialId,
+    admin: &Admin,
+) -> Result<(), CredentialError> {
+    let key = find(connection, account, id)?;
+    let (actor, now) = (&admin.actor, admin.now);
+    credential_keys::revoke(
+        connection,
+        key.kind,
+        &key.id,
+        "revoked_by_admin",
+        actor,
+        now,
+    )
+}
+
+fn place(path: web::Path<(String, String)>) -> (ServiceAccountId, CredentialId) {
+    let (account, id) = path.into_inner();
+    (ServiceAccountId::new(account), CredentialId::new(id))
+}
+
+/// The key of that account.
+pub(in super::super) fn find(
+    connection: &mut DatabaseConnection,
+    account: &ServiceAccountId,
+    id: &CredentialId,
 ) -> Result<Credential, CredentialError> {
-    let id = CredentialId::new(id.as_str());
-    let key = credential_keys::find(connection, SecretKind::ServiceAccountKey, &id)?;
-    let owner = key.service_account_id.as_ref();
-    if owner.is_some_and(|owner| owner.as_str() == account) {
+    let key = credential_keys::find(connection, SecretKind::ServiceAccountKey, id)?;
+    if key.service_account_id.as_ref() == Some(account) {
         return Ok(key);
     }
     Err(CredentialError::NotFound("credential"))

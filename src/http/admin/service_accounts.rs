@@ -8,18 +8,19 @@ use crate::credentials::service_accounts::{
     self as rules, NewServiceAccount, ServiceAccountChange, working_credentials,
 };
 use crate::credentials::view::CredentialView;
-use crate::credentials::{Credential, CredentialError, NewCredential, issue, keys};
+use crate::credentials::{CredentialError, NewCredential};
 use crate::policies::{Rights, Scope, networks};
 use crate::secret::SecretKind;
 use crate::store::credentials::Selection;
-use crate::store::id::{CredentialId, InstanceId, ProductId, ResourceId, ServiceAccountId};
+use crate::store::id::{InstanceId, ProductId, ResourceId, ServiceAccountId};
 use crate::store::service_accounts::{self as accounts, ServiceAccount};
 use crate::store::{DatabaseConnection, TransactionError};
 
 use super::super::State;
 use super::super::openapi::Operation;
 use super::super::problem::Problem;
-use super::keys::{Rotation, check_rights};
+use super::keys::{Rotation, issue_within_rights};
+use super::one_credential::OneCredential;
 use super::page::PageQuery;
 use super::service_account_keys::check_right_to_give;
 use super::view::{IssuedView, ServiceAccountView};
@@ -130,6 +131,8 @@ struct Accounts {
     /// Only those that nobody answers for
     #[serde(default)]
     orphaned: bool,
+    /// Only those whose name contains this, in capitals or not
+    name: Option<String>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -182,12 +185,17 @@ async fn list(
     query: web::Query<Accounts>,
     place: web::Query<PageQuery>,
 ) -> Result<HttpResponse, Problem> {
+    let Accounts { orphaned, name } = query.into_inner();
+    let selection = accounts::Selection {
+        orphaned,
+        text: name,
+    };
     let window = place.window(&state.settings.limits)?;
     let place = window.clone();
     let found = state
         .database
         .read(move |connection| {
-            accounts::list(connection, query.orphaned, place.cursor(), place.fetch())
+            accounts::list(connection, &selection, place.cursor(), place.fetch())
         })
         .await?;
     Ok(HttpResponse::Ok().json(window.page(
@@ -387,13 +395,7 @@ async fn create_token(
         expires_in_days: body.expires_in_days,
         ..NewCredential::new(KIND, &body.name)
     };
-    let issued = admin
-        .write(&state, move |connection, admin| {
-            let issued = issue(connection, &new, &admin.actor, admin.now)?;
-            check_rights(connection, &issued.credential, &admin.rights)?;
-            Ok::<_, CredentialError>(issued)
-        })
-        .await?;
+    let issued = issue_within_rights(&state, new, admin).await?;
     Ok(created(
         &collection,
         issued.credential.id.as_str(),
@@ -406,11 +408,7 @@ async fn show_token(
     state: web::Data<State>,
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
-    let place = Place::of(path);
-    let token = state
-        .database
-        .read_now(|connection| place.find(connection))?;
-    Ok(HttpResponse::Ok().json(view::credential(&token, admin.now)))
+    OneCredential::of_account(path.into_inner()).show(&admin, &state)
 }
 
 async fn rotate_token(
@@ -419,29 +417,9 @@ async fn rotate_token(
     path: web::Path<(String, String)>,
     OptionalJson(rotation): OptionalJson<Rotation>,
 ) -> Result<HttpResponse, Problem> {
-    let now = admin.now;
-    let place = Place::of(path);
-    let collection = format!("service-accounts/{}/tokens", place.account);
-    let issued = admin
-        .write(&state, move |connection, admin| {
-            let token = place.find(connection)?;
-            check_rights(connection, &token, &admin.rights)?;
-            keys::rotate(
-                connection,
-                KIND,
-                &place.token,
-                rotation.overlap_hours,
-                rotation.expires_in_days,
-                &admin.actor,
-                admin.now,
-            )
-        })
-        .await?;
-    Ok(created(
-        &collection,
-        issued.credential.id.as_str(),
-        view::issued(&issued, now),
-    ))
+    OneCredential::of_account(path.into_inner())
+        .rotate(admin, &state, rotation)
+        .await
 }
 
 async fn adopt_token(
@@ -449,16 +427,9 @@ async fn adopt_token(
     state: web::Data<State>,
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
-    let now = admin.now;
-    let place = Place::of(path);
-    let token = admin
-        .write(&state, move |connection, admin| {
-            let token = place.find(connection)?;
-            check_rights(connection, &token, &admin.rights)?;
-            keys::adopt(connection, KIND, &place.token, &admin.actor, admin.now)
-        })
-        .await?;
-    Ok(HttpResponse::Ok().json(view::credential(&token, now)))
+    OneCredential::of_account(path.into_inner())
+        .adopt(admin, &state)
+        .await
 }
 
 async fn revoke_token(
@@ -466,46 +437,9 @@ async fn revoke_token(
     state: web::Data<State>,
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
-    let place = Place::of(path);
-    admin
-        .write(&state, move |connection, admin| {
-            place.find(connection)?;
-            keys::revoke(
-                connection,
-                KIND,
-                &place.token,
-                "revoked_by_admin",
-                &admin.actor,
-                admin.now,
-            )
-        })
-        .await?;
-    Ok(HttpResponse::NoContent().finish())
-}
-
-/// A token of an account, as a path names it.
-struct Place {
-    account: ServiceAccountId,
-    token: CredentialId,
-}
-
-impl Place {
-    fn of(path: web::Path<(String, String)>) -> Self {
-        let (account, token) = path.into_inner();
-        Self {
-            account: ServiceAccountId::new(account),
-            token: CredentialId::new(token),
-        }
-    }
-
-    /// The token, where it is that account's.
-    fn find(&self, connection: &mut DatabaseConnection) -> Result<Credential, CredentialError> {
-        let token = keys::find(connection, KIND, &self.token)?;
-        if token.service_account_id.as_ref() != Some(&self.account) {
-            return Err(CredentialError::NotFound("credential"));
-        }
-        Ok(token)
-    }
+    OneCredential::of_account(path.into_inner())
+        .revoke(admin, &state)
+        .await
 }
 
 /// Whoever takes an account over must be entitled to what it can do.

@@ -337,19 +337,26 @@ async fn show_second_factor(
     Ok(HttpResponse::Ok().json(shown(&standing)))
 }
 
-/// Whoever has the password signs in afterwards, so their rights must be the caller's too.
 async fn reset_second_factor(
     admin: Admin,
     state: web::Data<State>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let id = ResourceId::new(id.into_inner());
+    reset_second_factor_by(admin, &state, ResourceId::new(id.into_inner())).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Whoever has the password signs in afterwards, so their rights must be the caller's too.
+pub(in super::super) async fn reset_second_factor_by(
+    admin: Admin,
+    state: &State,
+    id: ResourceId,
+) -> Result<(), Problem> {
     admin
-        .write(&state, move |connection, admin| {
+        .write(state, move |connection, admin| {
             let person = find(connection, &id)?;
             admin.rights.check_roles(&roles_of(connection, &id)?)?;
             second_factor::reset(connection, &person, &admin.actor, admin.now)
         })
-        .await?;
-    Ok(HttpResponse::NoContent().finish())
+        .await
 }

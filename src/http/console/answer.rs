@@ -98,13 +98,13 @@ fn elsewhere(place: &str, is_script: bool) -> HttpResponse {
 }
 
 /// The same headers as elsewhere, and the text for people.
-fn shown(problem: &Problem) -> HttpResponse {
+pub(super) fn shown(problem: &Problem) -> HttpResponse {
     let told = problem.error_response();
     let page = frame::bare(
         problem.title(),
         &html! {
             h1 { (problem.title()) }
-            p role="alert" { (frame::sentence(&problem.to_string())) }
+            p role="alert" { (super::words::sentence(&problem.to_string())) }
             p { a href="/console/" { "To the console" } }
         },
     );

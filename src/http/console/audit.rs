@@ -15,14 +15,15 @@ use super::super::admin::audit::{StillMay, send, verify_chain};
 use super::super::admin::rights_with;
 use super::super::caller::{AuthenticationFailure, verify_secret_again};
 use super::answer::Failure;
-use super::frame::{
-    Section, counted, facts, field, field_with_hint, filters, grouped, heading, page, pager,
-    results, select, table,
-};
+use super::frame::{Section, page};
 use super::keys::ROWS;
 use super::page::{Access, Page};
+use super::parts::{
+    facts, field, field_with_hint, filters, heading, pager, results, select, table,
+};
 use super::people::history;
 use super::visitor::{Visitor, session_cookie};
+use super::words::{counted, grouped};
 
 const SCOPE: Scope = Scope::AuditRead;
 

@@ -21,14 +21,16 @@ use super::super::State;
 use super::super::admin::directories::{find, remove_by};
 use super::super::background;
 use super::answer::{Failure, see_other};
-use super::frame::{
-    Question, Section, ago, badge, confirm, confirmation, empty, facts, field, form, grouped,
-    heading, page, pager, select, table, time,
-};
+use super::frame::{Section, page};
 use super::impact;
 use super::keys::{Names, ROWS, credentials};
 use super::page::{Access, Page};
+use super::parts::{
+    Question, Typed as Narrowed, badge, confirm, confirmation, empty, facts, field, filters, form,
+    heading, none_left, pager, results, select, table,
+};
 use super::visitor::{Confirmed, Visitor};
+use super::words::{ago, grouped, time};
 
 /// How many requests the page of a directory shows.
 const RECENT: i64 = 10;
@@ -49,7 +51,11 @@ pub(super) fn pages() -> Vec<Page> {
     ]
 }
 
-async fn list(visitor: Visitor, state: web::Data<State>) -> Result<HttpResponse, Failure> {
+async fn list(
+    visitor: Visitor,
+    state: web::Data<State>,
+    typed: web::Query<Narrowed>,
+) -> Result<HttpResponse, Failure> {
     let found = state
         .database
         .read(|connection| {
@@ -57,7 +63,7 @@ async fn list(visitor: Visitor, state: web::Data<State>) -> Result<HttpResponse,
             for directory in directories::list(connection)? {
                 let people = resource_counts::count(connection, &directory.id, USER)?;
                 let groups = resource_counts::count(connection, &directory.id, GROUP)?;
-                let last = scim_requests::list(connection, &directory.id, None, 1)?;
+                let last = scim_requests::list(connection, &directory.id, false, None, 1)?;
                 found.push((directory, people, groups, last.into_iter().next()));
             }
             Ok::<_, crate::store::StoreError>(found)
@@ -66,6 +72,7 @@ async fn list(visitor: Visitor, state: web::Data<State>) -> Result<HttpResponse,
     let now = visitor.now();
     let rows: Vec<Vec<Markup>> = found
         .iter()
+        .filter(|(directory, ..)| typed.admits([directory.name.as_str(), provider(directory)]))
         .map(|(directory, people, groups, last)| {
             vec![
                 html! { a href={ "/console/directories/" (directory.id) } { (directory.name) } },
@@ -89,11 +96,18 @@ async fn list(visitor: Visitor, state: web::Data<State>) -> Result<HttpResponse,
                 a.button.primary href="/console/directories/new" { "Connect an identity provider" }
             }
         }))
-        (table(
-            "One for each identity provider, and a local one",
-            &["Name", "Filled by", "People", "Groups", "Last request"],
-            &rows,
-        ))
+        (typed.form("/console/directories", &html! {}))
+        (results(&html! {
+            @if rows.is_empty() {
+                (none_left(&typed, "/console/directories", "There are none."))
+            } @else {
+                (table(
+                    "One for each identity provider, and a local one",
+                    &["Name", "Filled by", "People", "Groups", "Last request"],
+                    &rows,
+                ))
+            }
+        }))
     };
     Ok(page(
         &visitor,
@@ -199,7 +213,7 @@ async fn show(
                 people: resource_counts::count(connection, &id, USER)?,
                 groups: resource_counts::count(connection, &id, GROUP)?,
                 names: Names::of(connection, &keys)?,
-                recent: scim_requests::list(connection, &id, None, RECENT)?,
+                recent: scim_requests::list(connection, &id, false, None, RECENT)?,
                 directory,
                 keys,
             })
@@ -246,7 +260,7 @@ fn connected(visitor: &Visitor, state: &State, known: &Known) -> Markup {
         }
         @if visitor.may(Scope::AuditRead) {
             h2 { "What it has just sent" }
-            (log(&known.recent))
+            (requests_table(&known.recent))
             p { a href={ "/console/directories/" (directory.id) "/requests" } { "Watch the requests" } }
         }
     }
@@ -311,7 +325,7 @@ fn outcome(request: &ScimRequestRow) -> Markup {
 }
 
 /// Requests, the newest first.
-fn log(requests: &[ScimRequestRow]) -> Markup {
+fn requests_table(requests: &[ScimRequestRow]) -> Markup {
     let texts = |text: &str| {
         let found: Vec<Value> = serde_json::from_str(text).unwrap_or_default();
         let texts: Vec<String> = found
@@ -349,26 +363,35 @@ fn log(requests: &[ScimRequestRow]) -> Markup {
 }
 
 #[derive(Deserialize)]
-struct Place {
+struct Log {
+    /// `failed`, or anything else for all.
+    #[serde(default)]
+    result: String,
     cursor: Option<String>,
 }
+
+const RESULTS: [(&str, &str); 2] = [("", "Any result"), (FAILED, "Refused or failed")];
+const FAILED: &str = "failed";
 
 /// Looked at again every few seconds where scripts run, as long as it is the newest page.
 async fn requests(
     visitor: Visitor,
     state: web::Data<State>,
     id: web::Path<String>,
-    place: web::Query<Place>,
+    log: web::Query<Log>,
 ) -> Result<HttpResponse, Failure> {
     let id = DirectoryId::new(id.into_inner());
     background::flush_request_log(&state).await;
-    let cursor = place.into_inner().cursor;
+    let chosen = log.into_inner();
+    let only_failed = chosen.result == FAILED;
+    let cursor = chosen.cursor;
     let is_newest = cursor.is_none();
     let (directory, mut found) = state
         .database
         .read(move |connection| {
             let directory = find(connection, &id)?;
-            let found = scim_requests::list(connection, &id, cursor.as_deref(), ROWS + 1)?;
+            let found =
+                scim_requests::list(connection, &id, only_failed, cursor.as_deref(), ROWS + 1)?;
             Ok::<_, PolicyError>((directory, found))
         })
         .await?;
@@ -377,12 +400,21 @@ async fn requests(
     found.truncate(shown);
     let next = found.last().filter(|_| more).map(|last| last.id.clone());
     let address = format!("/console/directories/{}", directory.id);
-    let again = format!("{address}/requests");
+    let log_address = format!("{address}/requests");
+    let again = if only_failed {
+        format!("{log_address}?result={FAILED}")
+    } else {
+        log_address.clone()
+    };
     let content = html! {
         (heading("Requests", Some((&address, &directory.name)), &html! { a.button href=(again) { "Look again" } }))
+        (filters(&log_address, &html! {
+            (field("Result", &select("result", if only_failed { FAILED } else { "" }, &RESULTS)))
+        }))
         div id="results" hx-get=[is_newest.then_some(again.as_str())] hx-trigger="every 3s" hx-select="#results"
             hx-swap="outerHTML" {
-            (log(&found))
+            @if only_failed && found.is_empty() { (empty("Nothing was refused, and nothing has failed.", &html! {})) }
+            @else { (requests_table(&found)) }
             (pager(&visitor, next.as_deref()))
         }
     };

@@ -1,4 +1,4 @@
-//! What pages are made of: the frame around each, tables, filters, forms, pagers.
+//! The frame around each page: its navigation, and what was done. What is within it is made of `parts` and `words`.
 //!
 //! A page is a function that gives [`page`] its content. Names of colours and sizes are the style sheet's; no
 //! element has a style or a script of its own, which the browser would refuse.
@@ -6,15 +6,12 @@
 use actix_web::HttpResponse;
 use maud::{DOCTYPE, Markup, html};
 
-use crate::clock::Timestamp;
-use crate::credentials::confirmation::Asked;
 use crate::policies::Scope;
 
 use super::assets::{HTMX_URL, SCRIPT_URL, STYLE_URL};
 use super::page::Access;
+use super::parts::form;
 use super::visitor::Visitor;
-
-const DAY_MILLIS: i64 = 86_400_000;
 
 /// The parts of the console, as the navigation names them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,6 +148,7 @@ const DONE: &[(&str, &str)] = &[
         "The product is deleted, and what belonged to it has ended.",
     ),
     ("instance-made", "The instance is there."),
+    ("instance-changed", "The instance is changed."),
     (
         "instance-deleted",
         "The instance is deleted, and what was limited to it has ended.",
@@ -179,6 +177,18 @@ const DONE: &[(&str, &str)] = &[
     ("delivery-again", "It is sent again."),
     ("notices-read", "All notices are marked as read."),
     (
+        "person-made",
+        "The person is there. Make them a password link now.",
+    ),
+    (
+        "recovered",
+        "They are back, inactive. Reactivate them, or let your identity provider do so.",
+    ),
+    (
+        "second-factor-reset",
+        "The second factor is reset, and their sessions have ended.",
+    ),
+    (
         "deprovisioned",
         "Deprovisioned: everything that authenticated them has ended.",
     ),
@@ -202,6 +212,15 @@ const DONE: &[(&str, &str)] = &[
         "They are revoked: they work nowhere any more.",
     ),
     ("keys-adopted", "They are yours now."),
+    (
+        "key-registered",
+        "The public key is registered: the program may sign with its private half now.",
+    ),
+    (
+        "key-replaced",
+        "The public key is registered, and the one that it replaces is revoked.",
+    ),
+    ("notice-read", "The notice is marked as read."),
     ("session-ended", "The session has ended."),
     ("sessions-ended", "Your other sessions have ended."),
     (
@@ -307,348 +326,9 @@ fn done(place: &str) -> Option<&'static str> {
     found.map(|(_, text)| *text)
 }
 
-/// The title of a page, what it is a part of, and what can be done there.
-pub(super) fn heading(title: &str, above: Option<(&str, &str)>, actions: &Markup) -> Markup {
-    html! {
-        div.heading {
-            div {
-                @if let Some((address, label)) = above {
-                    p.above { a href=(address) { (label) } span aria-hidden="true" { " /" } }
-                }
-                h1 { (title) }
-            }
-            div.actions { (actions) }
-        }
-    }
-}
-
-/// A form that changes something: it carries the visitor's token.
-pub(super) fn form(visitor: &Visitor, action: &str, content: &Markup) -> Markup {
-    html! {
-        form method="post" action=(action) {
-            input type="hidden" name="form_token" value=(visitor.form_token);
-            (content)
-        }
-    }
-}
-
-/// What a form needs that takes [`super::visitor::Confirmed`]: the sender's own password, where their sign-in was
-/// a while ago.
-pub(super) fn confirmation(asked: Asked) -> Markup {
-    html! {
-        @if asked != Asked::Nothing {
-            fieldset.confirmation {
-                legend { "Show that it is you" }
-                (field("Your password", &html! {
-                    input type="password" name="own_password" autocomplete="current-password" required;
-                }))
-                @if asked == Asked::PasswordAndCode {
-                    (field("The code of your authenticator", &html! {
-                        input name="own_code" inputmode="numeric" autocomplete="one-time-code" required;
-                    }))
-                }
-            }
-        }
-    }
-}
-
-/// What [`confirm`] asks.
-pub(super) struct Question<'a> {
-    /// What is about to happen, as a title.
-    pub(super) title: &'a str,
-    /// What it is a part of, and where one goes back to.
-    pub(super) back: (&'a str, &'a str),
-    /// What will happen, in numbers where there are some.
-    pub(super) consequences: Markup,
-    /// Further fields.
-    pub(super) fields: Markup,
-    /// What the button says.
-    pub(super) button: &'a str,
-    /// Whether what happens is final.
-    pub(super) is_dangerous: bool,
-}
-
-/// Asks before something is done: a form to the same address. `asked` is what the sender has to show.
-pub(super) fn confirm(visitor: &Visitor, asked: Asked, question: &Question<'_>) -> Markup {
-    let address = visitor.place.split('?').next().unwrap_or_default();
-    let class = if question.is_dangerous {
-        "danger"
-    } else {
-        "primary"
-    };
-    html! {
-        (heading(question.title, Some(question.back), &html! {}))
-        div.question {
-            (question.consequences)
-            (form(visitor, address, &html! {
-                (question.fields)
-                (confirmation(asked))
-                div.buttons {
-                    button.(class) { (question.button) }
-                    a.button href=(question.back.0) { "Cancel" }
-                }
-            }))
-        }
-    }
-}
-
-/// A label and its field.
-pub(super) fn field(label: &str, input: &Markup) -> Markup {
-    html! { label.field { span { (label) } (input) } }
-}
-
-/// A label, its field, and what to know before filling it in.
-pub(super) fn field_with_hint(label: &str, hint: &str, input: &Markup) -> Markup {
-    html! { label.field { span { (label) } (input) small { (hint) } } }
-}
-
-/// A choice among values, each with its label.
-pub(super) fn select(name: &str, chosen: &str, options: &[(&str, &str)]) -> Markup {
-    html! {
-        select name=(name) {
-            @for (value, label) in options {
-                option value=(value) selected[*value == chosen] { (label) }
-            }
-        }
-    }
-}
-
-/// A form that narrows the list below it, while one types where scripts run. Its results are in [`results`].
-pub(super) fn filters(action: &str, fields: &Markup) -> Markup {
-    html! {
-        form.filters method="get" action=(action) role="search" hx-get=(action) hx-target="#results"
-            hx-select="#results" hx-swap="outerHTML" hx-replace-url="true"
-            hx-trigger="input changed delay:200ms from:find input[type=search], change, submit" {
-            (fields)
-            button { "Filter" }
-        }
-    }
-}
-
-/// What [`filters`] narrows.
-pub(super) fn results(content: &Markup) -> Markup {
-    html! { div id="results" aria-live="polite" { (content) } }
-}
-
-/// A table; each row has as many cells as there are columns. On a narrow screen each row is a card.
-pub(super) fn table(caption: &str, columns: &[&str], rows: &[Vec<Markup>]) -> Markup {
-    html! {
-        table role="table" {
-            caption { (caption) }
-            thead role="rowgroup" {
-                tr role="row" {
-                    @for column in columns { th scope="col" role="columnheader" { (column) } }
-                }
-            }
-            tbody role="rowgroup" {
-                @for row in rows {
-                    tr role="row" {
-                        @for (cell, column) in row.iter().zip(columns) {
-                            td role="cell" data-label=(column) { (cell) }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Facts about one thing: what each is, and its value.
-pub(super) fn facts(rows: &[(&str, Markup)]) -> Markup {
-    html! {
-        dl.facts {
-            @for (label, value) in rows { div { dt { (label) } dd { (value) } } }
-        }
-    }
-}
-
-/// What is shown where a list is empty: why, and what to do about it.
-pub(super) fn empty(text: &str, action: &Markup) -> Markup {
-    html! { div.empty { p { (text) } (action) } }
-}
-
-/// The way to the next page of a list, and back to its beginning. `next` is the cursor of the next page.
-pub(super) fn pager(visitor: &Visitor, next: Option<&str>) -> Markup {
-    let is_first = !visitor.place.contains("cursor=");
-    html! {
-        @if next.is_some() || !is_first {
-            nav.pager aria-label="Pages" {
-                @if !is_first { a.button href=(with_cursor(&visitor.place, None)) { "First page" } }
-                @if let Some(next) = next {
-                    a.button rel="next" href=(with_cursor(&visitor.place, Some(next))) { "Next page" }
-                }
-            }
-        }
-    }
-}
-
-fn with_cursor(place: &str, cursor: Option<&str>) -> String {
-    let (path, query) = place.split_once('?').unwrap_or((place, ""));
-    let kept = query
-        .split('&')
-        .filter(|pair| {
-            !pair.is_empty() && !pair.starts_with("cursor=") && !pair.starts_with("done=")
-        })
-        .map(str::to_owned);
-    let cursor = cursor.map(|cursor| format!("cursor={}", encoded(cursor)));
-    let pairs: Vec<String> = kept.chain(cursor).collect();
-    format!("{path}?{}", pairs.join("&"))
-}
-
-/// A text within an address.
-pub(super) fn encoded(text: &str) -> String {
-    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
-}
-
-/// How something stands, by colour and word: `ok`, `warn`, `bad` or `off`.
-pub(super) fn badge(tone: &str, text: &str) -> Markup {
-    html! { span.badge.(tone) { (text) } }
-}
-
-/// A secret, this once: the answer that made it is the only one that ever shows it.
-pub(super) fn secret(label: &str, secret: &str, expires_at: Timestamp) -> Markup {
-    shown_once(
-        label,
-        secret,
-        "It is stored only as a hash, and nobody can show it again.",
-        &html! { "It works until " (time(expires_at)) "." },
-    )
-}
-
-/// A secret of another sort, this once: why it is not shown again, and what to know of it.
-pub(super) fn shown_once(label: &str, secret: &str, why: &str, further: &Markup) -> Markup {
-    html! {
-        div.secret {
-            p role="status" { strong { "Copy it now." } " " (why) }
-            (field(label, &html! {
-                input id="secret" value=(secret) readonly spellcheck="false" autocomplete="off";
-            }))
-            div.buttons {
-                button type="button" data-copy="secret" data-script hidden { "Copy" }
-            }
-            p.muted { (further) }
-        }
-    }
-}
-
-/// A date and time in UTC.
-pub(super) fn time(at: Timestamp) -> Markup {
-    let text = at.to_rfc3339();
-    let shown = text.get(..16).unwrap_or_default().replace('T', " ");
-    html! { time datetime=(text) { (shown) " UTC" } }
-}
-
-/// How long ago something was, or how soon it will be; the exact time is in its title.
-pub(super) fn ago(at: Timestamp, now: Timestamp) -> Markup {
-    let text = at.to_rfc3339();
-    html! { time datetime=(text) title=(text) { (distance(at, now)) } }
-}
-
-/// The same of something that may never have been.
-pub(super) fn ago_or(at: Option<Timestamp>, now: Timestamp, never: &str) -> Markup {
-    html! {
-        @if let Some(at) = at { (ago(at, now)) } @else { span.muted { (never) } }
-    }
-}
-
-fn distance(at: Timestamp, now: Timestamp) -> String {
-    let millis = at.as_millis().saturating_sub(now.as_millis());
-    let units = [
-        (365 * DAY_MILLIS, "year"),
-        (30 * DAY_MILLIS, "month"),
-        (DAY_MILLIS, "day"),
-        (3_600_000, "hour"),
-        (60_000, "minute"),
-    ];
-    let length = millis.saturating_abs();
-    // A month and a half is 45 days to whoever has to act by then.
-    let unit = units
-        .into_iter()
-        .find(|(size, name)| length >= if *name == "month" { 2 * size } else { *size });
-    let Some((size, name)) = unit else {
-        return "just now".to_owned();
-    };
-    let number = length / size;
-    let plural = if number == 1 { "" } else { "s" };
-    if millis > 0 {
-        format!("in {number} {name}{plural}")
-    } else {
-        format!("{number} {name}{plural} ago")
-    }
-}
-
-/// So many of something: `1 key`, `2,000 keys`.
-pub(super) fn counted(number: i64, one: &str, many: &str) -> String {
-    format!(
-        "{} {}",
-        grouped(number),
-        if number == 1 { one } else { many }
-    )
-}
-
-/// A number with commas between thousands.
-pub(super) fn grouped(number: i64) -> String {
-    let digits = number.unsigned_abs().to_string();
-    let mut text = String::new();
-    if number < 0 {
-        text.push('-');
-    }
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A text of an error as a sentence: with a capital and a full stop.
-pub(super) fn sentence(text: &str) -> String {
-    let mut characters = text.chars();
-    let first = characters.next().map(char::to_uppercase);
-    let mut sentence: String = first.into_iter().flatten().chain(characters).collect();
-    if !sentence.ends_with(['.', '!', '?']) {
-        sentence.push('.');
-    }
-    sentence
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_are_told_as_people_tell_them() {
-        let now = Timestamp::from_millis(1_000 * DAY_MILLIS);
-        for (millis, told) in [
-            (0, "just now"),
-            (-90_000, "1 minute ago"),
-            (-7_200_000, "2 hours ago"),
-            (45 * DAY_MILLIS, "in 45 days"),
-            (61 * DAY_MILLIS, "in 2 months"),
-            (-800 * DAY_MILLIS, "2 years ago"),
-        ] {
-            assert_eq!(distance(now.plus_millis(millis), now), told);
-        }
-    }
-
-    #[test]
-    fn numbers_are_grouped_and_counted() {
-        assert_eq!(counted(1, "key", "keys"), "1 key");
-        assert_eq!(counted(0, "key", "keys"), "0 keys");
-        assert_eq!(counted(1_234_567, "key", "keys"), "1,234,567 keys");
-        assert_eq!(grouped(-1_000), "-1,000");
-    }
-
-    #[test]
-    fn the_next_page_keeps_the_filters_and_nothing_else() {
-        let place = "/console/keys?state=active&cursor=old&done=revoked";
-        assert_eq!(
-            with_cursor(place, Some("a b")),
-            "/console/keys?state=active&cursor=a%20b"
-        );
-        assert_eq!(with_cursor(place, None), "/console/keys?state=active");
-    }
 
     #[test]
     fn what_was_done_is_said_only_in_the_words_that_are_known() {
@@ -658,11 +338,5 @@ mod tests {
         );
         assert_eq!(done("/console/me?done=pay+here"), None);
         assert_eq!(done("/console/me"), None);
-    }
-
-    #[test]
-    fn an_error_is_told_as_a_sentence() {
-        assert_eq!(sentence("the key is gone"), "The key is gone.");
-        assert_eq!(sentence("Gone."), "Gone.");
     }
 }

@@ -11,11 +11,13 @@ use crate::store::{directories, memberships, resources, roles};
 
 use super::super::State;
 use super::answer::Failure;
-use super::frame::{Section, badge, empty, facts, heading, page, pager, results, table, time};
+use super::frame::{Section, page};
 use super::keys::ROWS;
 use super::page::{Access, Page};
+use super::parts::{badge, empty, facts, heading, pager, results, table};
 use super::people::{Filter, name_of};
 use super::visitor::Visitor;
+use super::words::time;
 
 pub(super) fn pages() -> Vec<Page> {
     let read = Access::With(Scope::UsersRead);

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use crate::lifecycle::Impact;
 
-use super::frame::counted;
+use super::words::counted;
 
 /// What of an impact people have to know.
 pub(super) fn told(impact: &Impact) -> Markup {

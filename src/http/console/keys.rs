@@ -1,4 +1,4 @@
-//! Keys and tokens of every kind: found, shown, rotated, adopted, revoked.
+//! Keys and tokens of every kind: listed, narrowed, and named by what they are of. One of them is in `one_key`.
 
 use std::collections::HashMap;
 
@@ -8,57 +8,28 @@ use serde::Deserialize;
 
 use crate::clock::Timestamp;
 use crate::credentials::Credential;
-use crate::credentials::keys::{self, DEFAULT_OVERLAP_HOURS, MAX_OVERLAP_HOURS};
 use crate::credentials::view::status;
 use crate::policies::Scope;
-use crate::policies::lifetime::MAX_DAYS;
-use crate::secret::SecretKind;
 use crate::store::credentials::{Search, Standing, newest};
-use crate::store::id::{CredentialId, ProductId, ResourceId, ServiceAccountId};
+use crate::store::id::{ProductId, ResourceId, ServiceAccountId};
 use crate::store::{
     DatabaseConnection, StoreError, directories, products, resources, service_accounts,
 };
 
 use super::super::State;
-use super::super::admin::keys::{Rotation, adopt_within_rights, rotate_within_rights};
-use super::super::problem::Problem;
-use super::answer::{Failure, see_other};
-use super::frame::{
-    Question, Section, ago, ago_or, badge, confirm, empty, facts, field, field_with_hint, filters,
-    heading, page, pager, results, select, table, time,
-};
+use super::answer::Failure;
+use super::frame::{Section, page};
 use super::kinds::{ANY, KINDS, Kind};
-use super::page::{Access, Page};
-use super::visitor::{Confirmed, Visitor};
+use super::page::Page;
+use super::parts::{badge, empty, field, filters, heading, pager, results, select, table};
+use super::visitor::Visitor;
+use super::words::{ago, ago_or};
 
 /// How many rows a page of a list has.
 pub(super) const ROWS: i64 = 50;
 
 pub(super) fn pages() -> Vec<Page> {
-    let mut pages = vec![Page::at("/keys").get(ANY, list)];
-    for kind in KINDS {
-        let one = format!("/keys/{{kind:{}}}/{{id}}", kind.slug);
-        let (read, write) = (Access::With(kind.read), Access::With(kind.write));
-        pages.push(Page::at(&one).get(read, show));
-        pages.push(
-            Page::at(&format!("{one}/revoke"))
-                .get(write, ask_revoke)
-                .post(write, revoke),
-        );
-        if kind.is_key {
-            pages.push(
-                Page::at(&format!("{one}/rotate"))
-                    .get(write, ask_rotate)
-                    .post(write, rotate),
-            );
-            pages.push(
-                Page::at(&format!("{one}/adopt"))
-                    .get(write, ask_adopt)
-                    .post(write, adopt),
-            );
-        }
-    }
-    pages
+    vec![Page::at("/keys").get(ANY, list)]
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -88,20 +59,22 @@ const AGES: [(&str, &str); 4] = [
     ("90", "Over 90 days"),
     ("365", "Over a year"),
 ];
-const UNUSED: [(&str, &str); 4] = [
+pub(super) const UNUSED: [(&str, &str); 4] = [
     ("", "Used or not"),
     ("30", "Not in 30 days"),
     ("90", "Not in 90 days"),
     ("180", "Not in 180 days"),
 ];
 
+/// The instant so many days before now; none, where nothing is chosen.
+pub(super) fn days_before(days: Option<&str>, now: Timestamp) -> Option<Timestamp> {
+    let days: i64 = days?.parse().ok()?;
+    Some(now.plus_days(-days.clamp(0, 3_650)))
+}
+
 impl Filter {
     fn search(&self, visitor: &Visitor) -> Search {
         let now = visitor.now();
-        let before = |days: &Option<String>| {
-            let days: i64 = days.as_ref()?.parse().ok()?;
-            Some(now.plus_days(-days.clamp(0, 3_650)))
-        };
         let standing = match self.state.as_deref() {
             Some("active") => Some(Standing::Active),
             Some("rotated") => Some(Standing::Rotated),
@@ -121,8 +94,8 @@ impl Filter {
             standing: standing.map(|standing| (standing, now)),
             product: self.product.clone(),
             owner: self.owner.clone(),
-            made_before: before(&self.age),
-            unused_since: before(&self.unused),
+            made_before: days_before(self.age.as_deref(), now),
+            unused_since: days_before(self.unused.as_deref(), now),
             ..Search::default()
         }
     }
@@ -333,287 +306,4 @@ pub(super) fn standing(credential: &Credential, now: Timestamp) -> Markup {
         (badge(tone, status))
         @if is_orphan { " " (badge("bad", "orphaned")) }
     }
-}
-
-fn found(state: &State, (slug, id): (String, String)) -> Result<(Kind, Credential), Failure> {
-    let kind = Kind::of(&slug)?;
-    let id = CredentialId::new(id);
-    let credential = state
-        .database
-        .read_now(|connection| keys::find(connection, kind.secret, &id))?;
-    Ok((kind, credential))
-}
-
-async fn show(
-    visitor: Visitor,
-    state: web::Data<State>,
-    path: web::Path<(String, String)>,
-) -> Result<HttpResponse, Failure> {
-    let (kind, credential) = found(&state, path.into_inner())?;
-    let names = state
-        .database
-        .read_now(|connection| Names::of(connection, std::slice::from_ref(&credential)))?;
-    let content = key_page(&visitor, kind, &credential, &names);
-    Ok(page(&visitor, Section::Keys, &credential.name, &content))
-}
-
-fn key_page(visitor: &Visitor, kind: Kind, credential: &Credential, names: &Names) -> Markup {
-    let now = visitor.now();
-    let address = kind.address(&credential.id);
-    let status = status(credential, now);
-    let lives = matches!(status, "active" | "rotated");
-    let may_change = kind.is_changed_by(&visitor.rights);
-    let is_orphan = credential.orphaned_at.is_some() && credential.revoked_at.is_none();
-    html! {
-        (heading(&credential.name, Some(("/console/keys", "Keys and tokens")), &html! {
-            @if may_change && lives {
-                @if kind.is_key && is_orphan {
-                    a.button.primary href=(format!("{address}/adopt")) { "Adopt" }
-                }
-                @if kind.is_key && status == "active" { a.button href=(format!("{address}/rotate")) { "Rotate" } }
-                a.button.danger href=(format!("{address}/revoke")) { "Revoke" }
-            }
-        }))
-        @if is_orphan {
-            p.note {
-                "Whoever made this key has left"
-                @if let Some(reason) = &credential.orphaned_reason { " (" (reason.replace('_', " ")) ")" }
-                ". It goes on working until it is revoked or expires. Adopt it, rotate it, or revoke it."
-            }
-        }
-        (facts(&rows(credential, kind, names, now)))
-    }
-}
-
-fn rows(
-    credential: &Credential,
-    kind: Kind,
-    names: &Names,
-    now: Timestamp,
-) -> Vec<(&'static str, Markup)> {
-    let creator = credential.created_by.as_ref().map(|creator| {
-        let name = creator.display_name.as_ref().or(creator.user_name.as_ref());
-        name.map_or_else(|| creator.id.to_string(), Clone::clone)
-    });
-    let mut rows = vec![
-        ("Kind", html! { (kind.one) }),
-        ("State", standing(credential, now)),
-        ("Begins with", html! { code { (credential.prefix) "…" } }),
-        ("Of", names.holder(credential)),
-        (
-            "Expires",
-            html! { (time(credential.expires_at)) " (" (ago(credential.expires_at, now)) ")" },
-        ),
-        (
-            "Made",
-            html! { (time(credential.created_at)) " by " (creator.as_deref().unwrap_or("the command line")) },
-        ),
-        (
-            "Last used",
-            html! {
-                (ago_or(credential.last_used_at, now, "never"))
-                @if let Some(address) = &credential.last_used_ip { " from " code { (address) } }
-            },
-        ),
-    ];
-    if !credential.scopes.is_empty() {
-        rows.push((
-            "Scopes",
-            html! { @for scope in &credential.scopes { code { (scope) } " " } },
-        ));
-    }
-    if !credential.allowed_networks.is_empty() {
-        rows.push((
-            "Works from",
-            html! { @for network in &credential.allowed_networks { code { (network) } " " } },
-        ));
-    }
-    if let Some(at) = credential.retires_at {
-        rows.push(("Overlap ends", html! { (time(at)) }));
-    }
-    if let Some(at) = credential.orphaned_at {
-        rows.push(("Orphaned", html! { (time(at)) }));
-    }
-    if let Some(at) = credential.revoked_at {
-        let reason = credential.revoked_reason.as_deref().unwrap_or_default();
-        rows.push((
-            "Revoked",
-            html! { (time(at)) " (" (reason.replace('_', " ")) ")" },
-        ));
-    }
-    rows
-}
-
-async fn ask_revoke(
-    visitor: Visitor,
-    state: web::Data<State>,
-    path: web::Path<(String, String)>,
-) -> Result<HttpResponse, Failure> {
-    let (kind, credential) = found(&state, path.into_inner())?;
-    let now = visitor.now();
-    let address = kind.address(&credential.id);
-    let asked = visitor.asked(&state)?;
-    let question = Question {
-        title: &format!("Revoke {}", credential.name),
-        back: (&address, &credential.name),
-        consequences: html! {
-            p { "1 " (kind.one) " stops working at once, everywhere, and cannot be brought back." }
-            p {
-                @match credential.last_used_at {
-                    Some(at) => { "It was last used " (ago(at, now)) "." },
-                    None => { "It has never been used." },
-                }
-                @if kind.secret == SecretKind::ScimKey {
-                    " An identity provider that still uses it can provision nobody, and deprovision nobody."
-                }
-            }
-        },
-        fields: html! {},
-        button: "Revoke",
-        is_dangerous: true,
-    };
-    let content = confirm(&visitor, asked, &question);
-    Ok(page(&visitor, Section::Keys, "Revoke", &content))
-}
-
-#[derive(Deserialize)]
-pub(super) struct Nothing {}
-
-async fn revoke(
-    sent: Confirmed<Nothing>,
-    state: web::Data<State>,
-    path: web::Path<(String, String)>,
-) -> Result<HttpResponse, Failure> {
-    let (slug, id) = path.into_inner();
-    let kind = Kind::of(&slug)?;
-    let id = CredentialId::new(id);
-    let address = kind.address(&id);
-    let admin = sent.visitor.admin(kind.write);
-    admin
-        .write(&state, move |connection, admin| {
-            let (actor, now) = (&admin.actor, admin.now);
-            keys::revoke(connection, kind.secret, &id, "revoked_by_admin", actor, now)
-        })
-        .await?;
-    Ok(see_other(&format!("{address}?done=key-revoked")))
-}
-
-async fn ask_adopt(
-    visitor: Visitor,
-    state: web::Data<State>,
-    path: web::Path<(String, String)>,
-) -> Result<HttpResponse, Failure> {
-    let (kind, credential) = found(&state, path.into_inner())?;
-    let question = Question {
-        title: &format!("Adopt {}", credential.name),
-        back: (&kind.address(&credential.id), &credential.name),
-        consequences: html! {
-            p { "1 " (kind.one) " becomes yours, and goes on working: should you leave, it is flagged again." }
-        },
-        fields: html! {},
-        button: "Adopt",
-        is_dangerous: false,
-    };
-    let content = confirm(&visitor, visitor.asked(&state)?, &question);
-    Ok(page(&visitor, Section::Keys, "Adopt", &content))
-}
-
-async fn adopt(
-    sent: Confirmed<Nothing>,
-    state: web::Data<State>,
-    path: web::Path<(String, String)>,
-) -> Result<HttpResponse, Failure> {
-    let (slug, id) = path.into_inner();
-    let kind = Kind::of(&slug)?;
-    let id = CredentialId::new(id);
-    let address = kind.address(&id);
-    adopt_within_rights(&state, kind.secret, id, sent.visitor.admin(kind.write)).await?;
-    Ok(see_other(&format!("{address}?done=key-adopted")))
-}
-
-async fn ask_rotate(
-    visitor: Visitor,
-    state: web::Data<State>,
-    path: web::Path<(String, String)>,
-) -> Result<HttpResponse, Failure> {
-    let (kind, credential) = found(&state, path.into_inner())?;
-    let address = kind.address(&credential.id);
-    let asked = visitor.asked(&state)?;
-    let question = Question {
-        title: &format!("Rotate {}", credential.name),
-        back: (&address, &credential.name),
-        consequences: html! {
-            p {
-                "A successor with the same rights is issued, and shown once. This key goes on working until the "
-                "overlap has passed since the first use of the successor, so that a slow change is no outage."
-            }
-        },
-        fields: html! {
-            (field_with_hint("Overlap in hours", "0 ends this key now.", &html! {
-                input type="number" name="overlap_hours" min="0" max=(MAX_OVERLAP_HOURS)
-                    value=(DEFAULT_OVERLAP_HOURS);
-            }))
-            (field("The successor expires after so many days", &html! {
-                input type="number" name="expires_in_days" min="1" max=(MAX_DAYS) value=(MAX_DAYS);
-            }))
-        },
-        button: "Rotate",
-        is_dangerous: false,
-    };
-    let content = confirm(&visitor, asked, &question);
-    Ok(page(&visitor, Section::Keys, "Rotate", &content))
-}
-
-#[derive(Deserialize)]
-struct Wanted {
-    #[serde(default, deserialize_with = "serde_html_form::de::empty_as_none")]
-    overlap_hours: Option<i64>,
-    #[serde(default, deserialize_with = "serde_html_form::de::empty_as_none")]
-    expires_in_days: Option<i64>,
-}
-
-async fn rotate(
-    sent: Confirmed<Wanted>,
-    state: web::Data<State>,
-    path: web::Path<(String, String)>,
-) -> Result<HttpResponse, Failure> {
-    let (slug, id) = path.into_inner();
-    let kind = Kind::of(&slug)?;
-    let rotation = Rotation {
-        overlap_hours: sent.form.overlap_hours,
-        expires_in_days: sent.form.expires_in_days,
-    };
-    let visitor = sent.visitor;
-    let id = CredentialId::new(id);
-    let issued =
-        rotate_within_rights(&state, kind.secret, id, rotation, visitor.admin(kind.write)).await?;
-    let content = issued_page(
-        &format!("The successor of {}", issued.credential.name),
-        kind,
-        &issued,
-    );
-    Ok(page(&visitor, Section::Keys, "Rotated", &content))
-}
-
-/// A key that was just issued, with its secret, this once.
-pub(super) fn issued_page(title: &str, kind: Kind, issued: &crate::credentials::Issued) -> Markup {
-    let credential = &issued.credential;
-    html! {
-        (heading(title, Some(("/console/keys", "Keys and tokens")), &html! {}))
-        (super::frame::secret(kind.one, issued.secret.expose(), credential.expires_at))
-        p { a.button href=(kind.address(&credential.id)) { "I have copied it" } }
-    }
-}
-
-/// The page of a key that was just issued.
-pub(super) fn new_key_page(
-    visitor: &Visitor,
-    section: Section,
-    issued: &crate::credentials::Issued,
-) -> Result<HttpResponse, Failure> {
-    let credential = &issued.credential;
-    let kind = Kind::of_credential(credential)
-        .ok_or_else(|| Problem::not_found("kind of key", credential.kind.name()))?;
-    let content = issued_page(&credential.name, kind, issued);
-    Ok(page(visitor, section, "The new key", &content))
 }

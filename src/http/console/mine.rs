@@ -19,13 +19,13 @@ use super::super::State;
 use super::super::account::second_factor::{recovery_codes_with, remove_with};
 use super::super::account::sessions::{end_all_others, end_own};
 use super::answer::{Failure, see_other};
-use super::frame::{
-    Section, ago, ago_or, badge, empty, facts, field, form, heading, page, pager, table, time,
-};
+use super::frame::{Section, page};
 use super::keys::{ROWS, first_of, standing};
 use super::page::{Access, Page};
+use super::parts::{badge, empty, facts, field, form, heading, pager, table};
 use super::sign_in::{Code, Nothing, recovery_codes};
 use super::visitor::{Posted, Visitor};
+use super::words::{ago, ago_or, time};
 
 pub(super) fn pages() -> Vec<Page> {
     let own = Access::SignedIn;

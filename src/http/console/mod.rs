@@ -4,8 +4,10 @@
 //! and account interfaces do, with the same rights. [`page::Page`] is the only way to mount one: each of its
 //! methods says what the visitor must have, and one that changes something takes a [`visitor::Posted`] form,
 //! whose origin and token have been checked, or a [`visitor::Confirmed`] one, whose sender has just shown again
-//! who they are. [`frame`] has what pages are made of.
+//! who they are. [`frame`] is around each, and [`parts`] has what it
+//! is made of.
 
+mod account_keys;
 mod answer;
 mod assets;
 mod audit;
@@ -21,11 +23,16 @@ mod mine;
 mod my_tokens;
 mod new_key;
 mod notices;
+mod one_key;
 mod orphans;
 mod overview;
 pub mod page;
+mod parts;
 mod people;
+mod people_in_and_out;
+mod person_actions;
 mod policies;
+mod policy_change;
 mod policy_order;
 mod product_parts;
 mod products;
@@ -36,8 +43,9 @@ mod sign_in;
 mod signing_keys;
 mod visitor;
 mod webhooks;
+mod words;
 
-use actix_web::body::MessageBody;
+use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY,
@@ -46,6 +54,7 @@ use actix_web::http::header::{
 use actix_web::middleware::Next;
 use actix_web::web;
 
+use super::problem::Problem;
 use page::{ConsoleRoute, Page};
 
 /// Every answer has these, unless it says otherwise itself.
@@ -71,17 +80,23 @@ fn pages() -> Vec<Page> {
         // Before the pages of one key: `new` is no identifier.
         new_key::pages,
         keys::pages,
+        one_key::pages,
         orphans::pages,
+        // Before the pages of one person: `new` and `deleted` are no identifiers.
+        people_in_and_out::pages,
         people::pages,
+        person_actions::pages,
         groups::pages,
         directories::pages,
         // Before the pages of one policy: `new` is no identifier.
         policy_order::pages,
         policies::pages,
+        policy_change::pages,
         roles::pages,
         products::pages,
         product_parts::pages,
         service_accounts::pages,
+        account_keys::pages,
         webhooks::pages,
         signing_keys::pages,
         notices::pages,
@@ -109,12 +124,20 @@ pub fn routes() -> Vec<ConsoleRoute> {
     pages().iter().flat_map(Page::routes).collect()
 }
 
-/// Nothing of the console is kept by a cache, framed by another page, or lent a script.
-pub(super) async fn guarded<B: MessageBody>(
+/// Nothing of the console is kept by a cache, framed by another page, or lent a script; and what is refused before
+/// any page of it is asked, such as an address that cannot be read, is told to people.
+pub(super) async fn guarded<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
-) -> Result<ServiceResponse<B>, actix_web::Error> {
-    let mut response = next.call(request).await?;
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let mut response = next.call(request).await?.map_into_boxed_body();
+    let problem = response
+        .response()
+        .error()
+        .and_then(|error| error.as_error::<Problem>());
+    if let Some(page) = problem.map(answer::shown) {
+        response = response.into_response(page);
+    }
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         if !headers.contains_key(&name) {

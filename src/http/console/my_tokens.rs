@@ -20,12 +20,12 @@ use super::super::account::Person;
 use super::super::account::tokens::{NewToken, issue_token, revoke_own_token, rotate_own_token};
 use super::super::admin::keys::Rotation;
 use super::answer::{Failure, see_other};
-use super::frame::{
-    Question, Section, confirm, confirmation, field, field_with_hint, form, heading, page, secret,
-    select,
-};
+use super::frame::{Section, page};
 use super::new_key::separated;
 use super::page::{Access, Page};
+use super::parts::{
+    Question, confirm, confirmation, field, field_with_hint, form, heading, secret, select,
+};
 use super::sign_in::Nothing;
 use super::visitor::{Confirmed, Posted, Visitor};
 

@@ -14,10 +14,11 @@ use crate::store::id::DirectoryId;
 use super::super::State;
 use super::super::admin::keys::issue_within_rights;
 use super::answer::Failure;
-use super::frame::{Section, confirmation, field, field_with_hint, form, heading, page, select};
-use super::keys::issued_page;
+use super::frame::{Section, page};
 use super::kinds::{KINDS, Kind};
+use super::one_key::issued_page;
 use super::page::{Access, Page};
+use super::parts::{confirmation, field, field_with_hint, form, heading, select};
 use super::visitor::{Confirmed, Visitor};
 
 pub(super) fn pages() -> Vec<Page> {
@@ -94,9 +95,7 @@ pub(super) fn common_fields(example: &str) -> Markup {
         (field_with_hint("Name", &format!("What it is for, such as {example}."), &html! {
             input name="name" maxlength="200" required autocomplete="off";
         }))
-        (field("Expires after so many days", &html! {
-            input type="number" name="expires_in_days" min="1" max=(MAX_DAYS) value=(DEFAULT_DAYS) required;
-        }))
+        (expiry_field())
         (field_with_hint(
             "Works from",
             "Networks such as 192.0.2.0/24, with spaces between; from anywhere where there are none.",
@@ -126,6 +125,15 @@ impl Wanted {
             ..NewCredential::new(kind, &self.name)
         })
     }
+}
+
+pub(super) fn expiry_field() -> Markup {
+    field(
+        "Expires after so many days",
+        &html! {
+            input type="number" name="expires_in_days" min="1" max=(MAX_DAYS) value=(DEFAULT_DAYS) required;
+        },
+    )
 }
 
 /// What was written with spaces or commas between.

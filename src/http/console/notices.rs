@@ -5,46 +5,60 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use crate::clock::Timestamp;
+use crate::notices::NoticeKind;
 use crate::policies::Scope;
 use crate::store::notices::{self, Selection};
 
 use super::super::State;
+use super::super::problem::Problem;
 use super::answer::{Failure, see_other};
-use super::frame::{Section, ago, badge, empty, form, heading, page, pager, table};
+use super::frame::{Section, page};
 use super::keys::ROWS;
 use super::page::{Access, Page};
+use super::parts::{badge, empty, field, filters, form, heading, pager, results, select, table};
 use super::sign_in::Nothing;
 use super::visitor::{Posted, Visitor};
+use super::words::ago;
+
+const LIST: &str = "/console/notices";
 
 pub(super) fn pages() -> Vec<Page> {
     let access = Access::With(Scope::Notices);
     vec![
         Page::at("/notices").get(access, list),
         Page::at("/notices/read").post(access, mark_all_read),
+        Page::at("/notices/{id}/read").post(access, mark_read),
     ]
 }
 
 #[derive(Deserialize)]
-struct Place {
+struct Filter {
+    #[serde(default)]
+    kind: String,
+    #[serde(default)]
+    state: String,
     cursor: Option<String>,
 }
+
+const UNREAD: &str = "unread";
+const STATES: [(&str, &str); 2] = [("", "Read or not"), (UNREAD, "Unread")];
 
 async fn list(
     visitor: Visitor,
     state: web::Data<State>,
-    place: web::Query<Place>,
+    filter: web::Query<Filter>,
 ) -> Result<HttpResponse, Failure> {
-    let cursor = place.into_inner().cursor;
+    let filter = filter.into_inner();
+    let kind = NoticeKind::from_name(&filter.kind).map(NoticeKind::name);
+    let selection = Selection {
+        kind: kind.map(str::to_owned),
+        unread: filter.state == UNREAD,
+    };
+    let is_narrow = selection != Selection::default();
+    let cursor = filter.cursor;
     let mut found = state
         .database
-        .read(move |connection| {
-            notices::list(
-                connection,
-                &Selection::default(),
-                cursor.as_deref(),
-                ROWS + 1,
-            )
-        })
+        .read(move |connection| notices::list(connection, &selection, cursor.as_deref(), ROWS + 1))
         .await?;
     let shown = usize::try_from(ROWS).unwrap_or(usize::MAX);
     let more = found.len() > shown;
@@ -57,34 +71,92 @@ async fn list(
             vec![
                 ago(Timestamp::from_millis(notice.at), now),
                 html! { (notice.subject) },
-                html! { code { (notice.kind) } },
+                html! {
+                    @match NoticeKind::from_name(&notice.kind) {
+                        Some(kind) => { (kind.title()) },
+                        None => { code { (notice.kind) } },
+                    }
+                },
                 if notice.read_at.is_some() {
                     badge("off", "read")
                 } else {
                     badge("warn", "unread")
                 },
+                html! {
+                    @if notice.read_at.is_none() {
+                        (form(&visitor, &format!("/console/notices/{}/read", notice.id), &html! {
+                            button.quiet aria-label={ "Mark as read: " (notice.subject) } { "Mark as read" }
+                        }))
+                    }
+                },
             ]
         })
         .collect();
+    let mut kinds = vec![("", "Every kind")];
+    kinds.extend(
+        NoticeKind::ALL
+            .iter()
+            .map(|kind| (kind.name(), kind.title())),
+    );
     let content = html! {
         (heading("Notices", None, &form(&visitor, "/console/notices/read", &html! {
-            button { "Mark all as read" }
+            input type="hidden" name="kind" value=(kind.unwrap_or_default());
+            button { (if kind.is_some() { "Mark all of this kind as read" } else { "Mark all as read" }) }
         })))
-        @if rows.is_empty() { (empty("There is nothing to tell.", &html! {})) }
-        @else { (table("The newest first", &["When", "What", "Kind", "State"], &rows)) }
-        (pager(&visitor, next.as_deref()))
+        (filters(LIST, &html! {
+            (field("Kind", &select("kind", kind.unwrap_or_default(), &kinds)))
+            (field("State", &select("state", &filter.state, &STATES)))
+        }))
+        (results(&html! {
+            @if rows.is_empty() && is_narrow {
+                (empty("There is none like that.", &html! { a href=(LIST) { "Show everything" } }))
+            } @else if rows.is_empty() {
+                (empty("There is nothing to tell.", &html! {}))
+            } @else {
+                (table("The newest first", &["When", "What", "Kind", "State", "Action"], &rows))
+            }
+            (pager(&visitor, next.as_deref()))
+        }))
     };
     Ok(page(&visitor, Section::Notices, "Notices", &content))
 }
 
-async fn mark_all_read(
+async fn mark_read(
     sent: Posted<Nothing>,
     state: web::Data<State>,
+    id: web::Path<String>,
 ) -> Result<HttpResponse, Failure> {
+    let id = id.into_inner();
+    let wanted = id.clone();
+    let marked = sent
+        .visitor
+        .admin(Scope::Notices)
+        .write(&state, move |connection, admin| {
+            notices::mark_read(connection, &wanted, admin.now.as_millis())
+        })
+        .await?;
+    if !marked {
+        return Err(Problem::not_found("notice", &id).into());
+    }
+    Ok(see_other("/console/notices?done=notice-read"))
+}
+
+#[derive(Deserialize)]
+struct Which {
+    /// Of this kind alone; of every kind, where there is none.
+    #[serde(default)]
+    kind: String,
+}
+
+async fn mark_all_read(
+    sent: Posted<Which>,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Failure> {
+    let kind = NoticeKind::from_name(&sent.form.kind).map(NoticeKind::name);
     sent.visitor
         .admin(Scope::Notices)
         .write(&state, move |connection, admin| {
-            notices::mark_all_read(connection, None, admin.now.as_millis())
+            notices::mark_all_read(connection, kind, admin.now.as_millis())
         })
         .await?;
     Ok(see_other("/console/notices?done=notices-read"))

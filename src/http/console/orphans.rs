@@ -16,13 +16,16 @@ use super::super::admin::Admin;
 use super::super::admin::keys::{check_reach, orphans};
 use super::super::problem::{Problem, ProblemKind};
 use super::answer::{Failure, see_other};
-use super::frame::{
-    Question, Section, ago, confirm, counted, empty, heading, page, pager, secret, table as rows_of,
-};
-use super::keys::{Names, ROWS, first_of};
-use super::kinds::Kind;
+use super::frame::{Section, page};
+use super::keys::{Names, ROWS, UNUSED, days_before, first_of};
+use super::kinds::{KINDS, Kind};
 use super::page::{Access, Page};
+use super::parts::{
+    Question, confirm, empty, field, filters, heading, pager, results, secret, select,
+    table as rows_of,
+};
 use super::visitor::{Confirmed, Visitor};
+use super::words::{ago, counted};
 
 /// The same as the admin interface's list of them.
 const READ: Access = Access::With(Scope::ScimKeysRead);
@@ -34,6 +37,8 @@ const WRITING: [Scope; 4] = [
     Scope::ServiceAccountsWrite,
     Scope::ProductsWrite,
 ];
+
+const LIST: &str = "/console/orphans";
 
 pub(super) fn pages() -> Vec<Page> {
     vec![
@@ -51,7 +56,10 @@ pub(super) fn pages() -> Vec<Page> {
 }
 
 #[derive(Deserialize)]
-struct Place {
+struct Filter {
+    #[serde(default)]
+    kind: String,
+    unused: Option<String>,
     cursor: Option<String>,
 }
 
@@ -65,15 +73,31 @@ struct Chosen {
 async fn list(
     visitor: Visitor,
     state: web::Data<State>,
-    place: web::Query<Place>,
+    filter: web::Query<Filter>,
 ) -> Result<HttpResponse, Failure> {
     let now = visitor.now();
+    let filter = filter.into_inner();
+    let seen = orphans(&visitor.rights).kinds;
+    let known: Vec<Kind> = KINDS
+        .into_iter()
+        .filter(|kind| seen.contains(&kind.secret))
+        .collect();
+    let wanted = filter.kind.as_str();
     let search = Search {
-        kinds: orphans(&visitor.rights).kinds,
+        kinds: known
+            .iter()
+            .filter(|kind| wanted.is_empty() || kind.slug == wanted)
+            .map(|kind| kind.secret)
+            .collect(),
         standing: Some((Standing::Orphaned, now)),
+        unused_since: days_before(filter.unused.as_deref(), now),
         ..Search::default()
     };
-    let cursor = place.into_inner().cursor;
+    let mut kinds = vec![("", "Every kind")];
+    kinds.extend(known.iter().map(|kind| (kind.slug, kind.many)));
+    let unused = filter.unused.unwrap_or_default();
+    let is_narrow = !wanted.is_empty() || !unused.is_empty();
+    let cursor = filter.cursor;
     let (found, names) = state
         .database
         .read(move |connection| {
@@ -90,24 +114,32 @@ async fn list(
             "Whoever made these has left or lost their role. They go on working, so that nothing stops by itself, "
             "until somebody adopts, rotates or revokes them."
         }
-        @if shown.is_empty() {
-            (empty("Nothing is left behind.", &html! {}))
-        } @else {
-            form method="get" action="/console/orphans/adopt" {
-                @if may_change {
-                    label.check data-script hidden { input type="checkbox" data-all; span { "All on this page" } }
-                }
-                (orphan_table(&shown, &names, &visitor))
-                @if may_change {
-                    div.buttons {
-                        button.primary { "Adopt those chosen" }
-                        button formaction="/console/orphans/rotate" { "Rotate" }
-                        button.danger formaction="/console/orphans/revoke" { "Revoke" }
+        (filters(LIST, &html! {
+            (field("Kind", &select("kind", wanted, &kinds)))
+            (field("Last use", &select("unused", &unused, &UNUSED)))
+        }))
+        (results(&html! {
+            @if shown.is_empty() && is_narrow {
+                (empty("Nothing stands like that.", &html! { a href=(LIST) { "Show everything" } }))
+            } @else if shown.is_empty() {
+                (empty("Nothing is left behind.", &html! {}))
+            } @else {
+                form method="get" action="/console/orphans/adopt" {
+                    @if may_change {
+                        label.check data-script hidden { input type="checkbox" data-all; span { "All on this page" } }
+                    }
+                    (orphan_table(&shown, &names, &visitor))
+                    @if may_change {
+                        div.buttons {
+                            button.primary { "Adopt those chosen" }
+                            button formaction="/console/orphans/rotate" { "Rotate" }
+                            button.danger formaction="/console/orphans/revoke" { "Revoke" }
+                        }
                     }
                 }
             }
-        }
-        (pager(&visitor, next.as_deref()))
+            (pager(&visitor, next.as_deref()))
+        }))
     };
     Ok(page(&visitor, Section::Orphans, "Orphaned keys", &content))
 }
@@ -140,7 +172,7 @@ fn orphan_table(shown: &[Credential], names: &Names, visitor: &Visitor) -> Marku
                     @if let Some(at) = key.orphaned_at { (ago(at, now)) }
                     @if let Some(reason) = &key.orphaned_reason { small.muted { (reason.replace('_', " ")) } }
                 },
-                super::frame::ago_or(key.last_used_at, now, "never"),
+                super::words::ago_or(key.last_used_at, now, "never"),
                 ago(key.expires_at, now),
             ]
         })

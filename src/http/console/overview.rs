@@ -7,21 +7,22 @@ use serde_json::Value;
 use crate::clock::Timestamp;
 use crate::lifecycle::{GROUP, USER};
 use crate::policies::Scope;
-use crate::store::credentials::{expiring_by_week, standings};
 use crate::store::directories::{self, Directory, DirectoryKind};
+use crate::store::figures::{Keys, WEEKS};
 use crate::store::scim_requests::{self, ScimRequestRow};
-use crate::store::{DatabaseConnection, StoreError, receipts, resource_counts};
+use crate::store::{DatabaseConnection, StoreError, orphans, receipts, resource_counts};
 
 use super::super::State;
 use super::super::background;
+use super::super::metrics::Known;
 use super::answer::{Failure, see_other};
 use super::charts::{Bar, bars};
-use super::frame::{Section, ago, badge, counted, grouped, heading, page, table};
+use super::frame::{Section, page};
 use super::page::{Access, Page};
+use super::parts::{badge, heading, table};
 use super::visitor::Visitor;
+use super::words::{ago, counted, grouped};
 
-/// How far ahead the timeline of what expires looks.
-const WEEKS: i64 = 13;
 /// For how long what leavers have lost is counted.
 const DAYS: i64 = 30;
 /// At most so many receipts are added up, and so many requests looked at.
@@ -29,9 +30,10 @@ const RECEIPTS: i64 = 1_000;
 const REQUESTS: i64 = 100;
 /// How many things need attention at once.
 const ATTENTION: usize = 5;
+const ORPHANED: &str = "orphaned";
 const STANDINGS: [(&str, &str); 5] = [
     ("active", "ok"),
-    ("orphaned", "bad"),
+    (ORPHANED, "bad"),
     ("rotated", "warn"),
     ("expired", "off"),
     ("revoked", "off"),
@@ -53,17 +55,22 @@ struct Filled {
 /// What the page shows.
 struct Totals {
     directories: Vec<Filled>,
-    standings: Vec<(String, i64)>,
-    weeks: Vec<(i64, i64)>,
+    orphans: i64,
+    /// What a minute ago is as good as now.
+    known: Option<Known>,
     leavers: i64,
     tokens_ended: i64,
 }
 
 impl Totals {
-    fn of(connection: &mut DatabaseConnection, now: Timestamp) -> Result<Self, StoreError> {
+    fn of(
+        connection: &mut DatabaseConnection,
+        known: Option<Known>,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
         let mut filled = Vec::new();
         for directory in directories::list(connection)? {
-            let recent = scim_requests::list(connection, &directory.id, None, REQUESTS)?;
+            let recent = scim_requests::list(connection, &directory.id, false, None, REQUESTS)?;
             filled.push(Filled {
                 people: resource_counts::count(connection, &directory.id, USER)?,
                 groups: resource_counts::count(connection, &directory.id, GROUP)?,
@@ -87,21 +94,26 @@ impl Totals {
             .sum();
         Ok(Self {
             directories: filled,
-            standings: standings(connection, now)?,
-            weeks: expiring_by_week(connection, now, WEEKS)?,
+            orphans: orphans::count(connection, now)?,
+            known,
             leavers: i64::try_from(left.len()).unwrap_or(i64::MAX),
             tokens_ended,
         })
     }
 
     fn standing(&self, name: &str) -> i64 {
-        let found = self.standings.iter().find(|(known, _)| known == name);
-        found.map_or(0, |(_, number)| *number)
+        if name == ORPHANED {
+            return self.orphans;
+        }
+        let keys = self.known.iter().flat_map(|known| &known.figures.keys);
+        let found = keys.filter(|keys: &&Keys| keys.state == name);
+        found.map(|keys| keys.number).sum()
     }
 
-    fn expiring_within(&self, weeks: i64) -> i64 {
-        let soon = self.weeks.iter().filter(|(week, _)| *week < weeks);
-        soon.map(|(_, number)| number).sum()
+    fn expiring_in(&self, week: i64) -> i64 {
+        let expiring = self.known.iter().flat_map(|known| &known.figures.expiring);
+        let found = expiring.filter(|expiring| expiring.week == week);
+        found.map(|expiring| expiring.number).sum()
     }
 }
 
@@ -112,9 +124,10 @@ async fn show(visitor: Visitor, state: web::Data<State>) -> Result<HttpResponse,
     }
     background::flush_request_log(&state).await;
     let now = visitor.now();
+    let known = state.metrics.figures(&state).await;
     let totals = state
         .database
-        .read(move |connection| Totals::of(connection, now))
+        .read(move |connection| Totals::of(connection, known.clone(), now))
         .await?;
     let people: i64 = totals.directories.iter().map(|one| one.people).sum();
     let groups: i64 = totals.directories.iter().map(|one| one.groups).sum();
@@ -124,14 +137,17 @@ async fn show(visitor: Visitor, state: web::Data<State>) -> Result<HttpResponse,
         ul.tiles {
             (tile(people, if people == 1 { "person" } else { "people" }))
             (tile(groups, if groups == 1 { "group" } else { "groups" }))
-            (tile(totals.standing("active") + totals.standing("orphaned"), "keys that work"))
-            (tile(totals.standing("orphaned"), "orphaned keys"))
+            (tile(totals.standing("active") + totals.orphans, "keys that work"))
+            (tile(totals.orphans, "orphaned keys"))
             (tile(totals.leavers, "leavers in 30 days"))
             (tile(totals.tokens_ended, "tokens revoked by them"))
         }
         div.columns-2 {
             (bars("Keys by state", &keys_by_state(&totals)))
             (bars("Keys that expire, by week from now", &by_week(&totals)))
+        }
+        @if let Some(known) = &totals.known {
+            p.muted { "Keys are counted once a minute, the last time " (ago(known.at, now)) "; orphaned keys at this moment." }
         }
         (directories_of(&totals, now))
     };
@@ -157,11 +173,7 @@ fn by_week(totals: &Totals) -> Vec<Bar<'static>> {
     (0..WEEKS)
         .map(|week| Bar {
             label: (week + 1).to_string(),
-            value: totals
-                .weeks
-                .iter()
-                .find(|(known, _)| *known == week)
-                .map_or(0, |(_, number)| *number),
+            value: totals.expiring_in(week),
             tone: if week < 2 {
                 "bad"
             } else if week < 5 {
@@ -182,7 +194,7 @@ struct Task {
 
 fn tasks(totals: &Totals, now: Timestamp) -> Vec<Task> {
     let mut tasks = Vec::new();
-    let orphans = totals.standing("orphaned");
+    let orphans = totals.orphans;
     if orphans > 0 {
         tasks.push(Task {
             why: format!(
@@ -193,7 +205,7 @@ fn tasks(totals: &Totals, now: Timestamp) -> Vec<Task> {
             action: "Adopt, rotate or revoke",
         });
     }
-    let soon = totals.expiring_within(2);
+    let soon: i64 = (0..2).map(|week| totals.expiring_in(week)).sum();
     if soon > 0 {
         tasks.push(Task {
             why: format!(

@@ -1,4 +1,4 @@
-//! People: found while one types, shown whole, deprovisioned with a preview.
+//! People: found while one types, and shown whole. What is done with them is in `person_actions`.
 
 use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
@@ -6,15 +6,14 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::clock::Timestamp;
-use crate::credentials::{Credential, keys as credential_keys, second_factor};
-use crate::lifecycle::{self, USER};
+use crate::credentials::{Credential, second_factor};
+use crate::lifecycle::USER;
 use crate::policies::authentication::{self, Explanation};
 use crate::policies::roles::roles_of;
 use crate::policies::{PolicyError, Role, Scope};
-use crate::provisioning::people::set_active;
 use crate::secret::SecretKind;
 use crate::store::audit_events::{self, AuditEventRow, Selection};
-use crate::store::credentials::{Search, Standing, newest};
+use crate::store::credentials::{Search, newest};
 use crate::store::directories::{self, Directory};
 use crate::store::id::{DirectoryId, ResourceId};
 use crate::store::memberships;
@@ -22,18 +21,14 @@ use crate::store::resources::{self, Resource};
 use crate::store::{DatabaseConnection, StoreError};
 
 use super::super::State;
-use super::super::admin::users::{deprovision_by, find, password_link_by};
-use super::super::admin::view::setup_url;
-use super::answer::{Failure, see_other};
-use super::frame::{
-    Question, Section, badge, confirm, empty, facts, field, filters, heading, page, pager, results,
-    secret, select, table, time,
-};
-use super::impact;
+use super::super::admin::users::find;
+use super::answer::Failure;
+use super::frame::{Section, page};
 use super::keys::{Names, ROWS, credentials};
 use super::page::{Access, Page};
-use super::sign_in::Nothing;
-use super::visitor::{Confirmed, Visitor};
+use super::parts::{badge, empty, facts, field, filters, heading, pager, results, select, table};
+use super::visitor::Visitor;
+use super::words::time;
 
 /// How many events of somebody's history are shown.
 const EVENTS: i64 = 20;
@@ -42,23 +37,9 @@ const CREDENTIALS: i64 = 20;
 
 pub(super) fn pages() -> Vec<Page> {
     let read = Access::With(Scope::UsersRead);
-    let write = Access::With(Scope::UsersWrite);
-    let revoke = Access::With(Scope::TokensRevoke);
     vec![
         Page::at("/people").get(read, list),
         Page::at("/people/{id}").get(read, show),
-        Page::at("/people/{id}/deprovision")
-            .get(write, ask_deprovision)
-            .post(write, deprovision),
-        Page::at("/people/{id}/reactivate")
-            .get(write, ask_reactivate)
-            .post(write, reactivate),
-        Page::at("/people/{id}/password-link")
-            .get(write, ask_link)
-            .post(write, make_link),
-        Page::at("/people/{id}/revoke-tokens")
-            .get(revoke, ask_revoke_tokens)
-            .post(revoke, revoke_tokens),
     ]
 }
 
@@ -171,7 +152,10 @@ async fn list(
         })
         .collect();
     let content = html! {
-        (heading("People", None, &html! {}))
+        (heading("People", None, &html! {
+            @if visitor.may(Scope::UsersWrite) { a.button href="/console/people/new" { "New local person" } }
+            a.button href="/console/people/deleted" { "Deleted people" }
+        }))
         (filter.form("/console/people", "Name begins with", &listed.directories))
         (results(&html! {
             @if rows.is_empty() {
@@ -283,7 +267,7 @@ async fn show(
         .await?;
     let title = known.person.label().unwrap_or("Somebody").to_owned();
     let content = html! {
-        (heading(&title, Some(("/console/people", "People")), &actions(&visitor, &known.person)))
+        (heading(&title, Some(("/console/people", "People")), &actions(&visitor, &known)))
         (facts(&rows(&known)))
         h2 { "Tokens and sessions" }
         (held(&visitor, &known))
@@ -301,7 +285,8 @@ async fn show(
     Ok(page(&visitor, Section::People, &title, &content))
 }
 
-fn actions(visitor: &Visitor, person: &Resource) -> Markup {
+fn actions(visitor: &Visitor, known: &Known) -> Markup {
+    let person = &known.person;
     let address = format!("/console/people/{}", person.id);
     html! {
         @if visitor.may(Scope::TokensRevoke) { a.button href=(format!("{address}/revoke-tokens")) { "Revoke tokens" } }
@@ -311,6 +296,9 @@ fn actions(visitor: &Visitor, person: &Resource) -> Markup {
             }
             @if person.active {
                 a.button href=(format!("{address}/password-link")) { "Password link" }
+                @if known.has_second_factor {
+                    a.button href=(format!("{address}/reset-second-factor")) { "Reset second factor" }
+                }
                 a.button.danger href=(format!("{address}/deprovision")) { "Deprovision" }
             } @else {
                 a.button href=(format!("{address}/reactivate")) { "Reactivate" }
@@ -426,185 +414,4 @@ pub(super) fn history(events: &[AuditEventRow]) -> Markup {
         @if rows.is_empty() { (empty("Nothing is on record.", &html! {})) }
         @else { (table("The newest first", &["When", "What", "By", "Whom or what"], &rows)) }
     }
-}
-
-fn found(state: &State, id: &ResourceId) -> Result<Resource, Failure> {
-    Ok(state.database.read_now(|connection| find(connection, id))?)
-}
-
-async fn ask_deprovision(
-    visitor: Visitor,
-    state: web::Data<State>,
-    id: web::Path<String>,
-) -> Result<HttpResponse, Failure> {
-    let id = ResourceId::new(id.into_inner());
-    let person = found(&state, &id)?;
-    let (wanted, now) = (id.clone(), visitor.now());
-    let impact = state
-        .database
-        .read(move |connection| lifecycle::impact_of_leaving(connection, &wanted, now))
-        .await?;
-    let name = person.label().unwrap_or("this person");
-    let question = Question {
-        title: &format!("Deprovision {name}"),
-        back: (&format!("/console/people/{id}"), name),
-        consequences: html! {
-            p { (name) " becomes inactive, and cannot sign in any more." }
-            (impact::told(&impact))
-            p { "Reactivating them later brings none of this back." }
-        },
-        fields: html! {},
-        button: "Deprovision",
-        is_dangerous: true,
-    };
-    let content = confirm(&visitor, visitor.asked(&state)?, &question);
-    Ok(page(&visitor, Section::People, "Deprovision", &content))
-}
-
-async fn deprovision(
-    sent: Confirmed<Nothing>,
-    state: web::Data<State>,
-    id: web::Path<String>,
-) -> Result<HttpResponse, Failure> {
-    let id = ResourceId::new(id.into_inner());
-    deprovision_by(sent.visitor.admin(Scope::UsersWrite), &state, id.clone()).await?;
-    Ok(see_other(&format!(
-        "/console/people/{id}?done=deprovisioned"
-    )))
-}
-
-async fn ask_reactivate(
-    visitor: Visitor,
-    state: web::Data<State>,
-    id: web::Path<String>,
-) -> Result<HttpResponse, Failure> {
-    let id = ResourceId::new(id.into_inner());
-    let person = found(&state, &id)?;
-    let name = person.label().unwrap_or("this person");
-    let question = Question {
-        title: &format!("Reactivate {name}"),
-        back: (&format!("/console/people/{id}"), name),
-        consequences: html! {
-            p { (name) " may sign in and make tokens again. No token, session or key of before works again." }
-        },
-        fields: html! {},
-        button: "Reactivate",
-        is_dangerous: false,
-    };
-    let content = confirm(&visitor, visitor.asked(&state)?, &question);
-    Ok(page(&visitor, Section::People, "Reactivate", &content))
-}
-
-async fn reactivate(
-    sent: Confirmed<Nothing>,
-    state: web::Data<State>,
-    id: web::Path<String>,
-) -> Result<HttpResponse, Failure> {
-    let id = ResourceId::new(id.into_inner());
-    let (surroundings, wanted) = (state.surroundings(), id.clone());
-    sent.visitor
-        .admin(Scope::UsersWrite)
-        .write(&state, move |connection, admin| {
-            set_active(connection, &surroundings, &wanted, true, &admin.cause())
-        })
-        .await?;
-    Ok(see_other(&format!("/console/people/{id}?done=reactivated")))
-}
-
-async fn ask_link(
-    visitor: Visitor,
-    state: web::Data<State>,
-    id: web::Path<String>,
-) -> Result<HttpResponse, Failure> {
-    let id = ResourceId::new(id.into_inner());
-    let person = found(&state, &id)?;
-    let name = person.label().unwrap_or("this person");
-    let question = Question {
-        title: &format!("A password link for {name}"),
-        back: (&format!("/console/people/{id}"), name),
-        consequences: html! {
-            p {
-                "Whoever has the link sets a password with it, once, and can sign in as " (name)
-                ". Give it to them alone. Earlier links of theirs stop working."
-            }
-        },
-        fields: html! {},
-        button: "Make the link",
-        is_dangerous: false,
-    };
-    let content = confirm(&visitor, visitor.asked(&state)?, &question);
-    Ok(page(&visitor, Section::People, "Password link", &content))
-}
-
-async fn make_link(
-    sent: Confirmed<Nothing>,
-    state: web::Data<State>,
-    id: web::Path<String>,
-) -> Result<HttpResponse, Failure> {
-    let visitor = sent.visitor;
-    let id = ResourceId::new(id.into_inner());
-    let person = found(&state, &id)?;
-    let issued = password_link_by(visitor.admin(Scope::UsersWrite), &state, id.clone()).await?;
-    let name = person.label().unwrap_or("this person");
-    let address = format!("/console/people/{id}");
-    let link = setup_url(&state.base_url, issued.secret.expose());
-    let content = html! {
-        (heading(&format!("A password link for {name}"), Some((&address, name)), &html! {}))
-        (secret("Link", &link, issued.credential.expires_at))
-        p { a.button href=(address) { "I have copied it" } }
-    };
-    Ok(page(&visitor, Section::People, "Password link", &content))
-}
-
-async fn ask_revoke_tokens(
-    visitor: Visitor,
-    state: web::Data<State>,
-    id: web::Path<String>,
-) -> Result<HttpResponse, Failure> {
-    let id = ResourceId::new(id.into_inner());
-    let person = found(&state, &id)?;
-    let live = Search {
-        kinds: vec![SecretKind::UserToken],
-        owner: Some(id.clone()),
-        standing: Some((Standing::Active, visitor.now())),
-        ..Search::default()
-    };
-    let live = state
-        .database
-        .read(move |connection| newest(connection, &live, None, 1_000))
-        .await?;
-    let name = person.label().unwrap_or("this person");
-    let count = i64::try_from(live.len()).unwrap_or(i64::MAX);
-    let question = Question {
-        title: &format!("Revoke the tokens of {name}"),
-        back: (&format!("/console/people/{id}"), name),
-        consequences: html! {
-            p { (impact::of_kind("user_token", count)) " of " (name) " " (if count == 1 { "stops" } else { "stop" })
-                " working at once and for good. Their sessions go on." }
-        },
-        fields: html! {},
-        button: "Revoke tokens",
-        is_dangerous: true,
-    };
-    let content = confirm(&visitor, visitor.asked(&state)?, &question);
-    Ok(page(&visitor, Section::People, "Revoke tokens", &content))
-}
-
-async fn revoke_tokens(
-    sent: Confirmed<Nothing>,
-    state: web::Data<State>,
-    id: web::Path<String>,
-) -> Result<HttpResponse, Failure> {
-    let id = ResourceId::new(id.into_inner());
-    let wanted = id.clone();
-    sent.visitor
-        .admin(Scope::TokensRevoke)
-        .write(&state, move |connection, admin| {
-            find(connection, &wanted)?;
-            credential_keys::revoke_tokens_of(connection, &wanted, &admin.actor, admin.now)
-        })
-        .await?;
-    Ok(see_other(&format!(
-        "/console/people/{id}?done=tokens-revoked"
-    )))
 }

@@ -14,11 +14,10 @@ use crate::store::resources::{self, Resource};
 use super::super::State;
 use super::answer::{Failure, see_other};
 use super::chosen::named;
-use super::frame::{
-    Question, Section, confirm, field, field_with_hint, form, heading, page, select,
-};
+use super::frame::{Section, page};
 use super::page::{Access, Page};
-use super::policies::told;
+use super::parts::{Question, confirm, field, field_with_hint, form, heading, select};
+use super::policy_change::told;
 use super::sign_in::Nothing;
 use super::visitor::{Confirmed, Posted, Visitor, query};
 

@@ -1,11 +1,12 @@
 //! The instances of a product, and the credentials with which it asks about tokens.
 
 use actix_web::{HttpResponse, web};
-use maud::html;
+use maud::{Markup, html};
 use serde::Deserialize;
 
 use crate::credentials::{NewCredential, products as ending};
-use crate::policies::{PolicyError, Scope, instances as rules, networks, products};
+use crate::policies::instances::{self as rules, InstanceChange};
+use crate::policies::{PolicyError, Scope, networks, products};
 use crate::secret::SecretKind;
 use crate::store::credentials::{Holder, count_working_of};
 use crate::store::id::{InstanceId, ProductId};
@@ -14,12 +15,13 @@ use crate::store::product_instances;
 use super::super::State;
 use super::super::admin::keys::issue_within_rights;
 use super::answer::{Failure, see_other};
-use super::frame::{
-    Question, Section, confirm, confirmation, field, field_with_hint, form, heading, page, select,
-};
-use super::keys::new_key_page;
+use super::frame::{Section, page};
 use super::new_key::{common_fields, separated};
+use super::one_key::new_key_page;
 use super::page::{Access, Page};
+use super::parts::{
+    Question, confirm, confirmation, field, field_with_hint, form, heading, select,
+};
 use super::products::{address, ending_of};
 use super::sign_in::Nothing;
 use super::visitor::{Confirmed, Posted, Visitor};
@@ -30,6 +32,9 @@ pub(super) fn pages() -> Vec<Page> {
         Page::at("/products/{id}/instances/new")
             .get(write, show_new_instance)
             .post(write, create_instance),
+        Page::at("/products/{id}/instances/{instance}/change")
+            .get(write, show_instance_change)
+            .post(write, change_instance),
         Page::at("/products/{id}/instances/{instance}/delete")
             .get(write, ask_delete_instance)
             .post(write, delete_instance),
@@ -52,27 +57,33 @@ async fn show_new_instance(
     let content = html! {
         (heading("New instance", Some((&place, &product.name)), &html! {}))
         (form(&visitor, &format!("{place}/instances/new"), &html! {
-            (field_with_hint("Name", "The site at which it runs, such as Berlin.", &html! {
-                input name="name" maxlength="200" required autocomplete="off";
-            }))
-            (field_with_hint("URL", "Where people find it; it may be left out.", &html! {
-                input type="url" name="url" autocomplete="off" spellcheck="false";
-            }))
+            (instance_fields("", None))
             button.primary { "Make the instance" }
         }))
     };
     Ok(page(&visitor, Section::Products, "New instance", &content))
 }
 
+fn instance_fields(name: &str, url: Option<&str>) -> Markup {
+    html! {
+        (field_with_hint("Name", "The site at which it runs, such as Berlin.", &html! {
+            input name="name" value=(name) maxlength="200" required autocomplete="off";
+        }))
+        (field_with_hint("URL", "Where people find it; it may be left out.", &html! {
+            input type="url" name="url" value=(url.unwrap_or_default()) autocomplete="off" spellcheck="false";
+        }))
+    }
+}
+
 #[derive(Deserialize)]
-struct NewInstance {
+struct WantedInstance {
     name: String,
     #[serde(default, deserialize_with = "serde_html_form::de::empty_as_none")]
     url: Option<String>,
 }
 
 async fn create_instance(
-    sent: Posted<NewInstance>,
+    sent: Posted<WantedInstance>,
     state: web::Data<State>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Failure> {
@@ -87,6 +98,53 @@ async fn create_instance(
         })
         .await?;
     Ok(see_other(&format!("{place}?done=instance-made")))
+}
+
+async fn show_instance_change(
+    visitor: Visitor,
+    state: web::Data<State>,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, Failure> {
+    let (product, instance) = path.into_inner();
+    let (product, instance) = (ProductId::new(product), InstanceId::new(instance));
+    let found = state
+        .database
+        .read_now(|connection| rules::find(connection, &product, &instance))?;
+    let place = address(&product);
+    let title = format!("Change {}", found.name);
+    let content = html! {
+        (heading(&title, Some((&place, "Back to the product")), &html! {}))
+        (form(&visitor, &format!("{place}/instances/{instance}/change"), &html! {
+            (instance_fields(&found.name, found.url.as_deref()))
+            div.buttons {
+                button.primary { "Change it" }
+                a.button href=(place) { "Cancel" }
+            }
+        }))
+    };
+    Ok(page(&visitor, Section::Products, &title, &content))
+}
+
+async fn change_instance(
+    sent: Posted<WantedInstance>,
+    state: web::Data<State>,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, Failure> {
+    let (product, instance) = path.into_inner();
+    let (product, instance) = (ProductId::new(product), InstanceId::new(instance));
+    let place = address(&product);
+    let change = InstanceChange {
+        name: Some(sent.form.name),
+        url: sent.form.url.into(),
+    };
+    sent.visitor
+        .admin(Scope::ProductsWrite)
+        .write(&state, move |connection, admin| {
+            let (actor, now) = (&admin.actor, admin.now);
+            rules::update(connection, &product, &instance, &change, actor, now)
+        })
+        .await?;
+    Ok(see_other(&format!("{place}?done=instance-changed")))
 }
 
 async fn ask_delete_instance(

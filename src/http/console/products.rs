@@ -20,15 +20,17 @@ use super::super::State;
 use super::answer::{Failure, see_other};
 use super::chosen::all_named;
 use super::directories::Typed;
-use super::frame::{
-    Question, Section, confirm, confirmation, empty, facts, field, field_with_hint, form, heading,
-    page, table, time,
-};
+use super::frame::{Section, page};
 use super::impact::of_kind;
 use super::keys::{Names, ROWS, credentials};
 use super::new_key::separated;
 use super::page::{Access, Page};
+use super::parts::{
+    Question, Typed as Narrowed, confirm, confirmation, empty, facts, field, field_with_hint, form,
+    heading, none_left, results, table,
+};
 use super::visitor::{Confirmed, Posted, Visitor};
+use super::words::time;
 
 pub(super) fn pages() -> Vec<Page> {
     let read = Access::With(Scope::ProductsRead);
@@ -53,15 +55,26 @@ pub(super) fn pages() -> Vec<Page> {
     ]
 }
 
+const LIST: &str = "/console/products";
+
 /// The page of a product.
 pub(super) fn address(id: &ProductId) -> String {
     format!("/console/products/{id}")
 }
 
-async fn list(visitor: Visitor, state: web::Data<State>) -> Result<HttpResponse, Failure> {
+async fn list(
+    visitor: Visitor,
+    state: web::Data<State>,
+    typed: web::Query<Narrowed>,
+) -> Result<HttpResponse, Failure> {
     let found = state.database.read(products::list).await?;
+    let is_shown = |product: &Product| {
+        let scopes = product.scopes.iter();
+        typed.admits(scopes.chain([&product.name]).map(String::as_str))
+    };
     let rows: Vec<Vec<Markup>> = found
         .iter()
+        .filter(|product| is_shown(product))
         .map(|product| {
             vec![
                 html! { a href=(address(&product.id)) { (product.name) } },
@@ -75,11 +88,14 @@ async fn list(visitor: Visitor, state: web::Data<State>) -> Result<HttpResponse,
         (heading("Products", None, &html! {
             @if visitor.may(Scope::ProductsWrite) { a.button href="/console/products/new" { "New product" } }
         }))
-        @if rows.is_empty() {
-            (empty("There are no products yet. A product is what people's tokens are for.", &html! {}))
-        } @else {
-            (table("By name", &["Name", "Scopes", "Open to", "Since"], &rows))
-        }
+        (typed.form(LIST, &html! {}))
+        (results(&html! {
+            @if rows.is_empty() {
+                (none_left(&typed, LIST, "There are no products yet. A product is what people's tokens are for."))
+            } @else {
+                (table("By name", &["Name", "Scopes", "Open to", "Since"], &rows))
+            }
+        }))
     };
     Ok(page(&visitor, Section::Products, "Products", &content))
 }
@@ -167,6 +183,9 @@ fn instance_list(instances: &[Instance], place: &str, may_write: bool) -> Markup
                 time(instance.created_at),
                 html! {
                     @if may_write {
+                        a href={ (place) "/instances/" (instance.id) "/change" }
+                            aria-label={ "Change the instance " (instance.name) } { "Change" }
+                        " "
                         a href={ (place) "/instances/" (instance.id) "/delete" }
                             aria-label={ "Delete the instance " (instance.name) } { "Delete" }
                     }

@@ -15,14 +15,18 @@ use super::super::admin::roles::{grant_by, map_by, unassign_by, unmap_by};
 use super::super::admin::users::find;
 use super::answer::{Failure, see_other};
 use super::chosen::named;
-use super::frame::{
-    Question, Section, badge, confirm, counted, empty, field, field_with_hint, heading, page,
-    select, table, time,
-};
+use super::frame::{Section, page};
 use super::impact;
 use super::page::{Access, Page};
+use super::parts::{
+    Question, Typed, badge, confirm, field, field_with_hint, heading, none_left, results, select,
+    table,
+};
 use super::sign_in::Nothing;
 use super::visitor::{Confirmed, Visitor, query};
+use super::words::{counted, time};
+
+const LIST: &str = "/console/roles";
 
 pub(super) fn pages() -> Vec<Page> {
     let write = Access::With(Scope::RolesWrite);
@@ -43,7 +47,11 @@ pub(super) fn pages() -> Vec<Page> {
     ]
 }
 
-async fn list(visitor: Visitor, state: web::Data<State>) -> Result<HttpResponse, Failure> {
+async fn list(
+    visitor: Visitor,
+    state: web::Data<State>,
+    typed: web::Query<Typed>,
+) -> Result<HttpResponse, Failure> {
     let (assignments, mappings, names) = state
         .database
         .read(|connection| {
@@ -66,6 +74,7 @@ async fn list(visitor: Visitor, state: web::Data<State>) -> Result<HttpResponse,
     };
     let granted: Vec<Vec<Markup>> = assignments
         .iter()
+        .filter(|one| typed.admits([name(&one.person_id).as_str(), one.role.as_str()]))
         .map(|one| {
             vec![
                 html! { a href={ "/console/people/" (one.person_id) } { (name(&one.person_id)) } },
@@ -82,6 +91,7 @@ async fn list(visitor: Visitor, state: web::Data<State>) -> Result<HttpResponse,
         .collect();
     let mapped: Vec<Vec<Markup>> = mappings
         .iter()
+        .filter(|one| typed.admits([name(one.group_id.as_str()).as_str(), one.role.as_str()]))
         .map(|one| {
             vec![
                 html! { a href={ "/console/groups/" (one.group_id) } { (name(one.group_id.as_str())) } },
@@ -98,10 +108,14 @@ async fn list(visitor: Visitor, state: web::Data<State>) -> Result<HttpResponse,
         .collect();
     let content = html! {
         (heading("Roles", None, &html! {}))
-        (table("Granted by hand", &["Person", "Role", "Since", "Action"], &granted))
-        h2 { "Groups that give a role" }
-        @if mapped.is_empty() { (empty("No group gives a role.", &html! {})) }
-        @else { (table("Whoever is in one has its role", &["Group", "Role", "Since", "Actions"], &mapped)) }
+        (typed.form(LIST, &html! {}))
+        (results(&html! {
+            @if granted.is_empty() { (none_left(&typed, LIST, "Nobody has a role by hand.")) }
+            @else { (table("Granted by hand", &["Person", "Role", "Since", "Action"], &granted)) }
+            h2 { "Groups that give a role" }
+            @if mapped.is_empty() { (none_left(&typed, LIST, "No group gives a role.")) }
+            @else { (table("Whoever is in one has its role", &["Group", "Role", "Since", "Actions"], &mapped)) }
+        }))
         @if visitor.may(Scope::RolesWrite) {
             p { a.button href="/console/roles/mappings/new" { "Let a group give a role" } }
         }

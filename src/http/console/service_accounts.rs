@@ -4,36 +4,34 @@ use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use crate::credentials::CredentialError;
 use crate::credentials::service_accounts::{
     self as rules, NewServiceAccount, ServiceAccountChange,
 };
-use crate::credentials::{CredentialError, NewCredential};
 use crate::lifecycle::USER;
-use crate::policies::{Scope, networks};
+use crate::policies::Scope;
 use crate::secret::SecretKind;
+use crate::store::DatabaseConnection;
 use crate::store::credentials::{Counts, Creator, Holder, Search, count_working_of, newest};
-use crate::store::id::{InstanceId, ProductId, ResourceId, ServiceAccountId};
-use crate::store::product_instances::{self, Instance};
-use crate::store::products::{self, Product};
+use crate::store::id::{ResourceId, ServiceAccountId};
 use crate::store::service_accounts::{self as accounts, ServiceAccount};
-use crate::store::{DatabaseConnection, StoreError};
 
 use super::super::State;
-use super::super::admin::keys::issue_within_rights;
 use super::super::admin::service_accounts::{adopt_by, update_within_rights};
 use super::answer::{Failure, see_other};
 use super::chosen::named;
 use super::directories::Typed;
-use super::frame::{
-    Question, Section, ago, badge, confirm, confirmation, empty, facts, field, field_with_hint,
-    filters, form, heading, page, pager, results, select, table, time,
-};
-use super::keys::{Names, ROWS, credentials, new_key_page};
-use super::new_key::{common_fields, separated};
+use super::frame::{Section, page};
+use super::keys::{Names, ROWS, credentials};
 use super::page::{Access, Page};
+use super::parts::{
+    Question, badge, confirm, confirmation, empty, facts, field, field_with_hint, filters, form,
+    heading, pager, results, table,
+};
 use super::products::{ending_of, listed, typed};
 use super::sign_in::Nothing;
 use super::visitor::{Confirmed, Posted, Visitor};
+use super::words::{ago, time};
 
 const READ: Scope = Scope::ServiceAccountsRead;
 const WRITE: Scope = Scope::ServiceAccountsWrite;
@@ -61,18 +59,18 @@ pub(super) fn pages() -> Vec<Page> {
         Page::at("/service-accounts/{id}/delete")
             .get(write, ask_delete)
             .post(write, delete),
-        Page::at("/service-accounts/{id}/tokens/new")
-            .get(write, show_new_token)
-            .post(write, create_token),
     ]
 }
 
-fn address(id: &ServiceAccountId) -> String {
+/// The page of an account.
+pub(super) fn address(id: &ServiceAccountId) -> String {
     format!("/console/service-accounts/{id}")
 }
 
 #[derive(Deserialize)]
 struct Filter {
+    #[serde(default)]
+    q: String,
     #[serde(default)]
     orphaned: bool,
     cursor: Option<String>,
@@ -84,10 +82,16 @@ async fn list(
     filter: web::Query<Filter>,
 ) -> Result<HttpResponse, Failure> {
     let filter = filter.into_inner();
-    let (orphaned, cursor) = (filter.orphaned, filter.cursor.clone());
+    let text = filter.q.trim().to_owned();
+    let selection = accounts::Selection {
+        orphaned: filter.orphaned,
+        text: Some(text).filter(|text| !text.is_empty()),
+    };
+    let is_narrow = selection != accounts::Selection::default();
+    let cursor = filter.cursor.clone();
     let mut found = state
         .database
-        .read(move |connection| accounts::list(connection, orphaned, cursor.as_deref(), ROWS + 1))
+        .read(move |connection| accounts::list(connection, &selection, cursor.as_deref(), ROWS + 1))
         .await?;
     let shown = usize::try_from(ROWS).unwrap_or(usize::MAX);
     let more = found.len() > shown;
@@ -116,6 +120,9 @@ async fn list(
             @if visitor.may(WRITE) { a.button href="/console/service-accounts/new" { "New service account" } }
         }))
         (filters(LIST.0, &html! {
+            (field("Name contains", &html! {
+                input type="search" name="q" value=(filter.q) autocomplete="off" spellcheck="false";
+            }))
             label.check {
                 input type="checkbox" name="orphaned" value="true" checked[filter.orphaned];
                 span { "Only those that nobody answers for" }
@@ -123,7 +130,11 @@ async fn list(
         }))
         (results(&html! {
             @if rows.is_empty() {
-                (empty("There are none.", &html! {}))
+                @if is_narrow {
+                    (empty("There is none like that.", &html! { a href=(LIST.0) { "Show everything" } }))
+                } @else {
+                    (empty("There are none yet. A service account is for a program, with a person who answers for it.", &html! {}))
+                }
             } @else {
                 (table("In the order in which they were made", &["Name", "What it is for", "Answered for by", "State", "Since"], &rows))
             }
@@ -221,7 +232,10 @@ fn actions(visitor: &Visitor, account: &ServiceAccount) -> Markup {
             @if account.orphaned_at.is_some() {
                 a.button.primary href=(format!("{place}/adopt")) { "Adopt" }
             }
-            @if account.active { a.button href=(format!("{place}/tokens/new")) { "New token" } }
+            @if account.active {
+                a.button href=(format!("{place}/tokens/new")) { "New token" }
+                a.button href=(format!("{place}/keys/new")) { "New public key" }
+            }
             a.button href=(format!("{place}/change")) { "Change" }
             @if account.active {
                 a.button.danger href=(format!("{place}/disable")) { "Disable" }
@@ -307,7 +321,8 @@ async fn create(sent: Posted<Wanted>, state: web::Data<State>) -> Result<HttpRes
     )))
 }
 
-fn found(state: &State, id: &ServiceAccountId) -> Result<ServiceAccount, Failure> {
+/// The account of this identifier.
+pub(super) fn found(state: &State, id: &ServiceAccountId) -> Result<ServiceAccount, Failure> {
     Ok(state
         .database
         .read_now(|connection| rules::find(connection, id))?)
@@ -501,109 +516,4 @@ async fn delete(
         })
         .await?;
     Ok(see_other("/console/service-accounts?done=account-deleted"))
-}
-
-async fn show_new_token(
-    visitor: Visitor,
-    state: web::Data<State>,
-    id: web::Path<String>,
-) -> Result<HttpResponse, Failure> {
-    let account = found(&state, &ServiceAccountId::new(id.into_inner()))?;
-    // Products are named only to those who may see them.
-    let known = if visitor.may(Scope::ProductsRead) {
-        state.database.read_now(products_with_instances)?
-    } else {
-        Vec::new()
-    };
-    let mut options = vec![("", "The admin interface")];
-    options.extend(
-        known
-            .iter()
-            .map(|(product, _)| (product.id.as_str(), product.name.as_str())),
-    );
-    let place = address(&account.id);
-    let asked = visitor.asked(&state)?;
-    let content = html! {
-        (heading("New service account token", Some((&place, &account.name)), &html! {}))
-        (form(&visitor, &format!("{place}/tokens/new"), &html! {
-            (common_fields("Build server"))
-            (field("For", &select("product", "", &options)))
-            (instance_boxes(&known))
-            (field_with_hint(
-                "Scopes",
-                "With spaces between: scopes of the product, or of the admin interface, such as users:read.",
-                &html! { input name="scopes" autocomplete="off" spellcheck="false"; },
-            ))
-            (confirmation(asked))
-            button.primary { "Make the token" }
-        }))
-    };
-    Ok(page(
-        &visitor,
-        Section::ServiceAccounts,
-        "New service account token",
-        &content,
-    ))
-}
-
-fn products_with_instances(
-    connection: &mut DatabaseConnection,
-) -> Result<Vec<(Product, Vec<Instance>)>, StoreError> {
-    let mut known = Vec::new();
-    for product in products::list(connection)? {
-        let instances = product_instances::list(connection, &product.id)?;
-        known.push((product, instances));
-    }
-    Ok(known)
-}
-
-fn instance_boxes(known: &[(Product, Vec<Instance>)]) -> Markup {
-    html! {
-        @if known.iter().any(|(_, instances)| !instances.is_empty()) {
-            fieldset {
-                legend { "Only at these instances of the product; at all, where none is chosen" }
-                @for (product, instances) in known {
-                    @for instance in instances {
-                        label.check {
-                            input type="checkbox" name="instances" value=(instance.id);
-                            span { (product.name) ": " (instance.name) }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-#[derive(Deserialize)]
-struct WantedToken {
-    name: String,
-    #[serde(default, deserialize_with = "serde_html_form::de::empty_as_none")]
-    product: Option<ProductId>,
-    #[serde(default)]
-    instances: Vec<InstanceId>,
-    #[serde(default)]
-    scopes: String,
-    expires_in_days: i64,
-    #[serde(default)]
-    allowed_networks: String,
-}
-
-async fn create_token(
-    sent: Confirmed<WantedToken>,
-    state: web::Data<State>,
-    id: web::Path<String>,
-) -> Result<HttpResponse, Failure> {
-    let (visitor, wanted) = (sent.visitor, sent.form);
-    let new = NewCredential {
-        service_account_id: Some(ServiceAccountId::new(id.into_inner())),
-        product_id: wanted.product,
-        instance_ids: wanted.instances,
-        scopes: separated(&wanted.scopes),
-        allowed_networks: networks::parse(&separated(&wanted.allowed_networks))?,
-        expires_in_days: Some(wanted.expires_in_days),
-        ..NewCredential::new(SecretKind::ServiceAccountToken, &wanted.name)
-    };
-    let issued = issue_within_rights(&state, new, visitor.admin(WRITE)).await?;
-    new_key_page(&visitor, Section::ServiceAccounts, &issued)
 }

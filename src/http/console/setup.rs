@@ -11,7 +11,9 @@ use crate::secret::{PlainSecret, SecretKind};
 
 use super::super::account::password::set_password_by_link;
 use super::super::{Endpoint, State};
-use super::frame::{bare, field, sentence};
+use super::frame::bare;
+use super::parts::field;
+use super::words::sentence;
 
 pub(super) fn configure(config: &mut web::ServiceConfig) {
     config.service(Endpoint::at("/setup").get(show).post(submit));

@@ -17,12 +17,14 @@ use super::super::account::sessions::{SignIn, open_session};
 use super::super::problem::Problem;
 use super::super::{Endpoint, State};
 use super::answer::{Failure, see_other};
-use super::frame::{self, bare, field, form, sentence};
+use super::frame::{self, bare};
 use super::page::{Access, Page};
+use super::parts::{field, form};
 use super::visitor::{
     Posted, Visitor, check_origin, clear_cookie, fields, is_on_this_machine, is_within_console,
     set_cookie,
 };
+use super::words::sentence;
 
 /// What those see who are not signed in yet.
 pub(super) fn configure(config: &mut web::ServiceConfig) {

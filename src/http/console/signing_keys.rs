@@ -9,9 +9,11 @@ use crate::policies::Scope;
 
 use super::super::State;
 use super::answer::{Failure, see_other};
-use super::frame::{Question, Section, badge, confirm, empty, heading, page, table, time};
+use super::frame::{Section, page};
 use super::page::{Access, Page};
+use super::parts::{Question, badge, confirm, empty, heading, table};
 use super::visitor::{Confirmed, Visitor};
+use super::words::time;
 
 pub(super) fn pages() -> Vec<Page> {
     let write = Access::With(Scope::SigningKeysWrite);

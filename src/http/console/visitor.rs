@@ -203,7 +203,7 @@ pub(super) struct Confirmed<T> {
     pub(super) form: T,
 }
 
-/// What [`super::frame::confirmation`] asks for.
+/// What [`super::parts::confirmation`] asks for.
 #[derive(Deserialize)]
 struct Shown {
     own_password: Option<String>,

@@ -17,15 +17,16 @@ use crate::store::webhooks::{self as table, Webhook};
 use super::super::State;
 use super::super::admin::webhooks::try_now;
 use super::answer::{Failure, see_other};
-use super::frame::{
-    Question, Section, ago, badge, confirm, confirmation, counted, empty, facts, field,
-    field_with_hint, filters, form, heading, page, pager, results, select, shown_once,
-    table as rows_of, time,
-};
+use super::frame::{Section, page};
 use super::keys::ROWS;
 use super::page::{Access, Page};
+use super::parts::{
+    Question, Typed, badge, confirm, confirmation, empty, facts, field, field_with_hint, filters,
+    form, heading, none_left, pager, results, select, shown_once, table as rows_of,
+};
 use super::sign_in::Nothing;
 use super::visitor::{Confirmed, Posted, Visitor};
+use super::words::{ago, counted, time};
 
 const READ: Scope = Scope::NotificationsRead;
 const WRITE: Scope = Scope::NotificationsWrite;
@@ -58,10 +59,19 @@ fn address(id: &WebhookId) -> String {
     format!("/console/webhooks/{id}")
 }
 
-async fn list(visitor: Visitor, state: web::Data<State>) -> Result<HttpResponse, Failure> {
+async fn list(
+    visitor: Visitor,
+    state: web::Data<State>,
+    typed: web::Query<Typed>,
+) -> Result<HttpResponse, Failure> {
     let found = state.database.read(table::list).await?;
+    let is_shown = |webhook: &Webhook| {
+        let kinds = webhook.kinds.iter();
+        typed.admits(kinds.chain([&webhook.url]).map(String::as_str))
+    };
     let rows: Vec<Vec<Markup>> = found
         .iter()
+        .filter(|webhook| is_shown(webhook))
         .map(|webhook| {
             vec![
                 html! { a href=(address(&webhook.id)) { (webhook.url) } },
@@ -75,11 +85,14 @@ async fn list(visitor: Visitor, state: web::Data<State>) -> Result<HttpResponse,
         (heading("Webhooks", None, &html! {
             @if visitor.may(WRITE) { a.button href="/console/webhooks/new" { "New webhook" } }
         }))
-        @if rows.is_empty() {
-            (empty("There are none: notices are shown here, and sent nowhere.", &html! {}))
-        } @else {
-            (rows_of("Where notices are sent", &["URL", "Told of", "State", "Since"], &rows))
-        }
+        (typed.form(LIST.0, &html! {}))
+        (results(&html! {
+            @if rows.is_empty() {
+                (none_left(&typed, LIST.0, "There are none: notices are shown here, and sent nowhere."))
+            } @else {
+                (rows_of("Where notices are sent", &["URL", "Told of", "State", "Since"], &rows))
+            }
+        }))
     };
     Ok(page(&visitor, Section::Webhooks, "Webhooks", &content))
 }

@@ -18,6 +18,7 @@ pub use exposition::MEDIA_TYPE;
 use exposition::{Exposition, Kind, Scale};
 use routes::Routes;
 pub(super) use routes::{Route, RouteSlot, Shape, known_method};
+pub(super) use stored::Known;
 use stored::Stored;
 
 /// The counters of one process.
@@ -84,9 +85,14 @@ impl Metrics {
             .store(is_refused, Ordering::Relaxed);
     }
 
+    /// What the database holds, counted within the last minute; none where it could not be asked.
+    pub(super) async fn figures(&self, state: &State) -> Option<Known> {
+        self.stored.figures(state).await
+    }
+
     /// What was counted, and how the process and its database are.
     pub(super) async fn exposition(&self, state: &State) -> String {
-        let figures = self.stored.figures(state).await;
+        let figures = self.figures(state).await;
         let mut text = Exposition::default();
         text.metric(
             "portcullis_build_info",

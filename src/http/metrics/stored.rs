@@ -1,4 +1,5 @@
-//! What the database holds, in numbers that are asked for at most once a minute: scraping costs it nothing.
+//! What the database holds, in numbers that are asked for at most once a minute: neither scraping nor looking at the
+//! console's first page costs it anything.
 
 use std::time::Duration;
 
@@ -22,9 +23,11 @@ pub(super) struct Stored {
 
 /// What was counted at an instant.
 #[derive(Clone)]
-pub(super) struct Known {
-    figures: Figures,
-    at: Timestamp,
+pub(in crate::http) struct Known {
+    /// The numbers.
+    pub(in crate::http) figures: Figures,
+    /// When they were counted.
+    pub(in crate::http) at: Timestamp,
 }
 
 impl Stored {

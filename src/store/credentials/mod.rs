@@ -13,7 +13,6 @@ mod holders;
 mod idle;
 mod impact;
 mod search;
-mod totals;
 
 pub use ending::{
     Counts, adopt_of_account, clear_orphan, flag_orphans_of, flag_orphans_of_account, revoke,
@@ -29,8 +28,6 @@ pub use holders::{Holder, count_working_of};
 pub use idle::{Idle, claim_idle, revoke_idle, revoke_orphans};
 pub use impact::{Whose, count_bound, count_owned, would_be_orphans};
 pub use search::{Search, Standing, newest};
-pub(in crate::store) use totals::KEYS;
-pub use totals::{expiring_by_week, standings};
 
 use crate::clock::Timestamp;
 use crate::secret::{HashedSecret, PlainSecret, SecretKind};

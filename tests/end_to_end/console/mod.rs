@@ -5,6 +5,7 @@ mod access;
 mod audit;
 mod forms;
 mod keys;
+mod lists;
 mod own;
 mod people;
 mod policies;

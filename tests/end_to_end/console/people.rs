@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::people::{Leaver, group};
+use crate::second_factor::Enrolled;
 use crate::server::TestServer;
 
 use super::{Browser, member, shown_secret};
@@ -239,4 +240,65 @@ on_both_databases!(a_directory_goes_only_by_its_name, |server| {
         .admin()
         .get(&format!("/directories/{id}"))
         .expect(404);
+});
+
+on_both_databases!(
+    a_local_person_is_made_and_one_who_lost_their_phone_is_helped,
+    |server| {
+        let mut browser = admin(server);
+        let list = browser.get("/console/people").expect(200).text;
+        assert!(list.contains("href=\"/console/people/new\""));
+        browser.get("/console/people/new").expect(200);
+        let fields = [
+            ("user_name", "nora@example.org"),
+            ("display_name", "Nora"),
+            ("email", ""),
+        ];
+        let made = browser.submit("/console/people/new", &fields).expect(303);
+        let place = made.header("location").expect("their page").to_owned();
+        browser.submit("/console/people/new", &fields).expect(409);
+        let page = browser.get(&place).expect(200).text;
+        assert!(
+            page.contains("Make them a password link now.") && page.contains("nora@example.org")
+        );
+        assert!(!page.contains("/reset-second-factor"));
+
+        let enrolled = Enrolled::arrange(server, "careful");
+        let place = format!("/console/people/{}", enrolled.person.id);
+        let reset = format!("{place}/reset-second-factor");
+        assert!(browser.get(&place).expect(200).text.contains(&reset));
+        let asked = browser.get(&reset).expect(200).text;
+        assert!(asked.contains("1 authenticator and its recovery codes count no more"));
+        browser.submit(&reset, &[]).expect(303);
+        let ended = server.with_token(&enrolled.session);
+        ended.get("/account/v1/session").expect(401);
+        let session = server.with_token(&enrolled.person.sign_in());
+        let standing = session.get("/account/v1/second-factor").expect(200);
+        assert_eq!(standing.body["enrolled"], json!(false));
+    }
+);
+
+on_both_databases!(whom_an_identity_provider_deleted_is_recovered, |server| {
+    let leaver = Leaver::arrange(server, "leaver");
+    let scim = server.scim_with(&leaver.scim_key.secret);
+    scim.delete(&leaver.person.path()).expect(204);
+    let mut browser = admin(server);
+    let list = browser.get("/console/people/deleted").expect(200).text;
+    let place = format!("/console/people/deleted/{}/recover", leaver.person.id);
+    assert!(
+        list.contains("The leaver") && list.contains(&place),
+        "{list}"
+    );
+    let elsewhere = format!("/console/people/deleted?directory={}", uuid::Uuid::now_v7());
+    let other = browser.get(&elsewhere).expect(200).text;
+    assert!(other.contains("Nobody was deleted who could be recovered."));
+    let asked = browser.get(&place).expect(200).text;
+    assert!(asked.contains("1 person comes back with the same identifier, inactive"));
+    browser.submit(&place, &[]).expect(303);
+    let path = format!("/users/{}", leaver.person.id);
+    let person = server.admin().get(&path).expect(200).body;
+    assert_eq!(person["active"], json!(false));
+    browser.submit(&place, &[]).expect(404);
+    let list = browser.get("/console/people/deleted").expect(200).text;
+    assert!(!list.contains("The leaver"));
 });

@@ -208,3 +208,57 @@ on_both_databases!(
             .expect(403);
     }
 );
+
+on_both_databases!(an_instance_gets_another_name_and_loses_its_url, |server| {
+    let made = server
+        .admin()
+        .post("/products", &json!({"name": "Wiki"}))
+        .expect(201);
+    let path = format!("/products/{}/instances", made.id());
+    let body = json!({"name": "Berlin", "url": "https://berlin.example.org"});
+    let instance = server.admin().post(&path, &body).expect(201).id();
+    let lagos = json!({"name": "Lagos"});
+    server.admin().post(&path, &lagos).expect(201);
+    let place = format!("{PRODUCTS}{}", made.id());
+    let change = format!("{place}/instances/{instance}/change");
+    let mut browser = Browser::of(&member(server, "admin", Some("admin")));
+    assert!(browser.get(&place).expect(200).text.contains(&change));
+    let form = browser.get(&change).expect(200).text;
+    assert!(
+        form.contains("value=\"https://berlin.example.org\""),
+        "{form}"
+    );
+    let seen = || {
+        let path = format!("{path}/{instance}");
+        let found = server.admin().get(&path).expect(200).body;
+        (found["name"].clone(), found["url"].clone())
+    };
+    let taken = [("name", "lagos"), ("url", "")];
+    browser.submit(&change, &taken).expect(409);
+    let moved = [("name", "Potsdam"), ("url", "https://potsdam.example.org")];
+    browser.submit(&change, &moved).expect(303);
+    assert_eq!(
+        seen(),
+        (json!("Potsdam"), json!("https://potsdam.example.org"))
+    );
+    browser
+        .submit(&change, &[("name", "Potsdam"), ("url", "")])
+        .expect(303);
+    assert_eq!(seen(), (json!("Potsdam"), json!(null)));
+
+    // The admin interface leaves what is not named, and takes away what is null.
+    let path = format!("/products/{}/instances/{instance}", made.id());
+    let url = json!({"url": "https://wiki.example.org"});
+    server.admin().patch(&path, &url).expect(200);
+    let name = json!({"name": "Berlin"});
+    let kept = server.admin().patch(&path, &name).expect(200).body;
+    assert_eq!(kept["url"], "https://wiki.example.org");
+    let none = server
+        .admin()
+        .patch(&path, &json!({"url": null}))
+        .expect(200)
+        .body;
+    assert_eq!(none["url"], json!(null));
+    let mut auditor = Browser::of(&member(server, "auditor", Some("auditor")));
+    assert!(!auditor.get(&place).expect(200).text.contains(&change));
+});

@@ -1,7 +1,9 @@
 //! Service accounts in the console: made, given tokens, disabled, adopted and deleted by those who may.
 
+use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 
+use crate::machine::program::{Pair, Program};
 use crate::server::TestServer;
 
 use super::{Browser, id_within, member, shown_secret};
@@ -161,6 +163,7 @@ on_both_databases!(
             "adopt",
             "delete",
             "tokens/new",
+            "keys/new",
         ] {
             assert!(!page.contains(&format!("{place}/{action}")), "{action}");
             auditor
@@ -171,5 +174,86 @@ on_both_databases!(
         Browser::of(&member(server, "plain", None))
             .get(&place)
             .expect(403);
+    }
+);
+
+on_both_databases!(
+    a_public_key_is_registered_and_replaced_by_one_with_the_same_rights,
+    |server| {
+        // What it has is taken for its account alone.
+        let program = Program::for_admin(server, &["users:read"]);
+        let place = format!("{ACCOUNTS}{}", program.account);
+        let mut browser = Browser::of(&member(server, "admin", Some("admin")));
+        let page = browser.get(&format!("{place}/keys/new")).expect(200).text;
+        assert!(page.contains("name=\"public_key\""));
+        let keys = |server: &TestServer| -> Vec<Value> {
+            let path = format!("/service-accounts/{}/keys", program.account);
+            let found = server.admin().get(&path).expect(200).body;
+            found["items"].as_array().expect("a list").clone()
+        };
+        let (pair, other) = (
+            Pair::generate(Algorithm::ES256),
+            Pair::generate(Algorithm::EdDSA),
+        );
+        let jwk = pair.jwk.to_string();
+        let fields = |key: &str| {
+            [
+                ("name", "Nightly export".to_owned()),
+                ("expires_in_days", "30".to_owned()),
+                ("allowed_networks", "127.0.0.0/8".to_owned()),
+                ("public_key", key.to_owned()),
+                ("purpose", format!("directory:{}", server.directory_id)),
+            ]
+        };
+        let mut register = |key: &str, status: u16| {
+            let fields = fields(key);
+            let fields: Vec<(&str, &str)> = fields
+                .iter()
+                .map(|(name, value)| (*name, value.as_str()))
+                .collect();
+            browser
+                .submit(&format!("{place}/keys/new"), &fields)
+                .expect(status)
+        };
+        register("no key at all", 422);
+        register("{\"kty\": ", 422);
+        assert_eq!(keys(server).len(), 1);
+        register(&jwk, 303);
+        register(&jwk, 409);
+        let registered = keys(server)[1].clone();
+        assert_eq!(registered["name"], "Nightly export");
+        assert_eq!(registered["scopes"], json!(["scim"]));
+        assert_eq!(registered["directory_id"], server.directory_id);
+        assert_eq!(registered["allowed_networks"], json!(["127.0.0.0/8"]));
+        assert_eq!(registered["algorithm"], "ES256");
+
+        let id = registered["id"].as_str().expect("an id");
+        let shown = browser
+            .get(&format!("/console/keys/service-account-keys/{id}"))
+            .expect(200)
+            .text;
+        let thumbprint = registered["thumbprint"].as_str().expect("a thumbprint");
+        let replacement = format!("{place}/keys/{id}/replace");
+        assert!(
+            shown.contains(thumbprint) && shown.contains(&replacement),
+            "{shown}"
+        );
+        browser.get(&replacement).expect(200);
+        let jwk = other.jwk.to_string();
+        let fields = [
+            ("public_key", jwk.as_str()),
+            ("expires_in_days", "60"),
+            ("revoke", "true"),
+        ];
+        let elsewhere = format!("{ACCOUNTS}{}/keys/{id}/replace", uuid::Uuid::now_v7());
+        browser.submit(&elsewhere, &fields).expect(404);
+        browser.submit(&replacement, &fields).expect(303);
+        let found = keys(server);
+        assert_eq!(found[1]["revoked_reason"], "revoked_by_admin");
+        assert_eq!(found[2]["algorithm"], "EdDSA");
+        for member in ["name", "scopes", "directory_id", "allowed_networks"] {
+            assert_eq!(found[2][member], registered[member], "{member}");
+        }
+        assert_eq!(found[0]["revoked_at"], Value::Null);
     }
 );

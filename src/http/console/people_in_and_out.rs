@@ -1,0 +1,224 @@
+//! People whom admins make in the local directory, and those whom an identity provider has deleted, recovered.
+
+use actix_web::{HttpResponse, web};
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use crate::lifecycle::recovery;
+use crate::policies::Scope;
+use crate::provisioning::people::{self as rules, NewPerson};
+use crate::store::id::{DirectoryId, ResourceId};
+use crate::store::{StoreError, deleted_people, directories};
+
+use super::super::State;
+use super::answer::{Failure, see_other};
+use super::frame::{Section, page};
+use super::keys::ROWS;
+use super::page::{Access, Page};
+use super::parts::{
+    Question, confirm, empty, field, field_with_hint, filters, form, heading, pager, results,
+    select, table,
+};
+use super::people::name_of;
+use super::sign_in::Nothing;
+use super::visitor::{Confirmed, Posted, Visitor};
+use super::words::{ago, counted, time};
+
+const LIST: &str = "/console/people/deleted";
+
+pub(super) fn pages() -> Vec<Page> {
+    let (read, write) = (
+        Access::With(Scope::UsersRead),
+        Access::With(Scope::UsersWrite),
+    );
+    vec![
+        Page::at("/people/new")
+            .get(write, show_new)
+            .post(write, create),
+        Page::at("/people/deleted").get(read, list),
+        Page::at("/people/deleted/{id}/recover")
+            .get(write, ask_recover)
+            .post(write, recover),
+    ]
+}
+
+async fn show_new(visitor: Visitor) -> Result<HttpResponse, Failure> {
+    let content = html! {
+        (heading("New local person", Some(("/console/people", "People")), &html! {}))
+        p { "Those of other directories come from their identity providers." }
+        (form(&visitor, "/console/people/new", &html! {
+            (field_with_hint("User name", "What they sign in with.", &html! {
+                input name="user_name" maxlength="200" required autocomplete="off" autocapitalize="none" spellcheck="false";
+            }))
+            (field("Name", &html! { input name="display_name" maxlength="200" autocomplete="off"; }))
+            (field_with_hint("E-mail", "Where notices for them are sent; it may be left out.", &html! {
+                input type="email" name="email" autocomplete="off" spellcheck="false";
+            }))
+            button.primary { "Make the person" }
+        }))
+    };
+    Ok(page(
+        &visitor,
+        Section::People,
+        "New local person",
+        &content,
+    ))
+}
+
+#[derive(Deserialize)]
+struct Wanted {
+    user_name: String,
+    #[serde(default, deserialize_with = "serde_html_form::de::empty_as_none")]
+    display_name: Option<String>,
+    #[serde(default, deserialize_with = "serde_html_form::de::empty_as_none")]
+    email: Option<String>,
+}
+
+async fn create(sent: Posted<Wanted>, state: web::Data<State>) -> Result<HttpResponse, Failure> {
+    let Wanted {
+        user_name,
+        display_name,
+        email,
+    } = sent.form;
+    let new = NewPerson {
+        user_name,
+        display_name,
+        email,
+    };
+    let surroundings = state.surroundings();
+    let person = sent
+        .visitor
+        .admin(Scope::UsersWrite)
+        .write(&state, move |connection, admin| {
+            rules::create_local(connection, &surroundings, &new, &admin.cause())
+        })
+        .await?;
+    Ok(see_other(&format!(
+        "/console/people/{}?done=person-made",
+        person.id
+    )))
+}
+
+#[derive(Deserialize)]
+struct Filter {
+    #[serde(default, deserialize_with = "serde_html_form::de::empty_as_none")]
+    directory: Option<DirectoryId>,
+    cursor: Option<String>,
+}
+
+async fn list(
+    visitor: Visitor,
+    state: web::Data<State>,
+    filter: web::Query<Filter>,
+) -> Result<HttpResponse, Failure> {
+    let (days, now) = (state.settings.limits.recovery_days, visitor.now());
+    let Filter { directory, cursor } = filter.into_inner();
+    let wanted = directory.clone();
+    let (mut found, known) = state
+        .database
+        .read(move |connection| {
+            let since = recovery::since(days, now);
+            let (directory, cursor) = (wanted.as_ref(), cursor.as_deref());
+            let found = deleted_people::list(connection, directory, since, cursor, ROWS + 1)?;
+            Ok::<_, StoreError>((found, directories::list(connection)?))
+        })
+        .await?;
+    let shown = usize::try_from(ROWS).unwrap_or(usize::MAX);
+    let more = found.len() > shown;
+    found.truncate(shown);
+    let last = found.last().filter(|_| more);
+    let next = last.map(|last| last.resource.id.to_string());
+    let rows: Vec<Vec<Markup>> = found
+        .iter()
+        .map(|deleted| {
+            let person = &deleted.resource;
+            let name = person.label().unwrap_or("without a name");
+            vec![
+                html! { (name) small.muted { (person.user_name.as_deref().unwrap_or_default()) } },
+                html! { (name_of(&known, &person.directory_id)) },
+                html! { (ago(deleted.deleted_at, now)) small.muted { (time(deleted.deleted_at)) } },
+                html! { (deleted.actor_name.as_deref().unwrap_or(&deleted.actor_kind)) },
+                ago(deleted.deleted_at.plus_days(i64::from(days)), now),
+                html! {
+                    @if visitor.may(Scope::UsersWrite) {
+                        a href={ (LIST) "/" (person.id) "/recover" } aria-label={ "Recover " (name) } { "Recover" }
+                    }
+                },
+            ]
+        })
+        .collect();
+    let mut options = vec![("", "Every directory")];
+    options.extend(known.iter().map(|one| (one.id.as_str(), one.name.as_str())));
+    let chosen = directory.as_ref().map_or("", DirectoryId::as_str);
+    let content = html! {
+        (heading("Deleted people", Some(("/console/people", "People")), &html! {}))
+        p.muted {
+            "Whoever was deleted can be recovered for " (counted(i64::from(days), "day", "days"))
+            ": inactive, with the same identifier, in their groups but those that give a role, and with nothing to "
+            "sign in with."
+        }
+        (filters(LIST, &html! { (field("Directory", &select("directory", chosen, &options))) }))
+        (results(&html! {
+            @if rows.is_empty() { (empty("Nobody was deleted who could be recovered.", &html! {})) }
+            @else {
+                (table(
+                    "In the order of their identifiers",
+                    &["Name", "Directory", "Deleted", "By", "Forgotten", "Action"],
+                    &rows,
+                ))
+            }
+            (pager(&visitor, next.as_deref()))
+        }))
+    };
+    Ok(page(&visitor, Section::People, "Deleted people", &content))
+}
+
+async fn ask_recover(
+    visitor: Visitor,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let id = ResourceId::new(id.into_inner());
+    let days = state.settings.limits.recovery_days;
+    let deleted = visitor
+        .admin(Scope::UsersWrite)
+        .write(&state, move |connection, admin| {
+            recovery::find_deleted(connection, &id, days, admin.now)
+        })
+        .await?;
+    let name = deleted.resource.label().unwrap_or("this person");
+    let question = Question {
+        title: &format!("Recover {name}"),
+        back: (LIST, "Deleted people"),
+        consequences: html! {
+            p {
+                "1 person comes back with the same identifier, inactive, into "
+                (counted(i64::try_from(deleted.groups.len()).unwrap_or(i64::MAX), "group", "groups"))
+                " as far as these are still there and give no role. No token, session or key of before works again."
+            }
+            p { "Your identity provider may delete them again, as long as they are not assigned there." }
+        },
+        fields: html! {},
+        button: "Recover",
+        is_dangerous: false,
+    };
+    let content = confirm(&visitor, visitor.asked(&state)?, &question);
+    Ok(page(&visitor, Section::People, "Recover", &content))
+}
+
+async fn recover(
+    sent: Confirmed<Nothing>,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let id = ResourceId::new(id.into_inner());
+    let (days, wanted) = (state.settings.limits.recovery_days, id.clone());
+    let surroundings = state.surroundings();
+    sent.visitor
+        .admin(Scope::UsersWrite)
+        .write(&state, move |connection, admin| {
+            rules::recover(connection, &surroundings, &wanted, days, &admin.cause())
+        })
+        .await?;
+    Ok(see_other(&format!("/console/people/{id}?done=recovered")))
+}

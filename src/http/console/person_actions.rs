@@ -1,0 +1,266 @@
+//! What is done with one person: deprovisioned after a preview, reactivated, given a link to set a password, and
+//! their tokens revoked.
+
+use actix_web::{HttpResponse, web};
+use maud::html;
+
+use crate::credentials::keys as credential_keys;
+use crate::lifecycle;
+use crate::policies::Scope;
+use crate::provisioning::people::set_active;
+use crate::secret::SecretKind;
+use crate::store::credentials::{Search, Standing, newest};
+use crate::store::id::ResourceId;
+use crate::store::resources::Resource;
+
+use super::super::State;
+use super::super::admin::users::{deprovision_by, find, password_link_by, reset_second_factor_by};
+use super::super::admin::view::setup_url;
+use super::answer::{Failure, see_other};
+use super::frame::{Section, page};
+use super::impact;
+use super::page::{Access, Page};
+use super::parts::{Question, confirm, heading, secret};
+use super::sign_in::Nothing;
+use super::visitor::{Confirmed, Visitor};
+
+pub(super) fn pages() -> Vec<Page> {
+    let write = Access::With(Scope::UsersWrite);
+    let revoke = Access::With(Scope::TokensRevoke);
+    vec![
+        Page::at("/people/{id}/deprovision")
+            .get(write, ask_deprovision)
+            .post(write, deprovision),
+        Page::at("/people/{id}/reactivate")
+            .get(write, ask_reactivate)
+            .post(write, reactivate),
+        Page::at("/people/{id}/password-link")
+            .get(write, ask_link)
+            .post(write, make_link),
+        Page::at("/people/{id}/reset-second-factor")
+            .get(write, ask_reset)
+            .post(write, reset),
+        Page::at("/people/{id}/revoke-tokens")
+            .get(revoke, ask_revoke_tokens)
+            .post(revoke, revoke_tokens),
+    ]
+}
+
+fn found(state: &State, id: &ResourceId) -> Result<Resource, Failure> {
+    Ok(state.database.read_now(|connection| find(connection, id))?)
+}
+
+async fn ask_deprovision(
+    visitor: Visitor,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let id = ResourceId::new(id.into_inner());
+    let person = found(&state, &id)?;
+    let (wanted, now) = (id.clone(), visitor.now());
+    let impact = state
+        .database
+        .read(move |connection| lifecycle::impact_of_leaving(connection, &wanted, now))
+        .await?;
+    let name = person.label().unwrap_or("this person");
+    let question = Question {
+        title: &format!("Deprovision {name}"),
+        back: (&format!("/console/people/{id}"), name),
+        consequences: html! {
+            p { (name) " becomes inactive, and cannot sign in any more." }
+            (impact::told(&impact))
+            p { "Reactivating them later brings none of this back." }
+        },
+        fields: html! {},
+        button: "Deprovision",
+        is_dangerous: true,
+    };
+    let content = confirm(&visitor, visitor.asked(&state)?, &question);
+    Ok(page(&visitor, Section::People, "Deprovision", &content))
+}
+
+async fn deprovision(
+    sent: Confirmed<Nothing>,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let id = ResourceId::new(id.into_inner());
+    deprovision_by(sent.visitor.admin(Scope::UsersWrite), &state, id.clone()).await?;
+    Ok(see_other(&format!(
+        "/console/people/{id}?done=deprovisioned"
+    )))
+}
+
+async fn ask_reactivate(
+    visitor: Visitor,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let id = ResourceId::new(id.into_inner());
+    let person = found(&state, &id)?;
+    let name = person.label().unwrap_or("this person");
+    let question = Question {
+        title: &format!("Reactivate {name}"),
+        back: (&format!("/console/people/{id}"), name),
+        consequences: html! {
+            p { (name) " may sign in and make tokens again. No token, session or key of before works again." }
+        },
+        fields: html! {},
+        button: "Reactivate",
+        is_dangerous: false,
+    };
+    let content = confirm(&visitor, visitor.asked(&state)?, &question);
+    Ok(page(&visitor, Section::People, "Reactivate", &content))
+}
+
+async fn reactivate(
+    sent: Confirmed<Nothing>,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let id = ResourceId::new(id.into_inner());
+    let (surroundings, wanted) = (state.surroundings(), id.clone());
+    sent.visitor
+        .admin(Scope::UsersWrite)
+        .write(&state, move |connection, admin| {
+            set_active(connection, &surroundings, &wanted, true, &admin.cause())
+        })
+        .await?;
+    Ok(see_other(&format!("/console/people/{id}?done=reactivated")))
+}
+
+async fn ask_link(
+    visitor: Visitor,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let id = ResourceId::new(id.into_inner());
+    let person = found(&state, &id)?;
+    let name = person.label().unwrap_or("this person");
+    let question = Question {
+        title: &format!("A password link for {name}"),
+        back: (&format!("/console/people/{id}"), name),
+        consequences: html! {
+            p {
+                "Whoever has the link sets a password with it, once, and can sign in as " (name)
+                ". Give it to them alone. Earlier links of theirs stop working."
+            }
+        },
+        fields: html! {},
+        button: "Make the link",
+        is_dangerous: false,
+    };
+    let content = confirm(&visitor, visitor.asked(&state)?, &question);
+    Ok(page(&visitor, Section::People, "Password link", &content))
+}
+
+async fn make_link(
+    sent: Confirmed<Nothing>,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let visitor = sent.visitor;
+    let id = ResourceId::new(id.into_inner());
+    let person = found(&state, &id)?;
+    let issued = password_link_by(visitor.admin(Scope::UsersWrite), &state, id.clone()).await?;
+    let name = person.label().unwrap_or("this person");
+    let address = format!("/console/people/{id}");
+    let link = setup_url(&state.base_url, issued.secret.expose());
+    let content = html! {
+        (heading(&format!("A password link for {name}"), Some((&address, name)), &html! {}))
+        (secret("Link", &link, issued.credential.expires_at))
+        p { a.button href=(address) { "I have copied it" } }
+    };
+    Ok(page(&visitor, Section::People, "Password link", &content))
+}
+
+async fn ask_reset(
+    visitor: Visitor,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let id = ResourceId::new(id.into_inner());
+    let person = found(&state, &id)?;
+    let name = person.label().unwrap_or("this person");
+    let question = Question {
+        title: &format!("Reset the second factor of {name}"),
+        back: (&format!("/console/people/{id}"), name),
+        consequences: html! {
+            p {
+                "1 authenticator and its recovery codes count no more, and every session of " (name) " ends. "
+                "Their password alone signs them in then, unless a policy asks them to set up another."
+            }
+            p { "Make sure that it is them who asks." }
+        },
+        fields: html! {},
+        button: "Reset it",
+        is_dangerous: true,
+    };
+    let content = confirm(&visitor, visitor.asked(&state)?, &question);
+    Ok(page(&visitor, Section::People, "Second factor", &content))
+}
+
+async fn reset(
+    sent: Confirmed<Nothing>,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let id = ResourceId::new(id.into_inner());
+    reset_second_factor_by(sent.visitor.admin(Scope::UsersWrite), &state, id.clone()).await?;
+    Ok(see_other(&format!(
+        "/console/people/{id}?done=second-factor-reset"
+    )))
+}
+
+async fn ask_revoke_tokens(
+    visitor: Visitor,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let id = ResourceId::new(id.into_inner());
+    let person = found(&state, &id)?;
+    let live = Search {
+        kinds: vec![SecretKind::UserToken],
+        owner: Some(id.clone()),
+        standing: Some((Standing::Active, visitor.now())),
+        ..Search::default()
+    };
+    let live = state
+        .database
+        .read(move |connection| newest(connection, &live, None, 1_000))
+        .await?;
+    let name = person.label().unwrap_or("this person");
+    let count = i64::try_from(live.len()).unwrap_or(i64::MAX);
+    let question = Question {
+        title: &format!("Revoke the tokens of {name}"),
+        back: (&format!("/console/people/{id}"), name),
+        consequences: html! {
+            p { (impact::of_kind("user_token", count)) " of " (name) " " (if count == 1 { "stops" } else { "stop" })
+                " working at once and for good. Their sessions go on." }
+        },
+        fields: html! {},
+        button: "Revoke tokens",
+        is_dangerous: true,
+    };
+    let content = confirm(&visitor, visitor.asked(&state)?, &question);
+    Ok(page(&visitor, Section::People, "Revoke tokens", &content))
+}
+
+async fn revoke_tokens(
+    sent: Confirmed<Nothing>,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let id = ResourceId::new(id.into_inner());
+    let wanted = id.clone();
+    sent.visitor
+        .admin(Scope::TokensRevoke)
+        .write(&state, move |connection, admin| {
+            find(connection, &wanted)?;
+            credential_keys::revoke_tokens_of(connection, &wanted, &admin.actor, admin.now)
+        })
+        .await?;
+    Ok(see_other(&format!(
+        "/console/people/{id}?done=tokens-revoked"
+    )))
+}

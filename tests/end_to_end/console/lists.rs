@@ -1,0 +1,242 @@
+//! What lists are narrowed by, and what the first page counts.
+
+use serde_json::{Value, json};
+
+use crate::people::{Leaver, group};
+use crate::server::TestServer;
+
+use super::{Browser, member};
+
+fn admin(server: &TestServer) -> Browser<'_> {
+    Browser::of(&member(server, "admin", Some("admin")))
+}
+
+/// Which of these texts a page has in its list.
+fn shown<'a>(browser: &mut Browser, path: &str, texts: &[&'a str]) -> Vec<&'a str> {
+    let page = browser.get(path).expect(200).text;
+    let (_, list) = page
+        .split_once("id=\"results\"")
+        .expect("the page has a list that can be narrowed");
+    let found = texts.iter().copied();
+    found.filter(|text| list.contains(text)).collect()
+}
+
+on_both_databases!(lists_that_are_read_whole_are_narrowed_by_a_text, |server| {
+    let api = server.admin();
+    for (name, scope) in [("Wiki", "pages:read"), ("Tracker", "issues:write")] {
+        let body = json!({"name": name, "scopes": [scope]});
+        api.post("/products", &body).expect(201);
+    }
+    for host in ["chat.example.org", "pager.example.org"] {
+        let body = json!({"url": format!("https://{host}/hook")});
+        api.post("/webhooks", &body).expect(201);
+    }
+    for name in ["Contractors", "Trial"] {
+        api.post("/policies", &json!({"name": name})).expect(201);
+    }
+    let team = group(&server.scim(), "Engineering", &[]);
+    let mapping = json!({"group_id": team, "role": "auditor"});
+    api.post("/roles/mappings", &mapping).expect(201);
+    let mut browser = admin(server);
+    let first = server
+        .admin()
+        .get(&format!("/directories/{}", server.directory_id))
+        .expect(200)
+        .text_at("/name");
+    let both = [">Wiki</a>", ">Tracker</a>"];
+    assert_eq!(shown(&mut browser, "/console/products", &both), both);
+    for (path, texts, left) in [
+        ("/console/products?q=wiki", both, vec![both[0]]),
+        ("/console/products?q=ISSUES", both, vec![both[1]]),
+        ("/console/products?q=nothing", both, vec![]),
+        (
+            "/console/webhooks?q=pager",
+            ["chat.example.org", "pager.example.org"],
+            vec!["pager.example.org"],
+        ),
+        (
+            "/console/policies?q=tri",
+            [">Contractors</a>", ">Trial</a>"],
+            vec![">Trial</a>"],
+        ),
+        (
+            "/console/roles?q=engineering",
+            [">Engineering</a>", ">The admin</a>"],
+            vec![">Engineering</a>"],
+        ),
+        (
+            "/console/directories?q=%20admins",
+            [first.as_str(), ">Local</a>"],
+            vec![">Local</a>"],
+        ),
+    ] {
+        assert_eq!(shown(&mut browser, path, &texts), left, "{path}");
+    }
+    let empty = browser.get("/console/products?q=nothing").expect(200).text;
+    assert!(empty.contains("Nothing is called so."), "{empty}");
+});
+
+on_both_databases!(
+    service_accounts_are_narrowed_by_name_here_and_in_the_admin_interface,
+    |server| {
+        for name in ["Nightly build", "Backup 100%", "Backup 1000"] {
+            let body = json!({"name": name, "purpose": "Runs", "owner_id": server.admin_id});
+            server.admin().post("/service-accounts", &body).expect(201);
+        }
+        let texts = [">Nightly build</a>", ">Backup 100%</a>", ">Backup 1000</a>"];
+        let mut browser = admin(server);
+        for (typed, left) in [
+            ("BACKUP", vec![texts[1], texts[2]]),
+            ("100%25", vec![texts[1]]),
+            ("_", vec![]),
+            ("", texts.to_vec()),
+        ] {
+            let path = format!("/console/service-accounts?q={typed}");
+            assert_eq!(shown(&mut browser, &path, &texts), left, "{typed}");
+        }
+        let found = server.admin().get("/service-accounts?name=100%25");
+        let found = found.expect(200).body;
+        assert_eq!(found["items"].as_array().map(Vec::len), Some(1));
+        assert_eq!(found["items"][0]["name"], "Backup 100%");
+    }
+);
+
+on_both_databases!(orphans_are_narrowed_by_kind_and_by_last_use, |server| {
+    let leaver = Leaver::arrange(server, "leaver");
+    let path = format!("/users/{}/deprovision", leaver.person.id);
+    server.admin().post(&path, &json!({})).expect(200);
+    server
+        .scim_with(&leaver.scim_key.secret)
+        .get("/Users")
+        .expect(200);
+    let mut browser = admin(server);
+    let ids = [leaver.scim_key.id.as_str(), leaver.api_key.id.as_str()];
+    for (query, left) in [
+        ("", ids.to_vec()),
+        ("kind=scim-keys", vec![ids[0]]),
+        ("kind=api-keys&unused=30", vec![ids[1]]),
+        ("kind=product-credentials", vec![]),
+    ] {
+        let path = format!("/console/orphans?{query}");
+        assert_eq!(shown(&mut browser, &path, &ids), left, "{query}");
+    }
+});
+
+on_both_databases!(
+    notices_are_narrowed_by_kind_and_read_one_by_one_or_by_kind,
+    |server| {
+        let leaver = Leaver::arrange(server, "leaver");
+        let path = format!("/users/{}/deprovision", leaver.person.id);
+        server.admin().post(&path, &json!({})).expect(200);
+        let all = |server: &TestServer, query: &str| -> Vec<Value> {
+            let path = format!("/notices?{query}");
+            let page = server.admin().get(&path).expect(200).body;
+            page["items"].as_array().expect("a list").clone()
+        };
+        let orphaned = all(server, "kind=keys_orphaned");
+        assert_eq!(orphaned.len(), 1);
+        let subject = orphaned[0]["subject"].as_str().expect("a text");
+        let mut browser = admin(server);
+        for (query, is_shown) in [
+            ("", true),
+            ("kind=keys_orphaned", true),
+            ("kind=directory_removed", false),
+            ("kind=keys_orphaned&state=unread", true),
+        ] {
+            let path = format!("/console/notices?{query}");
+            let found = shown(&mut browser, &path, &[subject]);
+            assert_eq!(found == [subject], is_shown, "{query}: {found:?}");
+        }
+
+        let id = orphaned[0]["id"].as_str().expect("an id");
+        let nobody = format!("/console/notices/{}/read", uuid::Uuid::now_v7());
+        browser.submit(&nobody, &[]).expect(404);
+        let kind = [("kind", "directory_removed")];
+        browser.submit("/console/notices/read", &kind).expect(303);
+        assert_eq!(all(server, "kind=keys_orphaned&unread=true").len(), 1);
+        let one = format!("/console/notices/{id}/read");
+        browser.submit(&one, &[]).expect(303);
+        assert_eq!(all(server, "kind=keys_orphaned&unread=true").len(), 0);
+        let unread = "/console/notices?kind=keys_orphaned&state=unread";
+        assert_eq!(shown(&mut browser, unread, &[subject]), [""; 0]);
+    }
+);
+
+on_both_databases!(requests_are_narrowed_to_those_that_failed, |server| {
+    server.scim().get("/Groups").expect(200);
+    server.scim().get("/Users?filter=userName is x").expect(400);
+    let id = &server.directory_id;
+    let mut browser = admin(server);
+    let path = format!("/console/directories/{id}/requests");
+    let texts = [">/scim/v2/Groups<", "invalidFilter"];
+    assert_eq!(shown(&mut browser, &path, &texts), texts);
+    let failed = format!("{path}?result=failed");
+    assert_eq!(shown(&mut browser, &failed, &texts), [texts[1]]);
+    // What is looked at again is the same.
+    let page = browser.get(&failed).expect(200).text;
+    assert!(page.contains(&format!("hx-get=\"{failed}\" hx-trigger=\"every 3s\"")));
+    let path = format!("/directories/{id}/scim-requests?failed=true");
+    let found = server.admin().get(&path).expect(200).body;
+    let statuses = found["items"].as_array().expect("a list").iter();
+    let statuses: Vec<&Value> = statuses.map(|item| &item["status"]).collect();
+    assert_eq!(statuses, [&json!(400)]);
+});
+
+on_both_databases!(
+    the_first_page_counts_keys_once_a_minute_and_orphans_at_once,
+    |server| {
+        let leaver = Leaver::arrange(server, "leaver");
+        let mut browser = admin(server);
+        let chart = |browser: &mut Browser| {
+            let page = browser.get("/console/").expect(200).text;
+            let (_, rest) = page
+                .split_once("aria-label=\"Keys by state. ")
+                .expect("it is there");
+            rest.split('"').next().expect("it ends").to_owned()
+        };
+        let before = chart(&mut browser);
+        assert!(before.contains("orphaned: 0"), "{before}");
+        let path = format!("/users/{}/deprovision", leaver.person.id);
+        server.admin().post(&path, &json!({})).expect(200);
+        let made = json!({"name": "Another", "scopes": ["users:read"]});
+        server.admin().post("/api-keys", &made).expect(201);
+        // What waits for somebody is never an old number; what is only told may be one.
+        assert_eq!(
+            chart(&mut browser),
+            before.replace("orphaned: 0", "orphaned: 3")
+        );
+        let page = browser.get("/console/").expect(200).text;
+        assert!(
+            page.contains("3 keys were left behind by leavers."),
+            "{page}"
+        );
+        assert!(page.contains("Keys are counted once a minute, the last time"));
+    }
+);
+
+on_both_databases!(an_address_that_cannot_be_read_is_told_to_people, |server| {
+    let mut browser = admin(server);
+    for (path, status) in [
+        ("/console/service-accounts?orphaned=perhaps", 400),
+        ("/console/roles/grant", 400),
+        ("/console/products?q=%00", 400),
+        ("/console/people/%FF", 404),
+    ] {
+        let answer = browser.get(path).expect(status);
+        let media_type = answer.header("content-type").unwrap_or_default();
+        assert_eq!(media_type, "text/html; charset=utf-8", "{path}");
+        assert!(
+            answer.text.contains("<p role=\"alert\">"),
+            "{}",
+            answer.text
+        );
+        assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
+    }
+    let refused = browser.send("/console/people", &[]).expect(405);
+    assert!(
+        refused.text.contains("<p role=\"alert\">"),
+        "{}",
+        refused.text
+    );
+    assert_eq!(refused.header("allow"), Some("GET, HEAD"));
+});
