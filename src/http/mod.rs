@@ -30,6 +30,7 @@ mod token;
 mod well_known;
 
 use std::future::Future;
+use std::sync::Arc;
 
 use actix_service::ServiceFactory;
 use actix_web::body::MessageBody;
@@ -39,6 +40,7 @@ use actix_web::{App, web};
 
 pub use endpoint::Endpoint;
 use openapi::{ApiEndpoint, Document};
+use server::Beat;
 pub use server::{Listeners, ServeError};
 pub use state::State;
 
@@ -85,6 +87,7 @@ pub async fn answer(
 fn application(
     state: &State,
     document: &web::Data<Document>,
+    beat: Arc<Beat>,
 ) -> App<
     impl ServiceFactory<
         ServiceRequest,
@@ -96,6 +99,7 @@ fn application(
 > {
     App::new()
         .wrap(from_fn(edge::pass))
+        .app_data(web::Data::from(beat))
         .configure(|config| configure(config, state, document))
 }
 

@@ -41,6 +41,11 @@ impl From<&Verified> for Identity {
 /// Paths that are asked every few seconds by those who watch.
 const WATCHED: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
+/// Whether this path, or the route of it, is one of those.
+pub(super) fn is_watched(path: &str) -> bool {
+    WATCHED.contains(&path)
+}
+
 pub(super) fn note<B>(
     response: &ServiceResponse<B>,
     state: &State,
@@ -79,7 +84,7 @@ pub(super) fn note<B>(
             )
         };
     }
-    if WATCHED.contains(&route) {
+    if is_watched(route) {
         line!(tracing::Level::DEBUG);
     } else {
         line!(tracing::Level::INFO);

@@ -18,7 +18,7 @@ use actix_web::middleware::Next;
 use actix_web::{HttpMessage, web};
 
 use super::State;
-use super::server::Turn;
+use super::server::{Beat, Turn};
 pub(super) use headers::OverHttp;
 pub(super) use log::Identity;
 use refusal::Refused;
@@ -44,7 +44,8 @@ pub(super) async fn pass<B: MessageBody>(
     let id = request_id::of(request.headers());
     let span = trace::span(&request, &state.settings, &id);
     let mut expired = None;
-    let mut response = if let Some(refused) = too_large(&request, &state) {
+    let refused = too_large(&request, &state).or_else(|| overloaded(&request));
+    let mut response = if let Some(refused) = refused {
         refused.answer(request).map_into_right_body()
     } else {
         expired = body::bound(&mut request, &state.settings.limits);
@@ -87,6 +88,13 @@ fn too_large(request: &ServiceRequest, state: &State) -> Option<Refused> {
         return Some(Refused::LongHeaders { limit });
     }
     None
+}
+
+/// Whether a request is turned away, since the worker is behind with those before it. Those who watch have to know how
+/// the server is.
+fn overloaded(request: &ServiceRequest) -> Option<Refused> {
+    let beat = request.app_data::<web::Data<Beat>>()?;
+    (beat.begins_behind() && !log::is_watched(request.path())).then_some(Refused::Overloaded)
 }
 
 /// As they were sent: with colon, space and line end.

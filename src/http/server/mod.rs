@@ -3,6 +3,7 @@
 
 mod connection;
 mod notify;
+mod pulse;
 mod redirect;
 mod renewal;
 pub mod tls;
@@ -31,7 +32,8 @@ use super::State;
 use super::openapi::Document;
 pub(super) use connection::Turn;
 use connection::{Connection, Patience, Transport};
-use notify::Pulse;
+pub(super) use pulse::Beat;
+use pulse::Pulse;
 use tls::{Certificates, TlsError};
 
 /// How long closing a connection may take.
@@ -99,7 +101,7 @@ pub(super) async fn run(
             .metrics
             .set_certificate(certificates.expires_at(), false);
     }
-    let pulse = Pulse::new();
+    let pulse = Pulse::default();
     let (server, watched) = build(&state, listeners, acceptor, &pulse)?;
     let handle = server.handle();
     let watched_handle = watched.as_ref().map(Server::handle);
@@ -153,8 +155,7 @@ fn build(
     let document = web::Data::new(Document::of(&state.base_url, &state.registry));
     let (served, pulse) = (state.clone(), pulse.clone());
     let mut builder = listen(builder, "main", listeners.main, manner, move || {
-        pulse.begin();
-        super::application(&served, &document)
+        super::application(&served, &document, pulse.begin())
     })?;
     if let Some(listener) = listeners.redirect {
         let state = state.clone();
