@@ -40,7 +40,7 @@ impl Log {
 /// When no spans can be sent to that collector.
 pub(super) fn start(settings: &Settings) -> Result<Log, ExporterBuildError> {
     // The settings have seen that it can be taken.
-    let filter = EnvFilter::new(format!("{QUIET},{}", settings.log));
+    let filter = EnvFilter::new(format!("error,{QUIET},{}", settings.log));
     let lines = LogLines::start();
     let collector = settings.server.traces.as_ref();
     let Some(traces) = collector.map(Traces::start).transpose()? else {

@@ -328,6 +328,12 @@ fn refuse_foreign_statements(
     copy: &mut DatabaseConnection,
     file: &Path,
 ) -> Result<(), CommandError> {
+    if table_layout::has_foreign_notes(copy)? {
+        return Err(CommandError::Refused(format!(
+            "{} notes its migrations in something that is no table of Portcullis",
+            file.display()
+        )));
+    }
     let state = migrate::state(copy)?;
     if let Some(newest) = state.unknown.last() {
         return Err(CommandError::Refused(format!(

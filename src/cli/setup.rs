@@ -62,8 +62,9 @@ pub(super) fn quickstart(settings: Settings, output: Output) -> Result<(), Comma
     let base_url = serve::base_url(&context.deployment, &listener)?;
     if is_set_up(&context)? {
         print(&format!(
-            "Portcullis is set up already. SCIM base URL: {base_url}/scim/v2\n\
-             Its keys were shown when they were made; `portcullis scim-key` makes further ones."
+            "Portcullis is set up already. SCIM base URL: {base_url}/scim/v2, console: {base_url}/console/\n\
+             Its keys were shown when they were made; `portcullis scim-key` makes further ones, and\n\
+             `portcullis user password-link` a new link for somebody who cannot sign in."
         ))?;
     } else {
         print(&block(&set_up(&context, &base_url)?))?;
@@ -148,11 +149,16 @@ fn block(first: &FirstCredentials) -> String {
          \x20 for the identity provider\n\
          \x20   SCIM base URL   {}\n\
          \x20   SCIM key        {}\n\
+         \x20   directory       {}\n\
          \n\
          \x20 for you\n\
          \x20   admin API key   {}\n\
          \x20   set the password of {ADMIN:?} at\n\
          \x20   {}\n",
-        first.scim_base_url, first.scim_key, first.admin_api_key, first.setup_url
+        first.scim_base_url,
+        first.scim_key,
+        first.directory_id,
+        first.admin_api_key,
+        first.setup_url
     )
 }

@@ -32,10 +32,12 @@ pub(super) fn endpoints() -> Vec<ApiEndpoint> {
         ),
         ApiEndpoint::at("/metrics").get(
             counted,
-            Operation::new("Show what was counted, for Prometheus").answer(
-                200,
-                response("In the exposition format", "text/plain", String::schema()),
-            ),
+            Operation::new("Show what was counted, for Prometheus")
+                .answer(
+                    200,
+                    response("In the exposition format", "text/plain", String::schema()),
+                )
+                .refuses(&[404]),
         ),
         ApiEndpoint::at("/openapi.json").get(
             document,

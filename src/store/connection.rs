@@ -109,18 +109,6 @@ impl DatabaseUrl {
             }
         }
     }
-
-    /// Opens a connection for SQLite's writer, which has its commits synced itself before they are answered.
-    ///
-    /// # Errors
-    /// When the database cannot be reached or refuses the settings.
-    pub(super) fn connect_writer(&self) -> Result<DatabaseConnection, StoreError> {
-        let mut connection = self.connect()?;
-        if let DatabaseConnection::Sqlite(sqlite) = &mut connection {
-            sqlite.batch_execute("PRAGMA synchronous = NORMAL")?;
-        }
-        Ok(connection)
-    }
 }
 
 /// Without the password.

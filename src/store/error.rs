@@ -34,9 +34,6 @@ pub enum StoreError {
     /// The transaction was undone together with others that were to share its commit; it can be run again.
     #[error("the transaction was undone with others that it was to be committed with")]
     Undone,
-    /// The disk has failed, and nothing more is written until the server is started again.
-    #[error("the disk has failed, and nothing is written until the server is started again")]
-    Halted,
     /// A stored text could not be read back.
     #[error("a stored {what} could not be read back")]
     Corrupt {
@@ -87,7 +84,6 @@ impl StoreError {
     pub fn is_unavailable(&self) -> bool {
         match self {
             Self::Busy
-            | Self::Halted
             | Self::Undone
             | Self::Pool(_)
             | Self::Connect(_)

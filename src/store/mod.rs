@@ -53,7 +53,6 @@ mod sql;
 pub mod table_layout;
 pub mod used_assertions;
 pub mod webhooks;
-mod write_ahead_log;
 mod writer;
 
 pub use connection::{DatabaseConnection, DatabaseUrl, SqlDialect, stop_connecting};

@@ -50,6 +50,27 @@ pub fn differences(
     Ok(named.into_iter().collect())
 }
 
+/// The table in which migrations are noted.
+const NOTES: &str = "__diesel_schema_migrations";
+
+/// Whether what a SQLite file has under the name of the table of migrations is something else: to read that would run
+/// a statement of the file.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn has_foreign_notes(connection: &mut DatabaseConnection) -> Result<bool, StoreError> {
+    let DatabaseConnection::Sqlite(connection) = connection else {
+        return Ok(false);
+    };
+    let notes = |entries: BTreeSet<Entry>| -> Vec<Entry> {
+        let mut entries: Vec<Entry> = entries.into_iter().collect();
+        entries.retain(|entry| entry.name == NOTES || entry.table_name == NOTES);
+        entries
+    };
+    let found = notes(entries(connection)?);
+    Ok(!found.is_empty() && found != notes(entries(&mut of_migrations(&[])?)?))
+}
+
 /// A database in memory that has had these migrations and no others.
 fn of_migrations(applied: &[String]) -> Result<SqliteConnection, StoreError> {
     let mut connection = SqliteConnection::establish(":memory:")?;

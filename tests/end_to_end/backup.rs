@@ -284,6 +284,14 @@ fn what_cannot_be_restored_is_refused_and_leaves_nothing_behind() {
          CREATE VIEW settings AS SELECT name, value FROM kept;
          PRAGMA journal_mode = DELETE;",
     );
+    // Would be read before anything else, and never come to an end.
+    let endless = changed(
+        "endless.backup",
+        "ALTER TABLE __diesel_schema_migrations RENAME TO kept;
+         CREATE VIEW __diesel_schema_migrations AS WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
+             SELECT i AS version, i AS run_on FROM n;
+         PRAGMA journal_mode = DELETE;",
+    );
     let damaged = directory.join("damaged.backup");
     let mut bytes = std::fs::read(&whole).expect("it can be read");
     for page in bytes.chunks_mut(4096).skip(3).step_by(5) {
@@ -304,6 +312,10 @@ fn what_cannot_be_restored_is_refused_and_leaves_nothing_behind() {
         (other_key, "the master key is not the one"),
         (triggered, "run statements here: trigger audit"),
         (viewed, "view settings"),
+        (
+            endless,
+            "notes its migrations in something that is no table",
+        ),
         (text(&damaged), ""),
         (text(&nonsense), ""),
         (text(&directory.join("absent")), "there is no file"),

@@ -302,12 +302,11 @@ struct SynchronousCommit {
     synchronous_commit: String,
 }
 
-// Killing a process does not show what a power cut would; that commits wait for the disk is a setting. SQLite's writer
-// has the log synced itself before it answers, which its own tests hold; whoever else writes leaves it to SQLite.
+// Killing a process does not show what a power cut would; that commits wait for the disk is a setting.
 on_both_databases!(commits_wait_for_the_disk, |server| {
     server
         .database
-        .read_now(|connection| {
+        .write_blocking(|connection| {
             match connection {
                 DatabaseConnection::Sqlite(connection) => {
                     let set: Synchronous =

@@ -38,6 +38,7 @@ mod people;
 mod policies;
 mod process;
 mod products;
+mod quickstart;
 mod races;
 mod recovery;
 mod replica;

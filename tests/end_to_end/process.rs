@@ -141,12 +141,27 @@ impl Deployment {
         if !options.contains(&"--listen") {
             command.args(["--listen", "127.0.0.1:0"]);
         }
+        command.args(options).envs(environment.iter().copied());
+        let nowhere = File::create("/dev/null").expect("it is always there");
+        Self::start(command, nowhere)
+    }
+
+    /// Starts `quickstart`, and gives what it prints too.
+    pub fn quickstart(&self) -> (Process, String) {
+        let mut command = self.command(&["quickstart"]);
+        command.args(["--listen", "127.0.0.1:0"]);
+        let path = self.database.directory.join("printed");
+        let printed = File::create(&path).expect("there is room");
+        let process = Self::start(command, printed);
+        let printed = std::fs::read_to_string(&path).expect("it is text");
+        (process, printed)
+    }
+
+    fn start(mut command: Command, output: File) -> Process {
         let mut child = command
-            .args(options)
             .args(["--log-format", "json"])
             .env("PORTCULLIS_LOG", "debug")
-            .envs(environment.iter().copied())
-            .stdout(File::create("/dev/null").expect("it is always there"))
+            .stdout(output)
             .stderr(Stdio::piped())
             .spawn()
             .expect("the binary can be started");
@@ -218,14 +233,18 @@ impl Process {
         (status.code(), log)
     }
 
-    /// `kill -9`: it ends wherever it is. Gives its log.
-    pub fn kill(mut self) -> String {
+    /// Asks it to end as a service manager does. Gives its log, to the last line.
+    pub fn stop(self) -> String {
+        self.signal("TERM");
+        let (code, log) = self.wait();
+        assert_eq!(code, Some(0), "{log}");
+        log
+    }
+
+    /// `kill -9`: it ends wherever it is.
+    pub fn kill(mut self) {
         self.child.kill().expect("it was running");
         self.child.wait().expect("it was started");
-        if let Some(reader) = self.reader.take() {
-            reader.join().expect("the log is read to its end");
-        }
-        self.log.lock().expect("nobody panicked").clone()
     }
 }
 

@@ -215,6 +215,6 @@ fn a_replica_of_another_deployment_is_refused_and_one_that_is_away_is_not_missed
         .find(|finding| finding["check"] == "replica")
         .expect("it is looked at");
     assert_eq!(of_replica["verdict"], "remark");
-    let log = process.kill();
+    let log = process.stop();
     assert!(!log.contains(nowhere), "{log}");
 }

@@ -161,7 +161,8 @@ const DESCRIPTION: &str = "A SCIM 2.0 provisioning server joined to a token auth
     A list is `{\"items\": […], \"next_cursor\": …}`: `limit` says how many to show, and `cursor` takes the \
     `next_cursor` of the page before. Times are RFC 3339 in UTC, identifiers UUIDs. Whatever answers GET answers \
     HEAD too; a method that a path does not offer is answered 405 with `Allow`. A request that fails because of the \
-    server is answered 500, and its log says why.";
+    server is answered 500, and its log says why. Wherever it goes to, one with a long address is answered 414, one \
+    with long headers 431, and one that comes while more is asked than can be answered 503 with `Retry-After`.";
 
 fn security_schemes() -> [(&'static str, SecurityScheme); 7] {
     let scheme = |scheme: HttpAuthScheme, description: &str| {

@@ -340,12 +340,12 @@ impl Mounted {
         }
         match &self.taken.body {
             Some(body) if body.media_type == "application/json" => {
-                statuses.extend([400, 413, 422]);
+                statuses.extend([400, 408, 413, 422]);
                 if body.required == Required::True {
                     statuses.insert(415);
                 }
             }
-            Some(_) => statuses.extend([400]),
+            Some(_) => statuses.extend([400, 408]),
             None => {}
         }
         statuses

@@ -84,6 +84,7 @@ pub(super) fn answer(form: Form, status: u16) -> Response {
                 header("What is counted, and how much of it is allowed"),
             )
             .header("RateLimit", header("What is left, and when there is more")),
+        503 => answer.header("Retry-After", header("After how many seconds to try again")),
         _ => answer,
     }
     .build()

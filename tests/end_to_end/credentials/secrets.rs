@@ -187,7 +187,7 @@ fn a_secret_is_never_logged() {
         &secrets,
     );
 
-    let log = process.kill();
+    let log = process.stop();
     assert!(log.contains("serving"), "{log}");
     assert_hides(&log, &secrets, "the log");
     assert!(!log.contains("argon2id"), "the log holds a hash");

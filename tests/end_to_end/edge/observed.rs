@@ -101,7 +101,7 @@ fn a_scim_request_that_is_refused_is_logged_with_its_route_and_what_is_no_reques
     raw::write(&mut stream, "CANARY canary canary\r\n\r\n");
     let answer = raw::read_to_end(&mut stream);
     assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
-    let log = server.kill();
+    let log = server.stop();
     let lines = request_lines(&log);
     for (id, route) in [
         ("unauthorised", "/scim/v2/Users/{id}"),
@@ -176,7 +176,7 @@ fn the_log_tells_no_secret_and_of_no_person_wherever_they_are_sent() {
         client.get(&format!("/{secret}/{canary}"));
     }
     told.extend(secrets);
-    let log = server.kill();
+    let log = server.stop();
     assert!(log.lines().count() > 80, "{log}");
     for secret in told {
         for line in log.lines() {

@@ -198,7 +198,7 @@ fn a_new_certificate_is_served_without_a_restart_and_a_bad_one_is_not() {
         metrics.contains("portcullis_tls_certificate_refused 0\n"),
         "{metrics}"
     );
-    let log = server.kill();
+    let log = server.stop();
     assert!(
         log.contains("is not that of the certificate in"),
         "the mismatch is not logged: {log}"
@@ -355,7 +355,7 @@ fn over_http_browsers_are_sent_on_and_nothing_that_is_secret_is_taken() {
         );
         assert!(!answer.text.contains(link), "{}", answer.text);
     }
-    let log = server.kill();
+    let log = server.stop();
     assert!(log.contains("a credential was sent over http"), "{log}");
     assert!(!log.contains(key), "{log}");
     assert!(!log.contains(link), "{log}");

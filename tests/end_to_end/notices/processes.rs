@@ -134,7 +134,7 @@ fn mail_goes_over_starttls_with_a_password_to_a_server_whose_certificate_is_trus
     let taken = mail.wait_for("security@example.org", 1).remove(0);
     assert_eq!(taken["encrypted"], true);
     assert_eq!(taken["login"], json!(["portcullis@example.org", PASSWORD]));
-    let log = process.kill();
+    let log = process.stop();
     assert!(!log.contains(PASSWORD), "{log}");
 
     let process = deployment.serve_in(&options, &[password]);
@@ -143,5 +143,5 @@ fn mail_goes_over_starttls_with_a_password_to_a_server_whose_certificate_is_trus
     let error = delivery["last_error"].as_str().expect("an error");
     assert!(error.to_lowercase().contains("certificate"), "{error}");
     assert_eq!(mail.mails().len(), 1);
-    assert!(!process.kill().contains(PASSWORD));
+    assert!(!process.stop().contains(PASSWORD));
 }
