@@ -122,8 +122,7 @@ impl fmt::Debug for DatabaseUrl {
 }
 
 /// `synchronous=FULL` in WAL mode: a commit is on disk before it is answered. The file is not mapped: each connection
-/// would map it anew, and the memory of a server would grow with its directories. The log grows to 64 MiB before it is
-/// copied into the database: most of its pages have been written again by then, and are copied once.
+/// would map it anew, and the memory of a server would grow with its directories.
 const SQLITE_SETTINGS: &str = "PRAGMA busy_timeout = 10000;
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
@@ -131,7 +130,7 @@ PRAGMA foreign_keys = ON;
 PRAGMA trusted_schema = OFF;
 PRAGMA cache_size = -4096;
 PRAGMA mmap_size = 0;
-PRAGMA wal_autocheckpoint = 16000;
+PRAGMA wal_autocheckpoint = 4000;
 PRAGMA temp_store = MEMORY;";
 
 /// `synchronous_commit=on` whatever the server's default: what was answered is on disk. Compiling our short statements
