@@ -308,15 +308,25 @@ fn left_behind(
 ) -> Result<Value, StoreError> {
     let keys = orphans::left_by(connection, &person.id, cause.now, KEYS_NAMED)?;
     let keys: Vec<Value> = keys.iter().map(expiry::shown).collect();
+    let accounts = orphans::accounts_left_by(connection, &person.id, cause.now, KEYS_NAMED)?;
+    let accounts: Vec<Value> = accounts
+        .iter()
+        .map(|account| json!({"id": account.id, "name": account.name}))
+        .collect();
+    let mut what_to_do = vec![
+        "Everything in the list works on, so that nothing stops; look at each: GET /admin/v1/orphaned-keys, or portcullis orphaned-key list.",
+        "Adopt what is needed and cannot have leaked with its maker (POST …/adopt, or portcullis scim-key adopt ID and the like).",
+        "Rotate what its maker may have kept a copy of: the successor's secret is shown once, the old one works until the overlap ends.",
+        "Revoke what nobody needs.",
+    ];
+    if !accounts.is_empty() {
+        what_to_do.push("Adopt a service account, and what it has is adopted with it (POST /admin/v1/service-accounts/{id}/adopt); or disable it.");
+    }
     Ok(json!({
         "orphaned": ended.orphaned,
         "keys": keys,
-        "what_to_do": [
-            "Everything in the list works on, so that nothing stops; look at each: GET /admin/v1/orphaned-keys, or portcullis orphaned-key list.",
-            "Adopt what is needed and cannot have leaked with its maker (POST …/adopt, or portcullis scim-key adopt ID and the like).",
-            "Rotate what its maker may have kept a copy of: the successor's secret is shown once, the old one works until the overlap ends.",
-            "Revoke what nobody needs.",
-        ],
+        "service_accounts": accounts,
+        "what_to_do": what_to_do,
     }))
 }
 

@@ -1,4 +1,4 @@
-//! What somebody has left behind, to be named to those who have to look after it.
+//! What somebody has left behind, keys and service accounts, to be named to those who have to look after it.
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
@@ -8,7 +8,8 @@ use crate::clock::Timestamp;
 use super::DatabaseConnection;
 use super::credentials::{self, Credential};
 use super::error::StoreError;
-use super::id::{CredentialId, ResourceId};
+use super::id::{CredentialId, ResourceId, ServiceAccountId};
+use super::service_accounts::{self, ServiceAccount};
 use super::sql::Statement;
 
 #[derive(QueryableByName)]
@@ -45,6 +46,35 @@ pub fn left_by(
     Ok(left)
 }
 
+/// The service accounts that were flagged at an instant because this person, who answers for them, left. So many at
+/// most.
+///
+/// # Errors
+/// When the database fails.
+pub fn accounts_left_by(
+    connection: &mut DatabaseConnection,
+    person: &ResourceId,
+    at: Timestamp,
+    limit: i64,
+) -> Result<Vec<ServiceAccount>, StoreError> {
+    let found: Vec<Found> = Statement::sql("SELECT id FROM service_accounts WHERE orphaned_at = ")
+        .integer(at.as_millis())
+        .push(" AND owner_id = ")
+        .text(person.as_str())
+        .push(" ORDER BY id LIMIT ")
+        .integer(limit)
+        .cached()
+        .load(connection)?;
+    let mut left = Vec::with_capacity(found.len());
+    for row in found {
+        left.extend(service_accounts::find(
+            connection,
+            &ServiceAccountId::new(row.id),
+        )?);
+    }
+    Ok(left)
+}
+
 #[derive(QueryableByName)]
 struct Number {
     #[diesel(sql_type = BigInt)]
@@ -61,6 +91,19 @@ pub fn count(connection: &mut DatabaseConnection, now: Timestamp) -> Result<i64,
          AND successor_id IS NULL AND expires_at > ",
     )
     .integer(now.as_millis())
+    .cached()
+    .load(connection)?;
+    Ok(found.first().map_or(0, |found| found.number))
+}
+
+/// How many service accounts nobody answers for: as many as the list of them holds.
+///
+/// # Errors
+/// When the database fails.
+pub fn count_accounts(connection: &mut DatabaseConnection) -> Result<i64, StoreError> {
+    let found: Vec<Number> = Statement::sql(
+        "SELECT COUNT(*) AS number FROM service_accounts WHERE orphaned_at IS NOT NULL",
+    )
     .cached()
     .load(connection)?;
     Ok(found.first().map_or(0, |found| found.number))

@@ -49,7 +49,7 @@ pub struct Selection {
 }
 
 /// A text that stands for itself in a pattern of LIKE.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         if matches!(character, '%' | '_' | '\\') {

@@ -10,18 +10,21 @@ use crate::clock::Timestamp;
 use crate::credentials::Credential;
 use crate::credentials::view::status;
 use crate::policies::Scope;
+use crate::secret::PlainSecret;
 use crate::store::credentials::{Search, Standing, newest};
 use crate::store::id::{ProductId, ResourceId, ServiceAccountId};
+use crate::store::service_accounts::ServiceAccount;
 use crate::store::{
     DatabaseConnection, StoreError, directories, products, resources, service_accounts,
 };
 
 use super::super::State;
-use super::answer::Failure;
+use super::answer::{Failure, see_other};
 use super::frame::{Section, page};
 use super::kinds::{ANY, KINDS, Kind};
 use super::page::Page;
-use super::parts::{badge, empty, field, filters, heading, pager, results, select, table};
+use super::parts::{badge, empty, encoded, field, filters, heading, pager, results, select, table};
+use super::service_accounts::called;
 use super::visitor::Visitor;
 use super::words::{ago, ago_or};
 
@@ -34,6 +37,8 @@ pub(super) fn pages() -> Vec<Page> {
 
 #[derive(Debug, Default, Deserialize)]
 struct Filter {
+    #[serde(default)]
+    q: String,
     kind: Option<String>,
     state: Option<String>,
     #[serde(default, deserialize_with = "serde_html_form::de::empty_as_none")]
@@ -96,13 +101,20 @@ impl Filter {
             owner: self.owner.clone(),
             made_before: days_before(self.age.as_deref(), now),
             unused_since: days_before(self.unused.as_deref(), now),
+            text: Some(self.text().to_owned()).filter(|text| !text.is_empty()),
             ..Search::default()
         }
     }
 
+    /// A part of a name, or the beginning of a secret, as lists show it.
+    fn text(&self) -> &str {
+        self.q.trim().trim_end_matches('…')
+    }
+
     fn is_narrow(&self) -> bool {
         let texts = [&self.kind, &self.state, &self.age, &self.unused];
-        self.product.is_some()
+        !self.text().is_empty()
+            || self.product.is_some()
             || self.owner.is_some()
             || texts
                 .into_iter()
@@ -116,6 +128,11 @@ async fn list(
     filter: web::Query<Filter>,
 ) -> Result<HttpResponse, Failure> {
     let filter = filter.into_inner();
+    // Whoever pastes a whole secret has its beginning in the address, and not the rest.
+    if let Some(secret) = PlainSecret::recognise(filter.text()) {
+        let place = format!("/console/keys?q={}", encoded(&secret.public_prefix()));
+        return Ok(see_other(&place));
+    }
     let (search, cursor) = (filter.search(&visitor), filter.cursor.clone());
     let sees_products = visitor.may(Scope::ProductsRead);
     let (found, names, known_products) = state
@@ -155,6 +172,9 @@ async fn list(
         }))
         (filters("/console/keys", &html! {
             @if let Some(owner) = &filter.owner { input type="hidden" name="owner" value=(owner); }
+            (field("Name, or how it begins", &html! {
+                input type="search" name="q" value=(filter.q) autocomplete="off" spellcheck="false";
+            }))
             (field("Kind", &select("kind", &chosen(&filter.kind), &kinds)))
             (field("State", &select("state", &chosen(&filter.state), &STATES)))
             @if products.len() > 1 { (field("Product", &select("product", product, &products))) }
@@ -194,7 +214,7 @@ pub(super) fn first_of(mut found: Vec<Credential>) -> (Vec<Credential>, Option<S
 pub(super) struct Names {
     people: HashMap<ResourceId, String>,
     products: HashMap<ProductId, String>,
-    accounts: HashMap<ServiceAccountId, String>,
+    accounts: HashMap<ServiceAccountId, ServiceAccount>,
     directories: HashMap<String, String>,
 }
 
@@ -221,7 +241,7 @@ impl Names {
             if !accounts.contains_key(id)
                 && let Some(account) = service_accounts::find(connection, id)?
             {
-                accounts.insert(id.clone(), account.name);
+                accounts.insert(id.clone(), account);
             }
         }
         let directories = directories::list(connection)?;
@@ -236,16 +256,28 @@ impl Names {
         })
     }
 
+    /// The service account that a credential authenticates.
+    pub(super) fn account(&self, credential: &Credential) -> Option<&ServiceAccount> {
+        let id = credential.service_account_id.as_ref()?;
+        self.accounts.get(id)
+    }
+
+    /// Who has left an orphan: whoever answered for its service account, where nobody does so now, or else its maker.
+    pub(super) fn leaver(&self, credential: &Credential) -> Option<String> {
+        let account = self
+            .account(credential)
+            .filter(|account| account.orphaned_at.is_some());
+        let owner = account.and_then(|account| account.owner.as_ref());
+        owner.or(credential.created_by.as_ref()).map(called)
+    }
+
     /// Whom or what a credential authenticates, or what it opens.
     pub(super) fn holder(&self, credential: &Credential) -> Markup {
         let person = credential
             .owner_id
             .as_ref()
             .and_then(|id| self.people.get(id));
-        let account = credential
-            .service_account_id
-            .as_ref()
-            .and_then(|id| self.accounts.get(id));
+        let account = self.account(credential).map(|account| &account.name);
         let product = credential
             .product_id
             .as_ref()

@@ -19,7 +19,7 @@ pub(super) struct Kind {
     pub(super) many: &'static str,
     pub(super) read: Scope,
     pub(super) write: Scope,
-    /// Whether a successor can be issued, and an orphan adopted.
+    /// Whether a successor can be issued.
     pub(super) is_key: bool,
 }
 
@@ -110,6 +110,11 @@ impl Kind {
 
     pub(super) fn is_changed_by(&self, rights: &Rights) -> bool {
         rights.include(self.write)
+    }
+
+    /// Whether an orphan of this kind can be adopted.
+    pub(super) fn can_be_adopted(&self) -> bool {
+        self.is_key || self.secret == SecretKind::ServiceAccountKey
     }
 
     /// The page of one of them.

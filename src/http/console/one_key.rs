@@ -23,6 +23,7 @@ use super::keys::{Names, standing};
 use super::kinds::{KINDS, Kind};
 use super::page::{Access, Page};
 use super::parts::{Question, confirm, facts, field, field_with_hint, heading, secret};
+use super::service_accounts::address;
 use super::sign_in::Nothing;
 use super::visitor::{Confirmed, Visitor};
 use super::words::{ago, ago_or, time};
@@ -44,6 +45,8 @@ pub(super) fn pages() -> Vec<Page> {
                     .get(write, ask_rotate)
                     .post(write, rotate),
             );
+        }
+        if kind.can_be_adopted() {
             pages.push(
                 Page::at(&format!("{one}/adopt"))
                     .get(write, ask_adopt)
@@ -95,7 +98,7 @@ fn key_page(
     html! {
         (heading(&credential.name, Some(("/console/keys", "Keys and tokens")), &html! {
             @if may_change && lives {
-                @if kind.is_key && is_orphan {
+                @if kind.can_be_adopted() && is_orphan {
                     a.button.primary href=(format!("{address}/adopt")) { "Adopt" }
                 }
                 @if kind.is_key && status == "active" { a.button href=(format!("{address}/rotate")) { "Rotate" } }
@@ -106,11 +109,7 @@ fn key_page(
             }
         }))
         @if is_orphan {
-            p.note {
-                "Whoever made this key has left"
-                @if let Some(reason) = &credential.orphaned_reason { " (" (reason.replace('_', " ")) ")" }
-                ". It goes on working until it is revoked or expires. Adopt it, rotate it, or revoke it."
-            }
+            p.note { (left_behind(credential, kind, names)) }
         }
         (facts(&rows(credential, kind, names, now)))
         @if let Some(key) = key {
@@ -121,6 +120,25 @@ fn key_page(
                 ("Key id", html! { code { (key.key_id) } }),
             ]))
         }
+    }
+}
+
+/// Who has left an orphan, and what can be done with it: no more than the page has buttons for.
+fn left_behind(credential: &Credential, kind: Kind, names: &Names) -> Markup {
+    let account = names
+        .account(credential)
+        .filter(|account| account.orphaned_at.is_some());
+    let reason = credential.orphaned_reason.as_deref();
+    html! {
+        @if account.is_some() { "Whoever answered for its service account has left" }
+        @else { "Whoever made this key has left" }
+        @if let Some(reason) = reason { " (" (reason.replace('_', " ")) ")" }
+        ". It goes on working until it is revoked or expires. "
+        @if let Some(account) = account {
+            "Adopt " a href=(address(&account.id)) { (account.name) }
+            ", and what it has is adopted with it; or revoke this alone."
+        } @else if kind.is_key { "Adopt it, rotate it, or revoke it." }
+        @else { "Adopt it, replace it, or revoke it." }
     }
 }
 

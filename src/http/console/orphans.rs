@@ -1,4 +1,5 @@
-//! Orphaned keys: what leavers have left behind, adopted, rotated or revoked, one or many at once.
+//! Orphaned keys: what leavers have left behind, adopted, rotated or revoked, one or many at once; and the service
+//! accounts that nobody answers for, each of which is adopted on its own page.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use maud::{Markup, html};
@@ -9,6 +10,7 @@ use crate::credentials::{Credential, CredentialError, Issued};
 use crate::policies::{Rights, Scope};
 use crate::store::credentials::{self as table, Search, Standing, newest};
 use crate::store::id::CredentialId;
+use crate::store::service_accounts::{self as accounts, ServiceAccount};
 use crate::store::{DatabaseConnection, StoreError};
 
 use super::super::State;
@@ -24,6 +26,7 @@ use super::parts::{
     Question, confirm, empty, field, filters, heading, pager, results, secret, select,
     table as rows_of,
 };
+use super::service_accounts::{address, called};
 use super::visitor::{Confirmed, Visitor};
 use super::words::{ago, counted};
 
@@ -39,6 +42,8 @@ const WRITING: [Scope; 4] = [
 ];
 
 const LIST: &str = "/console/orphans";
+/// Who has left what the command line has made.
+const NOBODY: &str = "nobody known";
 
 pub(super) fn pages() -> Vec<Page> {
     vec![
@@ -98,12 +103,22 @@ async fn list(
     let unused = filter.unused.unwrap_or_default();
     let is_narrow = !wanted.is_empty() || !unused.is_empty();
     let cursor = filter.cursor;
-    let (found, names) = state
+    let shows_accounts = visitor.may(Scope::ServiceAccountsRead) && !is_narrow && cursor.is_none();
+    let (found, names, left) = state
         .database
         .read(move |connection| {
             let found = newest(connection, &search, cursor.as_deref(), ROWS + 1)?;
             let names = Names::of(connection, &found)?;
-            Ok::<_, StoreError>((found, names))
+            let left = if shows_accounts {
+                let orphaned = accounts::Selection {
+                    orphaned: true,
+                    ..accounts::Selection::default()
+                };
+                accounts::list(connection, &orphaned, None, ROWS + 1)?
+            } else {
+                Vec::new()
+            };
+            Ok::<_, StoreError>((found, names, left))
         })
         .await?;
     let (shown, next) = first_of(found);
@@ -119,8 +134,15 @@ async fn list(
             (field("Last use", &select("unused", &unused, &UNUSED)))
         }))
         (results(&html! {
+            @if !left.is_empty() {
+                h2 { "Service accounts" }
+                (account_table(&left, &visitor))
+                h2 { "Keys and tokens" }
+            }
             @if shown.is_empty() && is_narrow {
                 (empty("Nothing stands like that.", &html! { a href=(LIST) { "Show everything" } }))
+            } @else if shown.is_empty() && !left.is_empty() {
+                (empty("No keys are left behind.", &html! {}))
             } @else if shown.is_empty() {
                 (empty("Nothing is left behind.", &html! {}))
             } @else {
@@ -144,14 +166,42 @@ async fn list(
     Ok(page(&visitor, Section::Orphans, "Orphaned keys", &content))
 }
 
+/// The accounts that nobody answers for, as many as a page has.
+fn account_table(left: &[ServiceAccount], visitor: &Visitor) -> Markup {
+    let shown = usize::try_from(ROWS).unwrap_or(usize::MAX);
+    let rows: Vec<Vec<Markup>> = left
+        .iter()
+        .take(shown)
+        .map(|account| {
+            vec![
+                html! { a href=(address(&account.id)) { (account.name) } },
+                html! { (account.purpose) },
+                html! { (account.owner.as_ref().map_or_else(|| NOBODY.to_owned(), called)) },
+                html! {
+                    @if let Some(at) = account.orphaned_at { (ago(at, visitor.now())) }
+                    @if let Some(reason) = &account.orphaned_reason { small.muted { (reason.replace('_', " ")) } }
+                },
+            ]
+        })
+        .collect();
+    html! {
+        (rows_of(
+            "Whoever adopts one on its page adopts its tokens and keys with it",
+            &["Name", "What it is for", "Left by", "Since"],
+            &rows,
+        ))
+        @if left.len() > shown {
+            p { a href="/console/service-accounts?orphaned=true" { "All of them" } }
+        }
+    }
+}
+
 fn orphan_table(shown: &[Credential], names: &Names, visitor: &Visitor) -> Markup {
     let now = visitor.now();
     let rows: Vec<Vec<Markup>> = shown
         .iter()
         .map(|key| {
             let kind = Kind::of_credential(key);
-            let creator = key.created_by.as_ref();
-            let name = creator.and_then(|one| one.display_name.as_ref().or(one.user_name.as_ref()));
             vec![
                 html! {
                     label.check {
@@ -167,7 +217,7 @@ fn orphan_table(shown: &[Credential], names: &Names, visitor: &Visitor) -> Marku
                 },
                 html! { (kind.map_or("", |kind| kind.one)) },
                 names.holder(key),
-                html! { (name.map_or("nobody known", String::as_str)) },
+                html! { (names.leaver(key).unwrap_or_else(|| NOBODY.to_owned())) },
                 html! {
                     @if let Some(at) = key.orphaned_at { (ago(at, now)) }
                     @if let Some(reason) = &key.orphaned_reason { small.muted { (reason.replace('_', " ")) } }
@@ -226,12 +276,15 @@ fn chosen_keys(
 struct Several {
     verb: &'static str,
     is_dangerous: bool,
+    /// Whether it can be done with a kind at all.
+    takes: fn(Kind) -> bool,
     consequences: fn(i64) -> Markup,
 }
 
 const ADOPT: Several = Several {
     verb: "Adopt",
     is_dangerous: false,
+    takes: |_| true,
     consequences: |count| {
         html! {
             p { (counted(count, "key becomes", "keys become")) " yours: should you leave, they are flagged again." }
@@ -241,6 +294,7 @@ const ADOPT: Several = Several {
 const ROTATE: Several = Several {
     verb: "Rotate",
     is_dangerous: false,
+    takes: |kind| kind.is_key,
     consequences: |count| {
         html! {
             p { (counted(count, "successor is", "successors are")) " issued in your name, and shown once." }
@@ -251,6 +305,7 @@ const ROTATE: Several = Several {
 const REVOKE: Several = Several {
     verb: "Revoke",
     is_dangerous: true,
+    takes: |_| true,
     consequences: |count| {
         html! {
             p { (counted(count, "key stops", "keys stop")) " working at once, everywhere, and for good." }
@@ -290,9 +345,18 @@ fn ask(
 ) -> Result<HttpResponse, Failure> {
     let chosen: Chosen = serde_html_form::from_str(request.query_string())
         .map_err(|_| Problem::new(ProblemKind::InvalidRequest, "the choice could not be read"))?;
-    let found = state
+    let (found, left_out): (Vec<_>, Vec<_>) = state
         .database
-        .read_now(|connection| chosen_keys(connection, &chosen.id, &visitor.rights))?;
+        .read_now(|connection| chosen_keys(connection, &chosen.id, &visitor.rights))?
+        .into_iter()
+        .partition(|(kind, _)| (several.takes)(*kind));
+    if found.is_empty() {
+        return Err(CredentialError::Conflict(
+            "a public key has no secret that could be rotated: choose something else, or replace it on its own page"
+                .to_owned(),
+        )
+        .into());
+    }
     let count = i64::try_from(found.len()).unwrap_or(i64::MAX);
     let title = format!(
         "{} {}",
@@ -307,14 +371,24 @@ fn ask(
             back: ("/console/orphans", "Orphaned keys"),
             consequences: html! {
                 ((several.consequences)(count))
-                ul { @for (kind, key) in &found { li { (key.name) ", " (kind.one) ", " code { (key.prefix) "…" } } } }
+                (listed(&found))
+                @if !left_out.is_empty() {
+                    p { "Left out, since a public key has no secret that could be rotated; replace it on its own page:" }
+                    (listed(&left_out))
+                }
             },
-            fields: html! { @for id in &chosen.id { input type="hidden" name="id" value=(id); } },
+            fields: html! { @for (_, key) in &found { input type="hidden" name="id" value=(key.id); } },
             button: several.verb,
             is_dangerous: several.is_dangerous,
         },
     );
     Ok(page(visitor, Section::Orphans, &title, &content))
+}
+
+fn listed(keys: &[(Kind, Credential)]) -> Markup {
+    html! {
+        ul { @for (kind, key) in keys { li { (key.name) ", " (kind.one) ", " code { (key.prefix) "…" } } } }
+    }
 }
 
 /// Does something with each of the chosen keys, or with none.

@@ -56,6 +56,7 @@ struct Filled {
 struct Totals {
     directories: Vec<Filled>,
     orphans: i64,
+    orphaned_accounts: i64,
     /// What a minute ago is as good as now.
     known: Option<Known>,
     leavers: i64,
@@ -95,6 +96,7 @@ impl Totals {
         Ok(Self {
             directories: filled,
             orphans: orphans::count(connection, now)?,
+            orphaned_accounts: orphans::count_accounts(connection)?,
             known,
             leavers: i64::try_from(left.len()).unwrap_or(i64::MAX),
             tokens_ended,
@@ -139,6 +141,7 @@ async fn show(visitor: Visitor, state: web::Data<State>) -> Result<HttpResponse,
             (tile(groups, if groups == 1 { "group" } else { "groups" }))
             (tile(totals.standing("active") + totals.orphans, "keys that work"))
             (tile(totals.orphans, "orphaned keys"))
+            (tile(totals.orphaned_accounts, "orphaned service accounts"))
             (tile(totals.leavers, "leavers in 30 days"))
             (tile(totals.tokens_ended, "tokens revoked by them"))
         }
@@ -147,7 +150,7 @@ async fn show(visitor: Visitor, state: web::Data<State>) -> Result<HttpResponse,
             (bars("Keys that expire, by week from now", &by_week(&totals)))
         }
         @if let Some(known) = &totals.known {
-            p.muted { "Keys are counted once a minute, the last time " (ago(known.at, now)) "; orphaned keys at this moment." }
+            p.muted { "Keys are counted once a minute, the last time " (ago(known.at, now)) "; what is orphaned at this moment." }
         }
         (directories_of(&totals, now))
     };
@@ -203,6 +206,17 @@ fn tasks(totals: &Totals, now: Timestamp) -> Vec<Task> {
             ),
             place: "/console/orphans".to_owned(),
             action: "Adopt, rotate or revoke",
+        });
+    }
+    let accounts = totals.orphaned_accounts;
+    if accounts > 0 {
+        tasks.push(Task {
+            why: format!(
+                "{} left behind by leavers",
+                counted(accounts, "service account was", "service accounts were")
+            ),
+            place: "/console/service-accounts?orphaned=true".to_owned(),
+            action: "Adopt, disable or delete",
         });
     }
     let soon: i64 = (0..2).map(|week| totals.expiring_in(week)).sum();

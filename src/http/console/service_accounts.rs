@@ -158,7 +158,7 @@ fn owner(account: &ServiceAccount) -> Markup {
     }
 }
 
-fn called(owner: &Creator) -> String {
+pub(super) fn called(owner: &Creator) -> String {
     let name = owner.display_name.as_ref().or(owner.user_name.as_ref());
     name.cloned().unwrap_or_else(|| owner.id.to_string())
 }

@@ -1,6 +1,7 @@
 //! Credentials as people look for them: the newest first, narrowed by how they stand.
 
 use diesel::prelude::*;
+use diesel::sql_types::Text;
 
 use crate::clock::Timestamp;
 use crate::secret::SecretKind;
@@ -9,6 +10,7 @@ use super::super::DatabaseConnection;
 use super::super::error::StoreError;
 use super::super::id::{DirectoryId, ProductId, ResourceId, ServiceAccountId};
 use super::super::schema::credentials;
+use super::super::service_accounts::escaped;
 use super::{Credential, Row};
 
 /// How a credential stands.
@@ -47,6 +49,14 @@ pub struct Search {
     pub made_before: Option<Timestamp>,
     /// Not used since this, or never.
     pub unused_since: Option<Timestamp>,
+    /// Whose name contains this, in capitals or not, or whose secret begins with it.
+    pub text: Option<String>,
+}
+
+#[diesel::declare_sql_function]
+extern "SQL" {
+    /// Lower case; on SQLite of ASCII alone.
+    fn lower(text: Text) -> Text;
 }
 
 /// Credentials that are looked for, the newest first, from before an id. Each kind is a walk of its own down the
@@ -105,6 +115,18 @@ fn newest_of_kind(
             .is_null()
             .or(credentials::last_used_at.lt(since.as_millis()));
         query = query.filter(unused.assume_not_null());
+    }
+    if let Some(text) = &search.text {
+        let contains = |text: &str| format!("%{}%", escaped(text));
+        // As it was typed too: what SQLite does not put in lower case is found so.
+        let named = lower(credentials::name)
+            .like(contains(&text.to_lowercase()))
+            .escape('\\')
+            .or(credentials::name.like(contains(text)).escape('\\'));
+        let begins = credentials::prefix
+            .like(format!("{}%", escaped(text)))
+            .escape('\\');
+        query = query.filter(named.or(begins));
     }
     if let Some((standing, now)) = search.standing {
         let now = now.as_millis();

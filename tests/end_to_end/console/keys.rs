@@ -66,8 +66,24 @@ on_both_databases!(
             &["First admin API key"],
             &["SCIM key"],
         );
+        shows("q=AUTOMAT", &["Automation"], &["Gate", "SCIM key"]);
+        shows("q=autom_t", &[], &["Automation"]);
+        let found = server
+            .admin()
+            .get(&format!("/api-keys/{}", leaver.api_key.id))
+            .expect(200);
+        let prefix = format!("q={}", found.text_at("/prefix"));
+        shows(&prefix, &["Automation"], &["Gate", "First admin API key"]);
         let owner = format!("owner={}", leaver.person.id);
         shows(&owner, &["For one"], &["Gate"]);
+        // A whole secret that is pasted does not stay in the address.
+        let pasted = browser
+            .get(&format!("/console/keys?q={}", leaver.api_key.secret))
+            .expect(303);
+        let place = pasted.header("location").expect("a place").to_owned();
+        assert!(!place.contains(&leaver.api_key.secret), "{place}");
+        let page = browser.get(&place).expect(200).text;
+        assert!(page.contains(">Automation</a>") && !page.contains(">Gate</a>"));
     }
 );
 

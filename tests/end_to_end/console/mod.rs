@@ -6,6 +6,7 @@ mod audit;
 mod forms;
 mod keys;
 mod lists;
+mod orphans;
 mod own;
 mod people;
 mod policies;

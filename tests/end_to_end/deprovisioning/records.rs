@@ -220,7 +220,10 @@ fn take_keys(detail: &mut Value) {
         assert!(key["id"].is_string() && key["prefix"].is_string(), "{key}");
     }
     let mut counted = detail["orphaned"].as_object().expect("counts").clone();
-    counted.remove("service_account");
+    let accounts = detail.remove("service_accounts").expect("accounts");
+    let accounts = accounts.as_array().expect("a list").len();
+    let counted_accounts = counted.remove("service_account");
+    assert_eq!(counted_accounts.unwrap_or(json!(0)), json!(accounts));
     assert_eq!(Value::Object(counts), Value::Object(counted));
     let steps = detail.remove("what_to_do").expect("what to do");
     assert!(!steps.as_array().expect("a list").is_empty());

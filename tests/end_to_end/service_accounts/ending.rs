@@ -158,6 +158,8 @@ fn assert_left_behind(server: &TestServer, loss: &Loss) {
         .any(|notice| {
             notice["kind"] == "keys_orphaned"
                 && notice["detail"]["orphaned"]["service_account"] == 1
+                && notice["detail"]["service_accounts"]
+                    == json!([{"id": shown.body["id"], "name": "Left"}])
         });
     assert!(told, "{}", notices.text);
 
