@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use crate::credentials::Credential;
+use crate::credentials::confirmation::Asked;
 use crate::credentials::second_factor::{self, Standing as FactorStanding};
 use crate::credentials::sessions::{self, OpenSessions};
 use crate::credentials::view::status;
@@ -22,7 +23,7 @@ use super::answer::{Failure, see_other};
 use super::frame::{Section, page};
 use super::keys::{ROWS, first_of, standing};
 use super::page::{Access, Page};
-use super::parts::{badge, empty, facts, field, form, heading, pager, table};
+use super::parts::{badge, confirmation, empty, facts, field, form, heading, pager, table};
 use super::sign_in::{Code, Nothing, recovery_codes};
 use super::visitor::{Posted, Visitor};
 use super::words::{ago, ago_or, time};
@@ -81,6 +82,7 @@ async fn show(
             })
         })
         .await?;
+    let asked = visitor.asked(&state)?;
     let content = html! {
         (heading("Your account", None, &html! {
             @if !own.policy.blocks_tokens() {
@@ -89,7 +91,7 @@ async fn show(
         }))
         (tokens_of(&visitor, &own))
         h2 { "Second factor" }
-        (factor_of(&visitor, &own.factor))
+        (factor_of(&visitor, &own.factor, asked))
         h2 { "Sessions" }
         (sessions_of(&visitor, &own.sessions))
     };
@@ -148,7 +150,7 @@ fn tokens_of(visitor: &Visitor, own: &Own) -> Markup {
     }
 }
 
-fn factor_of(visitor: &Visitor, factor: &FactorStanding) -> Markup {
+fn factor_of(visitor: &Visitor, factor: &FactorStanding, asked: Asked) -> Markup {
     html! {
         (facts(&[
             ("Authenticator", html! {
@@ -163,7 +165,10 @@ fn factor_of(visitor: &Visitor, factor: &FactorStanding) -> Markup {
         @if factor.enrolled_at.is_some() {
             p { a.button href="/console/me/second-factor" { "Change it" } }
         } @else {
-            (form(visitor, "/console/second-factor/enrolment", &html! { button { "Set up an authenticator" } }))
+            (form(visitor, "/console/second-factor/enrolment", &html! {
+                (confirmation(asked))
+                button { "Set up an authenticator" }
+            }))
         }
     }
 }

@@ -22,8 +22,8 @@ use super::impact::of_kind;
 use super::keys::ROWS;
 use super::page::{Access, Page};
 use super::parts::{
-    Question, Typed as Narrowed, badge, confirm, empty, facts, field, form, heading, none_left,
-    pager, results, table as rows_of,
+    Question, Typed as Narrowed, badge, confirm, empty, facts, field, heading, none_left, pager,
+    results, table as rows_of,
 };
 use super::visitor::{Confirmed, Visitor};
 use super::words::{counted, time};
@@ -170,7 +170,7 @@ async fn show(
             div.note {
                 (waiting(pending))
                 @if may_write {
-                    (form(&visitor, &format!("{address}/withdraw"), &html! { button { "Withdraw it" } }))
+                    p { a.button href=(format!("{address}/withdraw")) { "Withdraw it" } }
                 }
             }
         }
@@ -208,7 +208,7 @@ struct Place {
 }
 
 /// A change that waits for its date.
-fn waiting(pending: &PendingChange) -> Markup {
+pub(super) fn waiting(pending: &PendingChange) -> Markup {
     let change = serde_json::to_value(&pending.change).unwrap_or_default();
     html! {
         p { "From " (time(pending.effective_at)) " on:" }

@@ -17,6 +17,7 @@ use super::chosen::named;
 use super::frame::{Section, page};
 use super::page::{Access, Page};
 use super::parts::{Question, confirm, field, field_with_hint, form, heading, select};
+use super::policies::waiting;
 use super::policy_change::told;
 use super::sign_in::Nothing;
 use super::visitor::{Confirmed, Posted, Visitor, query};
@@ -36,7 +37,9 @@ pub(super) fn pages() -> Vec<Page> {
         Page::at("/policies/{id}/delete")
             .get(write, ask_delete)
             .post(write, delete),
-        Page::at("/policies/{id}/withdraw").post(write, withdraw),
+        Page::at("/policies/{id}/withdraw")
+            .get(write, ask_withdraw)
+            .post(write, withdraw),
         Page::at("/policies/{id}/members/add")
             .get(write, ask_add)
             .post(write, add),
@@ -225,8 +228,34 @@ async fn delete(
     Ok(see_other("/console/policies?done=policy-deleted"))
 }
 
+async fn ask_withdraw(
+    visitor: Visitor,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let policy = found(&state, &visitor, id.into_inner())?;
+    let pending = policy
+        .pending
+        .as_ref()
+        .ok_or_else(|| PolicyError::Conflict("no change waits for its date".to_owned()))?;
+    let title = format!("Withdraw the change of {}", policy.name);
+    let question = Question {
+        title: &title,
+        back: (&address(&policy.id), &policy.name),
+        consequences: html! {
+            (waiting(pending))
+            p { "It will not come to be: what holds now goes on." }
+        },
+        fields: html! {},
+        button: "Withdraw it",
+        is_dangerous: true,
+    };
+    let content = confirm(&visitor, visitor.asked(&state)?, &question);
+    Ok(page(&visitor, Section::Policies, &title, &content))
+}
+
 async fn withdraw(
-    sent: Posted<Nothing>,
+    sent: Confirmed<Nothing>,
     state: web::Data<State>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Failure> {

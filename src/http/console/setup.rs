@@ -1,7 +1,8 @@
-//! The set-up page: a form that takes a one-time link and a new password.
+//! The set-up page: a form that takes a one-time link and a new password. The address of the link has a secret in it
+//! until it is opened: then the browser keeps that in a cookie of this page alone, for a while, and goes on without.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderValue, REFERRER_POLICY};
+use actix_web::http::header::{HeaderValue, REFERRER_POLICY, SET_COOKIE};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -11,9 +12,17 @@ use crate::secret::{PlainSecret, SecretKind};
 
 use super::super::account::password::set_password_by_link;
 use super::super::{Endpoint, State};
+use super::answer::see_other;
 use super::frame::bare;
 use super::parts::field;
+use super::visitor::secret_cookie;
 use super::words::sentence;
+
+/// Where this page is, and the cookie goes.
+const PLACE: &str = "/console/setup";
+/// For how long the browser keeps a link that was opened, in seconds: while somebody thinks of a password. Whoever
+/// takes longer opens the link once more.
+const KEPT_SECONDS: u32 = 15 * 60;
 
 pub(super) fn configure(config: &mut web::ServiceConfig) {
     config.service(Endpoint::at("/setup").get(show).post(submit));
@@ -31,11 +40,65 @@ struct Submission {
     repeated: String,
 }
 
-async fn show(place: web::Query<Place>) -> HttpResponse {
-    match place.link.as_deref().and_then(recognised) {
-        Some(link) => page(StatusCode::OK, &form(&link, None)),
-        None => page(StatusCode::NOT_FOUND, &no_link()),
+/// A link that is in the address is out of it with the next step, so that neither the bar, nor the history, nor
+/// whoever looks over a shoulder keeps it.
+async fn show(
+    request: HttpRequest,
+    state: web::Data<State>,
+    place: web::Query<Place>,
+) -> HttpResponse {
+    let shown = match &place.link {
+        Some(text) => recognised(text),
+        None => secret_cookie(&request, cookie_form(&state).0).filter(is_link),
+    };
+    let Some(link) = shown else {
+        return page(StatusCode::NOT_FOUND, &no_link());
+    };
+    match kept(&state, &link).filter(|_| place.link.is_some()) {
+        Some(cookie) => with_cookie(see_other(PLACE), Some(cookie)),
+        None => page(StatusCode::OK, &form(&link, None)),
     }
+}
+
+/// Its name and attributes. `Lax`, since a link is opened from a mail or a chat: browsers withhold a `Strict` cookie
+/// from where such a click is sent on to. The form carries the link itself, so that no other site gains by it.
+fn cookie_form(state: &State) -> (&'static str, &'static str) {
+    if state.base_url.starts_with("https://") {
+        (
+            "__Secure-portcullis_setup",
+            "; Path=/console/setup; Secure; HttpOnly; SameSite=Lax",
+        )
+    } else {
+        (
+            "portcullis_setup",
+            "; Path=/console/setup; HttpOnly; SameSite=Lax",
+        )
+    }
+}
+
+/// The header that gives the browser a link to keep.
+fn kept(state: &State, link: &PlainSecret) -> Option<HeaderValue> {
+    let (name, attributes) = cookie_form(state);
+    let text = format!(
+        "{name}={}{attributes}; Max-Age={KEPT_SECONDS}",
+        link.expose()
+    );
+    HeaderValue::from_str(&text).ok()
+}
+
+/// The header that takes it away.
+fn forgotten(state: &State) -> Option<HeaderValue> {
+    let (name, attributes) = cookie_form(state);
+    HeaderValue::from_str(&format!("{name}={attributes}; Max-Age=0")).ok()
+}
+
+fn with_cookie(mut response: HttpResponse, cookie: Option<HeaderValue>) -> HttpResponse {
+    let headers = response.headers_mut();
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    if let Some(cookie) = cookie {
+        headers.insert(SET_COOKIE, cookie);
+    }
+    response
 }
 
 /// The link is what entitles to this, so that no other site could send the form.
@@ -54,9 +117,10 @@ async fn submit(
     }
     let set = set_password_by_link(&request, &state, link.expose(), submission.password).await;
     match set {
-        Ok(()) => page(StatusCode::OK, &done()),
+        Ok(()) => with_cookie(page(StatusCode::OK, &done()), forgotten(&state)),
         Err(problem) if problem.status_code() == StatusCode::NOT_FOUND => {
-            page(StatusCode::NOT_FOUND, &no_link())
+            let answer = page(StatusCode::NOT_FOUND, &no_link());
+            with_cookie(answer, forgotten(&state))
         }
         Err(problem) => {
             let form = form(&link, Some(&problem.to_string()));
@@ -66,13 +130,18 @@ async fn submit(
 }
 
 fn recognised(text: &str) -> Option<PlainSecret> {
-    PlainSecret::recognise(text).filter(|secret| secret.kind() == SecretKind::PasswordLink)
+    PlainSecret::recognise(text).filter(is_link)
+}
+
+fn is_link(secret: &PlainSecret) -> bool {
+    secret.kind() == SecretKind::PasswordLink
 }
 
 fn no_link() -> Markup {
     html! {
         h1 { "This link does not work" }
         p { "It has been used, has expired, or is not whole. Ask an admin for a new one." }
+        p { "If you opened it more than a quarter of an hour ago, open it once more. Your browser has to accept cookies." }
     }
 }
 
@@ -94,7 +163,7 @@ fn form(link: &PlainSecret, error: Option<&str>) -> Markup {
     html! {
         h1 { "Set your password" }
         @if let Some(error) = error { p role="alert" { (sentence(error)) } }
-        form method="post" action="/console/setup" {
+        form method="post" action=(PLACE) {
             input type="hidden" name="link" value=(link.expose());
             (field("New password", &password("password", true)))
             (field("The same again", &password("repeated", false)))
@@ -106,7 +175,7 @@ fn form(link: &PlainSecret, error: Option<&str>) -> Markup {
     }
 }
 
-/// The address of this page has the link in it, and tells it to nobody.
+/// Whatever comes next is not told whence it was opened.
 fn page(status: StatusCode, content: &Markup) -> HttpResponse {
     HttpResponse::build(status)
         .content_type("text/html; charset=utf-8")

@@ -21,8 +21,8 @@ use super::frame::{self, bare};
 use super::page::{Access, Page};
 use super::parts::{field, form};
 use super::visitor::{
-    Posted, Visitor, check_origin, clear_cookie, fields, is_on_this_machine, is_within_console,
-    set_cookie,
+    Confirmed, Posted, Visitor, check_origin, clear_cookie, fields, is_on_this_machine,
+    is_within_console, set_cookie,
 };
 use super::words::sentence;
 
@@ -273,7 +273,7 @@ fn again(problem: &Problem, page: impl FnOnce(&str) -> Markup) -> Result<HttpRes
 }
 
 /// Shows what an authenticator app has to be told, in the answer that makes it and nowhere else.
-async fn enrol(sent: Posted<Nothing>, state: web::Data<State>) -> Result<HttpResponse, Failure> {
+async fn enrol(sent: Confirmed<Nothing>, state: web::Data<State>) -> Result<HttpResponse, Failure> {
     let visitor = sent.visitor;
     let enrolment = begin_enrolment(&state, &visitor.person).await?;
     let picture = data_address(&picture(&enrolment)?);
@@ -313,7 +313,7 @@ fn data_address(svg: &str) -> String {
     format!("data:image/svg+xml;base64,{text}")
 }
 
-async fn confirm(sent: Posted<Code>, state: web::Data<State>) -> Result<HttpResponse, Failure> {
+async fn confirm(sent: Confirmed<Code>, state: web::Data<State>) -> Result<HttpResponse, Failure> {
     let visitor = sent.visitor;
     match confirm_enrolment(&state, &visitor.person, &sent.form.code).await {
         Ok(confirmed) => {

@@ -121,7 +121,12 @@ impl Visitor {
 
     /// What they have to show before something dangerous.
     pub(super) fn asked(&self, state: &State) -> Result<Asked, Failure> {
-        let session = &self.person.caller.verified.credential;
+        let verified = &self.person.caller.verified;
+        // A sign-in that is half-way has just shown the password, and opens nothing but its other half.
+        if verified.outstanding.is_some() {
+            return Ok(Asked::Nothing);
+        }
+        let session = &verified.credential;
         let asked = state.database.read_now(|connection| {
             confirmation::asked(connection, session, &self.person.id, self.now())
         })?;
@@ -382,6 +387,11 @@ fn form_token(session: &PlainSecret) -> String {
 /// The session that the browser shows.
 pub(super) fn session_cookie(request: &HttpRequest, state: &State) -> Option<PlainSecret> {
     let (name, _) = cookie_form(state);
+    secret_cookie(request, name).filter(|secret| secret.kind() == SecretKind::Session)
+}
+
+/// The secret that the browser shows in the cookie of this name.
+pub(super) fn secret_cookie(request: &HttpRequest, name: &str) -> Option<PlainSecret> {
     let headers = request.headers().get_all(COOKIE);
     headers
         .filter_map(|value| value.to_str().ok())
@@ -389,7 +399,6 @@ pub(super) fn session_cookie(request: &HttpRequest, state: &State) -> Option<Pla
         .filter_map(|pair| pair.trim().split_once('='))
         .filter(|(found, _)| *found == name)
         .find_map(|(_, text)| PlainSecret::recognise(text))
-        .filter(|secret| secret.kind() == SecretKind::Session)
 }
 
 /// The header that gives the browser a session: until it is closed, or the session ends.

@@ -15,6 +15,7 @@ mod products;
 mod roles;
 mod service_accounts;
 mod sessions;
+mod set_up;
 mod webhooks;
 
 use crate::people::{PASSWORD, Person};

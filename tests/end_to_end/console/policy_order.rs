@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::people::group;
+use crate::people::{PASSWORD, group};
 use crate::server::TestServer;
 
 use super::{Browser, hidden, id_within, member};
@@ -170,10 +170,21 @@ on_both_databases!(a_change_waits_for_its_date_and_can_be_withdrawn, |server| {
 
     let page = browser.get(&place).expect(200).text;
     assert!(page.contains("orphan grace days"), "{page}");
+    let withdraw = format!("{place}/withdraw");
+    assert!(page.contains(&format!("href=\"{withdraw}\"")), "{page}");
+    server.clock.advance_millis(5 * 60_000);
+    let asked = browser.get(&withdraw).expect(200).text;
+    assert!(
+        asked.contains("orphan grace days") && asked.contains("name=\"own_password\""),
+        "{asked}"
+    );
+    browser.submit(&withdraw, &[]).expect(403);
+    assert!(policy(server, &id)["pending"].is_object());
     browser
-        .submit(&format!("{place}/withdraw"), &[])
+        .submit(&withdraw, &[("own_password", PASSWORD)])
         .expect(303);
     assert_eq!(policy(server, &id)["pending"], Value::Null);
+    browser.get(&withdraw).expect(409);
 });
 
 on_both_databases!(an_auditor_sees_policies_and_changes_none, |server| {

@@ -246,6 +246,41 @@ on_both_databases!(a_person_sets_up_an_authenticator_in_the_console, |server| {
 });
 
 on_both_databases!(
+    an_authenticator_is_set_up_long_after_the_sign_in_by_whoever_shows_the_password,
+    |server| {
+        let person = member(server, "careful", None);
+        let mut browser = Browser::of(&person);
+        let asks = |page: &str| page.contains("name=\"own_password\"");
+        assert!(!asks(&browser.get("/console/me").expect(200).text));
+
+        server.clock.advance_millis(5 * 60_000);
+        assert!(asks(&browser.get("/console/me").expect(200).text));
+        let place = "/console/second-factor/enrolment";
+        browser.submit(place, &[]).expect(403);
+        browser
+            .submit(place, &[("own_password", "not this one")])
+            .expect(403);
+        let page = browser
+            .submit(place, &[("own_password", PASSWORD)])
+            .expect(200)
+            .text;
+        let app = crate::second_factor::Authenticator::typed(&super::shown_secret(&page));
+        let code = app.code(server.clock.now());
+        browser
+            .submit(
+                "/console/second-factor/enrolment/confirm",
+                &[("code", &*code)],
+            )
+            .expect(200);
+        let page = browser.get("/console/me").expect(200).text;
+        assert!(
+            page.contains("href=\"/console/me/second-factor\""),
+            "{page}"
+        );
+    }
+);
+
+on_both_databases!(
     a_person_ends_their_other_sessions_and_nobody_elses,
     |server| {
         let person = member(server, "roamer", None);
