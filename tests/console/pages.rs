@@ -1,5 +1,11 @@
-//! Every page, in two widths and both themes: accessible, no wider than the window, and pictured.
+//! Every page, in two widths and both themes: accessible, no wider than the window, and pictured. The list of them is
+//! held against the console's own table of pages, so that none is forgotten.
 
+use std::collections::BTreeSet;
+
+use actix_web::http::Method;
+use portcullis::clock::Clock;
+use portcullis::http::console::routes;
 use serde_json::json;
 
 use crate::support::installation::DatabaseKind;
@@ -7,19 +13,77 @@ use crate::support::installation::DatabaseKind;
 use super::browser::Look;
 use super::house::{House, text};
 
+/// What shows no page of its own, and why.
+const EXCEPTIONS: [(&str, &str); 2] = [
+    ("/audit/export", "a file"),
+    (
+        "/second-factor",
+        "whoever is signed in is led on; a sign-in that is half-way has its story in the tests of sessions",
+    ),
+];
+/// What everybody sees, and nobody has to be signed in for.
+const OPEN: [&str; 4] = ["not-found", "sign-in", "set-up-without-link", "set-up"];
+
+/// A session of the person of this name.
+fn session_of(house: &House, name: &str) -> String {
+    let body = json!({
+        "directory": house.directory_name(),
+        "user_name": format!("{name}@example.org"),
+        "password": super::house::PASSWORD,
+    });
+    text(&house.send("POST", "/account/v1/session", "", &body, 201)["token"])
+}
+
+/// An admin who has left, and a service account that they answered for.
+fn left_behind(house: &House, admin: &str) -> (String, String) {
+    let lena = house.person("lena", Some("admin"));
+    let session = session_of(house, "lena");
+    for name in ["Okta synchronisation", "Left behind"] {
+        let body = json!({"name": name});
+        let path = format!(
+            "/admin/v1/directories/{}/scim-keys",
+            house.credential("directory_id")
+        );
+        house.send("POST", &path, &session, &body, 201);
+    }
+    let account = json!({"name": "Backup", "purpose": "Backs up at night"});
+    let account = house.send(
+        "POST",
+        "/admin/v1/service-accounts",
+        &session,
+        &account,
+        201,
+    );
+    let account = text(&account["id"]);
+    let path = format!("/admin/v1/service-accounts/{account}/tokens");
+    house.send(
+        "POST",
+        &path,
+        &session,
+        &json!({"name": "Backup server"}),
+        201,
+    );
+    house.send(
+        "POST",
+        &format!("/admin/v1/users/{lena}/deprovision"),
+        admin,
+        &json!({}),
+        200,
+    );
+    (lena, account)
+}
+
 /// A house in which something has happened.
 fn lived_in() -> (House, Vec<(&'static str, String)>) {
     let house = House::open(DatabaseKind::Sqlite);
     let admin = house.credential("admin_api_key").to_owned();
     let scim = house.credential("scim_key").to_owned();
-    house.person("ada", Some("admin"));
+    let ada = house.person("ada", Some("admin"));
+    let session = session_of(&house, "ada");
+    let body = json!({"name": "Deployments"});
+    let own = text(&house.send("POST", "/account/v1/tokens", &session, &body, 201)["id"]);
     let otto = house.person("otto", None);
-    let session = json!({
-        "directory": house.directory_name(),
-        "user_name": "otto@example.org",
-        "password": super::house::PASSWORD,
-    });
-    let session = text(&house.send("POST", "/account/v1/session", "", &session, 201)["token"]);
+    let session = session_of(&house, "otto");
     for name in ["Laptop", "Build server"] {
         let body = json!({"name": name});
         house.send("POST", "/account/v1/tokens", &session, &body, 201);
@@ -45,34 +109,15 @@ fn lived_in() -> (House, Vec<(&'static str, String)>) {
     );
     let key = json!({"name": "Nightly report", "scopes": ["users:read", "audit:read"], "expires_in_days": 10});
     let key = text(&house.send("POST", "/admin/v1/api-keys", &admin, &key, 201)["id"]);
-    let lena = house.person("lena", Some("admin"));
-    let session = json!({
-        "directory": house.directory_name(),
-        "user_name": "lena@example.org",
-        "password": super::house::PASSWORD,
-    });
-    let session = text(&house.send("POST", "/account/v1/session", "", &session, 201)["token"]);
-    for name in ["Okta synchronisation", "Left behind"] {
-        let body = json!({"name": name});
-        let path = format!(
-            "/admin/v1/directories/{}/scim-keys",
-            house.credential("directory_id")
-        );
-        house.send("POST", &path, &session, &body, 201);
-    }
-    house.send(
-        "POST",
-        &format!("/admin/v1/users/{lena}/deprovision"),
-        &admin,
-        &json!({}),
-        200,
-    );
+    let (lena, account) = left_behind(&house, &admin);
     let things = Things::make(&house, &admin, &otto);
     let policies = house.send("GET", "/admin/v1/policies", &admin, &json!({}), 200);
     let policy = text(&policies["items"][0]["id"]);
     let orphans = house.send("GET", "/admin/v1/orphaned-keys", &admin, &json!({}), 200);
     let orphan = text(&orphans["items"][0]["id"]);
     let directory = house.credential("directory_id").to_owned();
+    let path = format!("/admin/v1/users/{otto}/password-link");
+    let link = text(&house.send("POST", &path, &admin, &json!({}), 201)["secret"]);
     let mut pages = vec![
         ("overview", "/".to_owned()),
         ("people", "/people".to_owned()),
@@ -87,6 +132,10 @@ fn lived_in() -> (House, Vec<(&'static str, String)>) {
         ("directory-new", "/directories/new".to_owned()),
         ("directory", format!("/directories/{directory}")),
         ("requests", format!("/directories/{directory}/requests")),
+        (
+            "directory-change",
+            format!("/directories/{directory}/change"),
+        ),
         (
             "directory-remove",
             format!("/directories/{directory}/remove"),
@@ -122,9 +171,30 @@ fn lived_in() -> (House, Vec<(&'static str, String)>) {
         ("second-factor", "/me/second-factor".to_owned()),
         ("not-found", "/no-such-page".to_owned()),
         ("sign-in", "/sign-in".to_owned()),
-        ("set-up", "/setup".to_owned()),
+        ("set-up-without-link", "/setup".to_owned()),
+        ("set-up", format!("/setup?link={link}")),
+        ("my-token-rotate", format!("/me/tokens/{own}/rotate")),
+        ("my-token-revoke", format!("/me/tokens/{own}/revoke")),
+        ("reactivate", format!("/people/{lena}/reactivate")),
+        ("password-link", format!("/people/{otto}/password-link")),
+        (
+            "reset-second-factor",
+            format!("/people/{otto}/reset-second-factor"),
+        ),
+        (
+            "person-revoke-tokens",
+            format!("/people/{otto}/revoke-tokens"),
+        ),
+        ("orphans-rotate", format!("/orphans/rotate?id={orphan}")),
+        ("orphans-revoke", format!("/orphans/revoke?id={orphan}")),
+        (
+            "service-account-adopt",
+            format!("/service-accounts/{account}/adopt"),
+        ),
+        ("role-take", format!("/roles/{ada}/admin/take")),
     ];
     pages.extend(authority_pages(&policy, &things));
+    pages.extend(further_pages(&house, &admin, &otto, &group, &things));
     (house, pages)
 }
 
@@ -220,6 +290,135 @@ fn authority_pages(policy: &str, things: &Things) -> Vec<(&'static str, String)>
         ("signing-keys-rotate", "/signing-keys/rotate".to_owned()),
         ("audit-verified", "/audit/verify".to_owned()),
     ]
+}
+
+/// What is asked before policies, roles, products, accounts and webhooks change.
+fn further_pages(
+    house: &House,
+    admin: &str,
+    otto: &str,
+    group: &str,
+    things: &Things,
+) -> Vec<(&'static str, String)> {
+    let made = |path: &str, body: &serde_json::Value| {
+        text(&house.send("POST", &format!("/admin/v1{path}"), admin, body, 201)["id"])
+    };
+    made("/policies", &json!({"name": "Contractors"}));
+    let policy = made("/policies", &json!({"name": "Interns", "members": [otto]}));
+    let date = Clock::system().now().plus_days(30).to_rfc3339();
+    let change = json!({"api_tokens": "blocked", "effective_at": date});
+    let path = format!("/admin/v1/policies/{policy}");
+    house.send("PATCH", &path, admin, &change, 200);
+    let mapping = json!({"group_id": group, "role": "auditor"});
+    let mapping = made("/roles/mappings", &mapping);
+    let Things {
+        product,
+        instance,
+        account,
+        webhook,
+        ..
+    } = things;
+    let credential = json!({"name": "Wiki"});
+    let credential = made(&format!("/products/{product}/credentials"), &credential);
+    let token = json!({"name": "Build server"});
+    let token = made(&format!("/service-accounts/{account}/tokens"), &token);
+    vec![
+        ("policy-waiting", format!("/policies/{policy}")),
+        ("policy-raise", format!("/policies/{policy}/raise")),
+        ("policy-delete", format!("/policies/{policy}/delete")),
+        ("policy-withdraw", format!("/policies/{policy}/withdraw")),
+        (
+            "policy-member-remove",
+            format!("/policies/{policy}/members/{otto}/remove"),
+        ),
+        ("role-unmap", format!("/roles/mappings/{mapping}/remove")),
+        (
+            "product-revoke-tokens",
+            format!("/products/{product}/revoke-tokens"),
+        ),
+        ("instance-new", format!("/products/{product}/instances/new")),
+        (
+            "instance-delete",
+            format!("/products/{product}/instances/{instance}/delete"),
+        ),
+        (
+            "product-credential-shown",
+            format!("/keys/product-credentials/{credential}"),
+        ),
+        (
+            "account-token",
+            format!("/keys/service-account-tokens/{token}"),
+        ),
+        (
+            "service-account-change",
+            format!("/service-accounts/{account}/change"),
+        ),
+        (
+            "service-account-delete",
+            format!("/service-accounts/{account}/delete"),
+        ),
+        ("webhook-change", format!("/webhooks/{webhook}/change")),
+        (
+            "webhook-rotate-secret",
+            format!("/webhooks/{webhook}/rotate-secret"),
+        ),
+    ]
+}
+
+/// Whether an address is that of a route with its parameters.
+fn is_at(route: &str, address: &str) -> bool {
+    let path = address.split('?').next().unwrap_or_default();
+    let (mut route, mut path) = (route.split('/'), path.split('/'));
+    loop {
+        match (route.next(), path.next()) {
+            (None, None) => return true,
+            (Some(part), Some(segment)) if part.starts_with('{') || part == segment => {}
+            _ => return false,
+        }
+    }
+}
+
+#[test]
+fn every_page_of_the_console_is_in_the_list() {
+    let (house, pages) = lived_in();
+    let gets = routes()
+        .into_iter()
+        .filter(|route| route.method == Method::GET);
+    let mut shown: Vec<String> = Vec::new();
+    for route in gets {
+        // Keys of every kind have the same pages.
+        let parts = route.path.split('/').map(|part| {
+            if part.starts_with("{kind:") {
+                "{kind}"
+            } else {
+                part
+            }
+        });
+        let path = parts.collect::<Vec<_>>().join("/");
+        if !shown.contains(&path) {
+            shown.push(path);
+        }
+    }
+    // As the server does it: the first route that an address fits has it.
+    let route_of = |address: &str| shown.iter().find(|route| is_at(route, address));
+    let mut seen: BTreeSet<&String> = BTreeSet::new();
+    for (name, address) in &pages {
+        match route_of(address) {
+            Some(route) => _ = seen.insert(route),
+            None => assert!(OPEN.contains(name), "{name} is no page: {address}"),
+        }
+    }
+    for (route, why) in EXCEPTIONS {
+        let is_left_out = shown.iter().any(|one| one == route) && !seen.contains(&route.to_owned());
+        assert!(is_left_out, "{route} is no exception as {why}");
+    }
+    let forgotten: Vec<&String> = shown
+        .iter()
+        .filter(|route| !seen.contains(route))
+        .filter(|route| EXCEPTIONS.iter().all(|(exception, _)| route != exception))
+        .collect();
+    assert!(forgotten.is_empty(), "in no picture: {forgotten:#?}");
+    house.close();
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The audit log, narrowed by action, outcome and time, and how far it is chained.
+//! The audit log, narrowed by what was done, by whom, to what and when, and how far it is chained.
 
 use actix_web::http::header::{CONTENT_DISPOSITION, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::policies::Scope;
 use crate::store::audit_events::{self, Selection};
-use crate::store::{StoreError, audit_chain};
+use crate::store::{StoreError, audit_chain, directories};
 
 use super::super::State;
 use super::super::admin::audit::{StillMay, send, verify_chain};
@@ -44,6 +44,16 @@ struct Filter {
     outcome: String,
     #[serde(default)]
     since: String,
+    #[serde(default)]
+    until: String,
+    /// The identifier of whoever did it, or to whom it was done.
+    #[serde(default)]
+    person: String,
+    /// The identifier of what it was done with, or to.
+    #[serde(default)]
+    credential: String,
+    #[serde(default)]
+    directory: String,
     /// The identifier of what was changed, such as that of a person.
     #[serde(default)]
     target: String,
@@ -57,6 +67,11 @@ const OUTCOMES: [(&str, &str); 3] = [
     ("refused", "Refused"),
 ];
 
+/// When a day begins, as a date field sends it.
+fn start_of(day: &str) -> Option<Timestamp> {
+    Timestamp::parse_rfc3339(&format!("{day}T00:00:00Z"))
+}
+
 impl Filter {
     fn selection(&self) -> Selection {
         let text = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
@@ -64,8 +79,12 @@ impl Filter {
             action: text(&self.action),
             outcome: text(&self.outcome),
             target_id: text(&self.target),
-            // What a date field sends is a day.
-            since: Timestamp::parse_rfc3339(&format!("{}T00:00:00Z", self.since)),
+            person_id: text(&self.person),
+            credential_id: text(&self.credential),
+            directory_id: text(&self.directory),
+            since: start_of(&self.since),
+            // The day that is chosen is among them.
+            until: start_of(&self.until).map(|start| start.plus_days(1)),
             ..Selection::default()
         }
     }
@@ -83,13 +102,14 @@ async fn list(
 ) -> Result<HttpResponse, Failure> {
     let filter = filter.into_inner();
     let (selection, cursor) = (filter.selection(), filter.cursor.clone());
-    let (mut found, last, pending) = state
+    let (mut found, last, pending, known) = state
         .database
         .read(move |connection| {
             let found = audit_events::list(connection, &selection, cursor.as_deref(), ROWS + 1)?;
             let last = audit_chain::last(connection)?;
             let pending = audit_chain::count_pending(connection)?;
-            Ok::<_, StoreError>((found, last, pending))
+            let known = directories::list(connection)?;
+            Ok::<_, StoreError>((found, last, pending, known))
         })
         .await?;
     let shown = usize::try_from(ROWS).unwrap_or(usize::MAX);
@@ -97,6 +117,12 @@ async fn list(
     found.truncate(shown);
     let next = found.last().filter(|_| more).map(|last| last.id.clone());
     let exported = filter.query();
+    let mut places = vec![("", "Every directory")];
+    places.extend(
+        known
+            .iter()
+            .map(|directory| (directory.id.as_str(), directory.name.as_str())),
+    );
     let content = html! {
         (heading("Audit log", None, &html! {
             a.button href={ "/console/audit/export?" (exported) } download="audit-events.ndjson" {
@@ -122,7 +148,15 @@ async fn list(
             (field("Identifier of what it was done to", &html! {
                 input type="search" name="target" value=(filter.target) autocomplete="off" spellcheck="false";
             }))
+            (field("Identifier of a person, who did it or had it done to them", &html! {
+                input type="search" name="person" value=(filter.person) autocomplete="off" spellcheck="false";
+            }))
+            (field("Identifier of a key or token", &html! {
+                input type="search" name="credential" value=(filter.credential) autocomplete="off" spellcheck="false";
+            }))
+            (field("Directory", &select("directory", &filter.directory, &places)))
             (field("Since", &html! { input type="date" name="since" value=(filter.since); }))
+            (field("Until the end of", &html! { input type="date" name="until" value=(filter.until); }))
         }))
         (results(&html! {
             (history(&found))

@@ -21,6 +21,7 @@ use super::super::State;
 use super::super::admin::directories::{find, remove_by};
 use super::super::background;
 use super::answer::{Failure, see_other};
+use super::directory_change::forgiven;
 use super::frame::{Section, page};
 use super::impact;
 use super::keys::{Names, ROWS, credentials};
@@ -117,7 +118,7 @@ async fn list(
     ))
 }
 
-fn provider(directory: &Directory) -> &'static str {
+pub(super) fn provider(directory: &Directory) -> &'static str {
     match (directory.kind, directory.dialect) {
         (DirectoryKind::Local, _) => "admins",
         (_, Dialect::Okta) => "Okta",
@@ -127,7 +128,7 @@ fn provider(directory: &Directory) -> &'static str {
     }
 }
 
-const DIALECTS: [(&str, &str); 4] = [
+pub(super) const DIALECTS: [(&str, &str); 4] = [
     ("okta", "Okta"),
     ("entra", "Microsoft Entra ID"),
     ("lenient", "Another, whose deviations are forgiven"),
@@ -153,16 +154,23 @@ async fn show_form(visitor: Visitor, state: web::Data<State>) -> Result<HttpResp
     ))
 }
 
+/// What the form of a directory has.
 #[derive(Deserialize)]
-struct Wanted {
-    name: String,
+pub(super) struct Wanted {
+    pub(super) name: String,
     dialect: String,
 }
 
+impl Wanted {
+    pub(super) fn dialect(&self) -> Result<Dialect, PolicyError> {
+        Dialect::from_name(&self.dialect)
+            .ok_or_else(|| PolicyError::Invalid("choose an identity provider".to_owned()))
+    }
+}
+
 async fn create(sent: Confirmed<Wanted>, state: web::Data<State>) -> Result<HttpResponse, Failure> {
-    let Wanted { name, dialect } = sent.form;
-    let dialect = Dialect::from_name(&dialect)
-        .ok_or_else(|| PolicyError::Invalid("choose an identity provider".to_owned()))?;
+    let dialect = sent.form.dialect()?;
+    let name = sent.form.name;
     let directory = sent
         .visitor
         .admin(Scope::DirectoriesWrite)
@@ -185,6 +193,7 @@ struct Known {
     keys: Vec<Credential>,
     names: Names,
     recent: Vec<ScimRequestRow>,
+    leniencies: Vec<(String, i64, i64)>,
 }
 
 async fn show(
@@ -214,6 +223,7 @@ async fn show(
                 groups: resource_counts::count(connection, &id, GROUP)?,
                 names: Names::of(connection, &keys)?,
                 recent: scim_requests::list(connection, &id, false, None, RECENT)?,
+                leniencies: scim_requests::list_leniencies(connection, &id)?,
                 directory,
                 keys,
             })
@@ -224,6 +234,7 @@ async fn show(
     let content = html! {
         (heading(&directory.name, Some(("/console/directories", "Directories")), &html! {
             @if visitor.may(Scope::DirectoriesWrite) && !is_local {
+                a.button href={ "/console/directories/" (directory.id) "/change" } { "Change" }
                 a.button.danger href={ "/console/directories/" (directory.id) "/remove" } { "Remove" }
             }
         }))
@@ -247,7 +258,11 @@ fn connected(visitor: &Visitor, state: &State, known: &Known) -> Markup {
     let directory = &known.directory;
     html! {
         h2 { "Connect it" }
-        (first_call(known, visitor.now()))
+        // Looked at again until the first call has arrived.
+        div id="first-call" hx-get=[known.recent.is_empty().then(|| format!("/console/directories/{}", directory.id))]
+            hx-trigger="every 3s" hx-select="#first-call" hx-swap="outerHTML" {
+            (first_call(known, visitor.now()))
+        }
         (guide(visitor, state, directory))
         h2 { "SCIM keys" }
         @if known.keys.is_empty() {
@@ -258,6 +273,7 @@ fn connected(visitor: &Visitor, state: &State, known: &Known) -> Markup {
         @if visitor.may(Scope::ScimKeysWrite) {
             p { a.button href={ "/console/keys/scim-keys/new?directory=" (directory.id) } { "New SCIM key" } }
         }
+        (forgiven(&known.leniencies, visitor.now()))
         @if visitor.may(Scope::AuditRead) {
             h2 { "What it has just sent" }
             (requests_table(&known.recent))
@@ -270,7 +286,9 @@ fn connected(visitor: &Visitor, state: &State, known: &Known) -> Markup {
 fn first_call(known: &Known, now: Timestamp) -> Markup {
     html! {
         @match known.recent.first() {
-            None => { p.note { "Nothing has arrived yet. This page says so as soon as the first call does." } },
+            None => {
+                p.note { "Nothing has arrived yet. Where scripts run, this page looks again every few seconds." }
+            },
             Some(last) if last.status < 400 => {
                 p.done { "Connected: the last request came " (ago(Timestamp::from_millis(last.at), now))
                     ", and was answered " (last.status) "." }

@@ -194,6 +194,7 @@ const DONE: &[(&str, &str)] = &[
     ),
     ("reactivated", "Active again. What had ended stays ended."),
     ("tokens-revoked", "The tokens are revoked."),
+    ("directory-changed", "The directory is changed."),
     (
         "directory-made",
         "The directory is there. Connect your identity provider now.",

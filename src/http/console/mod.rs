@@ -14,6 +14,7 @@ mod audit;
 mod charts;
 mod chosen;
 mod directories;
+mod directory_change;
 mod frame;
 mod groups;
 mod impact;
@@ -88,6 +89,7 @@ fn pages() -> Vec<Page> {
         person_actions::pages,
         groups::pages,
         directories::pages,
+        directory_change::pages,
         // Before the pages of one policy: `new` is no identifier.
         policy_order::pages,
         policies::pages,

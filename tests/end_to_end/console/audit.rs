@@ -59,6 +59,51 @@ on_both_databases!(
             .text;
         assert!(cut.contains("is no part of it"), "{cut}");
 
+        // The same by whom, with what, where and when.
+        let person = member(server, "doer", Some("admin"));
+        let session = server.with_token(&person.sign_in());
+        let key = json!({"name": "Report", "scopes": ["products:write"]});
+        let key = session.post("/admin/v1/api-keys", &key).expect(201);
+        let body = json!({"name": "Chat"});
+        server
+            .with_token(&key.text_at("/secret"))
+            .post("/admin/v1/products", &body)
+            .expect(201);
+        let now = server.clock.now();
+        let day = |days: i64| now.plus_days(days).to_rfc3339()[..10].to_owned();
+        let mut shows = |query: &str, action: &str, is_there: bool| {
+            let page = auditor
+                .get(&format!("/console/audit?{query}"))
+                .expect(200)
+                .text;
+            let found = page.contains(&format!("<code>{action}</code>"));
+            assert_eq!(found, is_there, "{query}: {page}");
+        };
+        let (person, key) = (
+            format!("person={}", person.id),
+            format!("credential={}", key.id()),
+        );
+        shows(&person, "credential.created", true);
+        shows(&person, "product.created", false);
+        shows(&key, "credential.created", true);
+        shows(&key, "product.created", true);
+        shows(&key, "session.started", false);
+        let place = format!("directory={}", server.directory_id);
+        shows(&place, "resource.created", true);
+        shows(&place, "product.created", false);
+        shows(&format!("until={}", day(0)), "product.created", true);
+        shows(&format!("until={}", day(-1)), "product.created", false);
+        shows(&format!("since={}", day(1)), "product.created", false);
+        let narrowed = format!("/console/audit?{key}&until={}", day(0));
+        let page = auditor.get(&narrowed).expect(200).text;
+        let (_, export) = page
+            .split_once("href=\"/console/audit/export?")
+            .expect("a link");
+        let export = export.split('"').next().expect("it ends");
+        let export = format!("/console/audit/export?{}", export.replace("&amp;", "&"));
+        let lines = auditor.get(&export).expect(200).text;
+        assert_eq!(lines.lines().count(), 2, "{lines}");
+
         let mut plain = Browser::of(&member(server, "plain", None));
         for page in ["audit", "audit/export", "audit/verify"] {
             plain.get(&format!("/console/{page}")).expect(403);

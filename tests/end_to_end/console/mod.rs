@@ -3,6 +3,7 @@
 
 mod access;
 mod audit;
+mod directories;
 mod forms;
 mod keys;
 mod lists;
