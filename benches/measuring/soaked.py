@@ -201,8 +201,9 @@ def over_time(found: list[Samples], file: pathlib.Path):
         series(column[3], run.samples, minutes, lambda s: s["outbox_seconds"], 3, "oldest notice in the outbox")
         series(column[3], run.samples, minutes, lambda s: s["descriptors"], 4, "files and connections open")
         column[3].set_xlabel("minutes")
-        for axis in (column[0], column[2], column[3]):
-            axis.set_ylim(bottom=0)
+    # The limits of a row are those of all its runs.
+    for row in (0, 2, 3):
+        axes[row][0].set_ylim(bottom=0)
     save(figure, axes.flat, file)
 
 
@@ -230,12 +231,12 @@ def under_overload(found: list[Samples], file: pathlib.Path):
         series(column[2], run.samples, seconds, lambda s: s["resident_kib"] / 1024, 3, "memory of the server")
         column[0].set_yscale("symlog", linthresh=10)
         column[1].set_yscale("log")
-        column[2].set_ylim(bottom=0)
         column[2].set_xlabel("seconds")
         for phase in run.named("overload: phase"):
             if phase["phase"] == "overload":
                 for axis in column:
                     axis.axvspan(phase["began"], phase["began"] + phase["seconds"], color="#eeeeee", zorder=0)
+    axes[2][0].set_ylim(bottom=0)
     save(figure, axes.flat, file)
 
 
