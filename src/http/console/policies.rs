@@ -71,7 +71,7 @@ async fn list(
                 html! {
                     @if may_write && index > 0 && !policy.is_default {
                         a href={ "/console/policies/" (policy.id) "/raise" }
-                            aria-label={ "Put " (policy.name) " one place earlier" } { "Put earlier" }
+                            aria-label={ "Put earlier: " (policy.name) } { "Put earlier" }
                     }
                 },
             ]
@@ -149,7 +149,7 @@ async fn show(
                 html! {
                     @if may_write {
                         a href={ "/console/policies/" (policy.id) "/members/" (member.member_id) "/remove" }
-                            aria-label={ "Name " (label.unwrap_or(&member.member_id)) " no more" } { "Remove" }
+                            aria-label={ "Remove " (label.unwrap_or(&member.member_id)) } { "Remove" }
                     }
                 },
             ]

@@ -100,7 +100,7 @@ async fn list(
                 html! {
                     @if visitor.may(Scope::RolesWrite) {
                         a href={ "/console/roles/mappings/" (one.id) "/remove" }
-                            aria-label={ "Let " (name(one.group_id.as_str())) " give the role no more" } { "Remove" }
+                            aria-label={ "Remove the role of " (name(one.group_id.as_str())) } { "Remove" }
                     }
                 },
             ]
