@@ -142,6 +142,7 @@ fn lived_in() -> (House, Vec<(&'static str, String)>) {
         ),
         ("keys", "/keys".to_owned()),
         ("key", format!("/keys/api-keys/{key}")),
+        ("key-change", format!("/keys/api-keys/{key}/change")),
         ("key-rotate", format!("/keys/api-keys/{key}/rotate")),
         ("key-revoke", format!("/keys/scim-keys/{orphan}/revoke")),
         ("key-new-api", "/keys/api-keys/new".to_owned()),

@@ -384,9 +384,6 @@ async fn update(
     path: web::Path<(String, String)>,
     body: web::Json<Change>,
 ) -> Result<HttpResponse, Problem> {
-    let (name, id) = path.into_inner();
-    let collection = collection(&name);
-    let id = CredentialId::new(id);
     let now = admin.now;
     let body = body.into_inner();
     let change = KeyChange {
@@ -397,19 +394,7 @@ async fn update(
             .transpose()?,
         requests_per_second: body.requests_per_second,
     };
-    let key = admin
-        .write(&state, move |connection, admin| {
-            check_reach(connection, collection.kind, &id, &admin.rights)?;
-            keys::update(
-                connection,
-                collection.kind,
-                &id,
-                &change,
-                &admin.actor,
-                admin.now,
-            )
-        })
-        .await?;
+    let key = one(path).change_by(admin, &state, change).await?;
     Ok(HttpResponse::Ok().json(view::credential(&key, now)))
 }
 

@@ -1,9 +1,10 @@
-//! One credential, as a path names it, and what is done with it alone: shown, rotated, adopted, revoked. Keys, the tokens
-//! of service accounts and the credentials of products have this in common.
+//! One credential, as a path names it, and what is done with it alone: shown, changed, rotated, adopted, revoked. Keys, the
+//! tokens of service accounts and the credentials of products have this in common.
 
 use actix_web::HttpResponse;
 
-use crate::credentials::{Credential, CredentialError, Issued, keys};
+use crate::credentials::keys::{self, KeyChange};
+use crate::credentials::{Credential, CredentialError, Issued};
 use crate::secret::SecretKind;
 use crate::store::DatabaseConnection;
 use crate::store::id::{CredentialId, ProductId, ServiceAccountId};
@@ -124,6 +125,24 @@ impl OneCredential {
         let issued = self.rotate_by(admin, state, rotation).await?;
         let id = issued.credential.id.as_str();
         Ok(created(&collection, id, view::issued(&issued, now)))
+    }
+
+    /// Changes its name and limits, where its rights are among the caller's.
+    pub(in super::super) async fn change_by(
+        self,
+        admin: Admin,
+        state: &State,
+        change: KeyChange,
+    ) -> Result<Credential, Problem> {
+        let changed = admin
+            .write(state, move |connection, admin| {
+                let credential = self.find(connection)?;
+                check_rights(connection, &credential, &admin.rights)?;
+                let (actor, now) = (&admin.actor, admin.now);
+                keys::update(connection, self.kind, &self.id, &change, actor, now)
+            })
+            .await?;
+        Ok(changed)
     }
 
     /// Answers for it from now on, where its rights are among the caller's.

@@ -207,6 +207,7 @@ const DONE: &[(&str, &str)] = &[
         "key-revoked",
         "The key is revoked: it works nowhere any more.",
     ),
+    ("key-changed", "The key is changed."),
     ("key-adopted", "The key is yours now."),
     (
         "keys-revoked",

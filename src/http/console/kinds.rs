@@ -117,6 +117,11 @@ impl Kind {
         self.is_key || self.secret == SecretKind::ServiceAccountKey
     }
 
+    /// Whether its name and limits can be changed once it is there.
+    pub(super) fn can_be_changed(&self) -> bool {
+        matches!(self.secret, SecretKind::ScimKey | SecretKind::AdminKey)
+    }
+
     /// The page of one of them.
     pub(super) fn address(&self, id: &CredentialId) -> String {
         format!("/console/keys/{}/{id}", self.slug)

@@ -18,6 +18,7 @@ mod directory_change;
 mod frame;
 mod groups;
 mod impact;
+mod key_change;
 mod keys;
 mod kinds;
 mod mine;
@@ -82,6 +83,7 @@ fn pages() -> Vec<Page> {
         new_key::pages,
         keys::pages,
         one_key::pages,
+        key_change::pages,
         orphans::pages,
         // Before the pages of one person: `new` and `deleted` are no identifiers.
         people_in_and_out::pages,

@@ -15,6 +15,7 @@ use super::super::State;
 use super::super::admin::keys::issue_within_rights;
 use super::answer::Failure;
 use super::frame::{Section, page};
+use super::key_change::{networks_field, rate_field};
 use super::kinds::{KINDS, Kind};
 use super::one_key::issued_page;
 use super::page::{Access, Page};
@@ -57,6 +58,7 @@ async fn show_scim_form(
         (form(&visitor, "/console/keys/scim-keys/new", &html! {
             (field("Directory", &select("directory", chosen, &options)))
             (common_fields("Okta"))
+            (rate_field(""))
             (confirmation(asked))
             button.primary { "Make the key" }
         }))
@@ -71,6 +73,7 @@ async fn show_api_form(visitor: Visitor, state: web::Data<State>) -> Result<Http
         (heading("New admin API key", Some(("/console/keys", "Keys and tokens")), &html! {}))
         (form(&visitor, "/console/keys/api-keys/new", &html! {
             (common_fields("Nightly report"))
+            (rate_field(""))
             fieldset {
                 legend { "What it may do" }
                 div.columns {
@@ -96,11 +99,7 @@ pub(super) fn common_fields(example: &str) -> Markup {
             input name="name" maxlength="200" required autocomplete="off";
         }))
         (expiry_field())
-        (field_with_hint(
-            "Works from",
-            "Networks such as 192.0.2.0/24, with spaces between; from anywhere where there are none.",
-            &html! { input name="allowed_networks" autocomplete="off" spellcheck="false"; },
-        ))
+        (networks_field(""))
     }
 }
 
@@ -113,6 +112,8 @@ struct Wanted {
     allowed_networks: String,
     #[serde(default)]
     scopes: Vec<String>,
+    #[serde(default, deserialize_with = "serde_html_form::de::empty_as_none")]
+    requests_per_second: Option<u32>,
 }
 
 impl Wanted {
@@ -122,6 +123,7 @@ impl Wanted {
             scopes: self.scopes,
             allowed_networks: networks::parse(&texts)?,
             expires_in_days: Some(self.expires_in_days),
+            requests_per_second: self.requests_per_second,
             ..NewCredential::new(kind, &self.name)
         })
     }

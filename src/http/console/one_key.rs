@@ -26,7 +26,7 @@ use super::parts::{Question, confirm, facts, field, field_with_hint, heading, se
 use super::service_accounts::address;
 use super::sign_in::Nothing;
 use super::visitor::{Confirmed, Visitor};
-use super::words::{ago, ago_or, time};
+use super::words::{ago, ago_or, grouped, time};
 
 pub(super) fn pages() -> Vec<Page> {
     let mut pages = Vec::new();
@@ -98,6 +98,7 @@ fn key_page(
     html! {
         (heading(&credential.name, Some(("/console/keys", "Keys and tokens")), &html! {
             @if may_change && lives {
+                @if kind.can_be_changed() { a.button href=(format!("{address}/change")) { "Change" } }
                 @if kind.can_be_adopted() && is_orphan {
                     a.button.primary href=(format!("{address}/adopt")) { "Adopt" }
                 }
@@ -183,6 +184,12 @@ fn rows(
         rows.push((
             "Works from",
             html! { @for network in &credential.allowed_networks { code { (network) } " " } },
+        ));
+    }
+    if let Some(rate) = credential.requests_per_second {
+        rows.push((
+            "Requests a second",
+            html! { @if rate == 0 { "no bound" } @else { (grouped(i64::from(rate))) } },
         ));
     }
     if let Some(at) = credential.retires_at {

@@ -5,6 +5,7 @@ mod access;
 mod audit;
 mod directories;
 mod forms;
+mod key_change;
 mod keys;
 mod lists;
 mod orphans;
