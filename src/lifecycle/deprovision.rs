@@ -254,6 +254,7 @@ fn record(
     ended: &Ended,
     cause: &Cause,
 ) -> Result<(), StoreError> {
+    let receipt_id = ReceiptId::generate();
     let action = match reason {
         Reason::RoleLost => Action::RoleLost,
         _ => Action::UserDeprovisioned,
@@ -265,12 +266,13 @@ fn record(
         .with("user_name", person.user_name.clone())
         .with("revoked", json!(ended.revoked))
         .with("orphaned", json!(ended.orphaned))
-        .with("roles", ended.roles.clone());
+        .with("roles", ended.roles.clone())
+        .with("receipt_id", receipt_id.as_str());
     audit::record(connection, &cause.actor, cause.now, event)?;
     receipts::insert(
         connection,
         &ReceiptRow {
-            id: ReceiptId::generate().to_string(),
+            id: receipt_id.to_string(),
             directory_id: Some(person.directory_id.to_string()),
             person_id: person.id.to_string(),
             user_name: person.user_name.clone(),

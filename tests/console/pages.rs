@@ -14,8 +14,9 @@ use super::browser::Look;
 use super::house::{House, text};
 
 /// What shows no page of its own, and why.
-const EXCEPTIONS: [(&str, &str); 2] = [
+const EXCEPTIONS: [(&str, &str); 3] = [
     ("/audit/export", "a file"),
+    ("/receipts/export", "a file"),
     (
         "/second-factor",
         "whoever is signed in is led on; a sign-in that is half-way has its story in the tests of sessions",
@@ -115,6 +116,9 @@ fn lived_in() -> (House, Vec<(&'static str, String)>) {
     let policy = text(&policies["items"][0]["id"]);
     let orphans = house.send("GET", "/admin/v1/orphaned-keys", &admin, &json!({}), 200);
     let orphan = text(&orphans["items"][0]["id"]);
+    let receipts = format!("/admin/v1/receipts?user_id={lena}");
+    let receipts = house.send("GET", &receipts, &admin, &json!({}), 200);
+    let receipt = text(&receipts["items"][0]["id"]);
     let directory = house.credential("directory_id").to_owned();
     let path = format!("/admin/v1/users/{otto}/password-link");
     let link = text(&house.send("POST", &path, &admin, &json!({}), 201)["secret"]);
@@ -164,6 +168,9 @@ fn lived_in() -> (House, Vec<(&'static str, String)>) {
             "/service-accounts?orphaned=perhaps".to_owned(),
         ),
         ("audit", "/audit".to_owned()),
+        ("person-who-left", format!("/people/{lena}")),
+        ("receipts", "/receipts".to_owned()),
+        ("receipt", format!("/receipts/{receipt}")),
         ("me", "/me".to_owned()),
         (
             "token-new",

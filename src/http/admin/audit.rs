@@ -203,10 +203,13 @@ async fn export_events(
     } else {
         None
     };
-    let (asked, server) = (request, state.clone());
-    let still_may: StillMay =
-        Box::new(move || Admin::still_with(Scope::AuditRead, &asked, &server));
+    let still_may = still_reads(request, &state);
     send(&state, selection, still_may, permit).await
+}
+
+fn still_reads(request: HttpRequest, state: &web::Data<State>) -> StillMay {
+    let server = state.clone();
+    Box::new(move || Admin::still_with(Scope::AuditRead, &request, &server))
 }
 
 /// Whether whoever is sent a stream still may see it.
@@ -379,24 +382,34 @@ async fn export_receipts(
     query: web::Query<Receipts>,
 ) -> Result<HttpResponse, Problem> {
     let selection = query.into_inner().selection()?;
-    let state = state.get_ref().clone();
-    Ok(lines::answer(move |lines| async move {
-        match send_receipts(&request, &state, selection, &lines).await {
+    let still_may = still_reads(request, &state);
+    Ok(send_receipts(&state, selection, still_may))
+}
+
+/// Sends all receipts of a selection.
+pub(in super::super) fn send_receipts(
+    state: &State,
+    selection: receipts::Selection,
+    still_may: StillMay,
+) -> HttpResponse {
+    let state = state.clone();
+    lines::answer(move |lines| async move {
+        match receipts_to(&lines, &state, selection, still_may).await {
             Ok(()) | Err(End::ClientGone) => {}
             Err(End::Refused(problem)) => lines.break_off(&problem).await,
         }
-    }))
+    })
 }
 
-async fn send_receipts(
-    request: &HttpRequest,
+async fn receipts_to(
+    lines: &Lines,
     state: &State,
     selection: receipts::Selection,
-    lines: &Lines,
+    still_may: StillMay,
 ) -> Result<(), End> {
     let mut before: Option<String> = None;
     loop {
-        Admin::still_with(Scope::AuditRead, request, state)?;
+        still_may()?;
         let (selection, place) = (selection.clone(), before.clone());
         let page = state
             .database

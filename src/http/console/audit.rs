@@ -1,6 +1,5 @@
 //! The audit log, narrowed by what was done, by whom, to what and when, and how far it is chained.
 
-use actix_web::http::header::{CONTENT_DISPOSITION, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use maud::html;
 use serde::{Deserialize, Serialize};
@@ -11,10 +10,9 @@ use crate::store::audit_events::{self, Selection};
 use crate::store::{StoreError, audit_chain, directories};
 
 use super::super::State;
-use super::super::admin::audit::{StillMay, send, verify_chain};
-use super::super::admin::rights_with;
-use super::super::caller::{AuthenticationFailure, verify_secret_again};
+use super::super::admin::audit::{send, verify_chain};
 use super::answer::Failure;
+use super::downloads;
 use super::frame::{Section, page};
 use super::keys::ROWS;
 use super::page::{Access, Page};
@@ -22,7 +20,7 @@ use super::parts::{
     facts, field, field_with_hint, filters, heading, pager, results, select, table,
 };
 use super::people::history;
-use super::visitor::{Visitor, session_cookie};
+use super::visitor::Visitor;
 use super::words::{counted, grouped};
 
 const SCOPE: Scope = Scope::AuditRead;
@@ -68,7 +66,7 @@ const OUTCOMES: [(&str, &str); 3] = [
 ];
 
 /// When a day begins, as a date field sends it.
-fn start_of(day: &str) -> Option<Timestamp> {
+pub(super) fn start_of(day: &str) -> Option<Timestamp> {
     Timestamp::parse_rfc3339(&format!("{day}T00:00:00Z"))
 }
 
@@ -128,6 +126,7 @@ async fn list(
             a.button href={ "/console/audit/export?" (exported) } download="audit-events.ndjson" {
                 "Export as NDJSON"
             }
+            a.button href="/console/receipts" { "Receipts" }
             a.button href="/console/audit/verify" { "Verify the chain" }
         }))
         p.muted {
@@ -166,30 +165,17 @@ async fn list(
     Ok(page(&visitor, Section::Audit, "Audit log", &content))
 }
 
-/// What the filters leave, oldest first, in the order of the chain. Before each piece the session is looked at
-/// again: a download outlives nobody's rights.
+/// What the filters leave, oldest first, in the order of the chain.
 async fn export(
     _: Visitor,
     request: HttpRequest,
     state: web::Data<State>,
     filter: web::Query<Filter>,
 ) -> Result<HttpResponse, Failure> {
-    let (asked, server) = (request, state.clone());
-    let still_may: StillMay = Box::new(move || {
-        let session = session_cookie(&asked, &server).ok_or(AuthenticationFailure::Missing)?;
-        let verified = verify_secret_again(session.expose(), &asked, &server)?;
-        server
-            .database
-            .read_now(|connection| rights_with(SCOPE, connection, &verified))?;
-        Ok(())
-    });
     let selection = filter.into_inner().selection();
-    let mut response = send(&state, selection, still_may, None).await?;
-    response.headers_mut().insert(
-        CONTENT_DISPOSITION,
-        HeaderValue::from_static("attachment; filename=\"audit-events.ndjson\""),
-    );
-    Ok(response)
+    let still_may = downloads::still_may(SCOPE, request, &state);
+    let events = send(&state, selection, still_may, None).await?;
+    Ok(downloads::as_file(events, "audit-events.ndjson"))
 }
 
 #[derive(Deserialize)]

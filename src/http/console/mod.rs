@@ -15,6 +15,7 @@ mod charts;
 mod chosen;
 mod directories;
 mod directory_change;
+mod downloads;
 mod frame;
 mod groups;
 mod impact;
@@ -38,6 +39,7 @@ mod policy_change;
 mod policy_order;
 mod product_parts;
 mod products;
+mod receipts;
 mod roles;
 mod service_accounts;
 mod setup;
@@ -105,6 +107,7 @@ fn pages() -> Vec<Page> {
         signing_keys::pages,
         notices::pages,
         audit::pages,
+        receipts::pages,
         mine::pages,
         my_tokens::pages,
     ];

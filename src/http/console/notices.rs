@@ -15,7 +15,9 @@ use super::answer::{Failure, see_other};
 use super::frame::{Section, page};
 use super::keys::ROWS;
 use super::page::{Access, Page};
-use super::parts::{badge, empty, field, filters, form, heading, pager, results, select, table};
+use super::parts::{
+    badge, empty, field, filters, form, heading, none_like_that, pager, results, select, table,
+};
 use super::sign_in::Nothing;
 use super::visitor::{Posted, Visitor};
 use super::words::ago;
@@ -109,7 +111,7 @@ async fn list(
         }))
         (results(&html! {
             @if rows.is_empty() && is_narrow {
-                (empty("There is none like that.", &html! { a href=(LIST) { "Show everything" } }))
+                (none_like_that(LIST))
             } @else if rows.is_empty() {
                 (empty("There is nothing to tell.", &html! {}))
             } @else {

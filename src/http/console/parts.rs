@@ -214,6 +214,14 @@ pub(super) fn empty(text: &str, action: &Markup) -> Markup {
     html! { div.empty { p { (text) } (action) } }
 }
 
+/// What is shown where filters leave nothing of a list.
+pub(super) fn none_like_that(action: &str) -> Markup {
+    empty(
+        "There is none like that.",
+        &html! { a href=(action) { "Show everything" } },
+    )
+}
+
 /// The way to the next page of a list, and back to its beginning. `next` is the cursor of the next page.
 pub(super) fn pager(visitor: &Visitor, next: Option<&str>) -> Markup {
     let is_first = !visitor.place.contains("cursor=");

@@ -17,6 +17,7 @@ use crate::store::credentials::{Search, newest};
 use crate::store::directories::{self, Directory};
 use crate::store::id::{DirectoryId, ResourceId};
 use crate::store::memberships;
+use crate::store::receipts::{self, ReceiptRow};
 use crate::store::resources::{self, Resource};
 use crate::store::{DatabaseConnection, StoreError};
 
@@ -27,8 +28,9 @@ use super::frame::{Section, page};
 use super::keys::{Names, ROWS, credentials};
 use super::page::{Access, Page};
 use super::parts::{badge, empty, facts, field, filters, heading, pager, results, select, table};
+use super::receipts::{address, address_of, in_words};
 use super::visitor::Visitor;
-use super::words::time;
+use super::words::{ago, time};
 
 /// How many events of somebody's history are shown.
 const EVENTS: i64 = 20;
@@ -193,6 +195,8 @@ struct Known {
     made: Vec<Credential>,
     names: Names,
     history: Vec<AuditEventRow>,
+    /// What ended when they last left or lost a role.
+    receipt: Option<ReceiptRow>,
 }
 
 impl Known {
@@ -242,6 +246,12 @@ impl Known {
                 .enrolled_at
                 .is_some(),
             names: Names::of(connection, &all)?,
+            receipt: if sees_history {
+                let newest = receipts::list(connection, &receipts::Selection::of(id), None, 1)?;
+                newest.into_iter().next()
+            } else {
+                None
+            },
             history: if sees_history {
                 audit_events::list(connection, &history, None, EVENTS)?
             } else {
@@ -269,6 +279,7 @@ async fn show(
     let content = html! {
         (heading(&title, Some(("/console/people", "People")), &actions(&visitor, &known)))
         (facts(&rows(&known)))
+        @if let Some(receipt) = &known.receipt { (last_receipt(receipt, now)) }
         h2 { "Tokens and sessions" }
         (held(&visitor, &known))
         @if !known.made.is_empty() {
@@ -394,6 +405,26 @@ fn attribute(value: &Value) -> Markup {
     }
 }
 
+/// What ended when they last left or lost a role.
+fn last_receipt(receipt: &ReceiptRow, now: Timestamp) -> Markup {
+    let person = ResourceId::new(receipt.person_id.as_str());
+    html! {
+        h2 { "When they last left or lost a role" }
+        (facts(&[
+            ("When", html! {
+                (ago(Timestamp::from_millis(receipt.effective_at), now)) ", "
+                (receipt.reason.replace('_', " "))
+            }),
+            ("Ended", in_words(&receipt.revoked)),
+            ("Flagged", in_words(&receipt.orphaned)),
+        ]))
+        p {
+            a href=(address(&receipt.id)) { "The receipt" } " · "
+            a href=(address_of(&person)) { "All of their receipts" }
+        }
+    }
+}
+
 /// Audit events about or by somebody or something, the newest first.
 pub(super) fn history(events: &[AuditEventRow]) -> Markup {
     let rows: Vec<Vec<Markup>> = events
@@ -404,6 +435,7 @@ pub(super) fn history(events: &[AuditEventRow]) -> Markup {
                 html! {
                     code { (event.action) }
                     @if event.outcome != "success" { " " (badge("bad", &event.outcome)) }
+                    @if let Some(receipt) = receipt_of(event) { " " a href=(address(&receipt)) { "receipt" } }
                 },
                 html! { (event.actor_name.as_deref().unwrap_or(&event.actor_kind)) },
                 html! { (event.target_name.as_deref().or(event.target_id.as_deref()).unwrap_or_default()) },
@@ -414,4 +446,10 @@ pub(super) fn history(events: &[AuditEventRow]) -> Markup {
         @if rows.is_empty() { (empty("Nothing is on record.", &html! {})) }
         @else { (table("The newest first", &["When", "What", "By", "Whom or what"], &rows)) }
     }
+}
+
+/// The receipt that was written with an event.
+fn receipt_of(event: &AuditEventRow) -> Option<String> {
+    let detail: Value = serde_json::from_str(&event.detail).ok()?;
+    detail.get("receipt_id")?.as_str().map(str::to_owned)
 }

@@ -20,6 +20,7 @@ use super::parts::{
     select, table,
 };
 use super::people::name_of;
+use super::receipts;
 use super::sign_in::Nothing;
 use super::visitor::{Confirmed, Posted, Visitor};
 use super::words::{ago, counted, time};
@@ -140,6 +141,9 @@ async fn list(
                 html! { (deleted.actor_name.as_deref().unwrap_or(&deleted.actor_kind)) },
                 ago(deleted.deleted_at.plus_days(i64::from(days)), now),
                 html! {
+                    @if visitor.may(Scope::AuditRead) {
+                        a href=(receipts::address_of(&person.id)) aria-label={ "Receipts of " (name) } { "Receipts" } " "
+                    }
                     @if visitor.may(Scope::UsersWrite) {
                         a href={ (LIST) "/" (person.id) "/recover" } aria-label={ "Recover " (name) } { "Recover" }
                     }

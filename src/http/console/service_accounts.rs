@@ -26,7 +26,7 @@ use super::keys::{Names, ROWS, credentials};
 use super::page::{Access, Page};
 use super::parts::{
     Question, badge, confirm, confirmation, empty, facts, field, field_with_hint, filters, form,
-    heading, pager, results, table,
+    heading, none_like_that, pager, results, table,
 };
 use super::products::{ending_of, listed, typed};
 use super::sign_in::Nothing;
@@ -131,7 +131,7 @@ async fn list(
         (results(&html! {
             @if rows.is_empty() {
                 @if is_narrow {
-                    (empty("There is none like that.", &html! { a href=(LIST.0) { "Show everything" } }))
+                    (none_like_that(LIST.0))
                 } @else {
                     (empty("There are none yet. A service account is for a program, with a person who answers for it.", &html! {}))
                 }

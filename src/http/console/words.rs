@@ -13,6 +13,12 @@ pub(super) fn time(at: Timestamp) -> Markup {
     html! { time datetime=(text) { (shown) " UTC" } }
 }
 
+/// A date and time in UTC to the millisecond, where that is what counts.
+pub(super) fn instant(at: Timestamp) -> Markup {
+    let text = at.to_rfc3339();
+    html! { time datetime=(text) { (text) } }
+}
+
 /// How long ago something was, or how soon it will be; the exact time is in its title.
 pub(super) fn ago(at: Timestamp, now: Timestamp) -> Markup {
     let text = at.to_rfc3339();

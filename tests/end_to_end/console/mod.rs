@@ -14,6 +14,7 @@ mod people;
 mod policies;
 mod policy_order;
 mod products;
+mod receipts;
 mod roles;
 mod service_accounts;
 mod sessions;

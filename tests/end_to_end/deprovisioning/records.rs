@@ -158,6 +158,9 @@ pub fn cascades_of(server: &TestServer, person: &str) -> Vec<Cascade> {
                 .collect();
             of_this.sort_by_key(|notice| notice["kind"].to_string());
             assert_eq!(event["at"], receipt["effective_at"]);
+            let mut event = event.clone();
+            let detail = event["detail"].as_object_mut().expect("an object");
+            assert_eq!(detail.remove("receipt_id"), Some(receipt["id"].clone()));
             Cascade {
                 receipt: with_actor(
                     pick(
@@ -168,10 +171,10 @@ pub fn cascades_of(server: &TestServer, person: &str) -> Vec<Cascade> {
                 ),
                 event: with_actor(
                     pick(
-                        event,
+                        &event,
                         &["action", "outcome", "directory_id", "target", "detail"],
                     ),
-                    event,
+                    &event,
                 ),
                 notices: of_this,
             }
