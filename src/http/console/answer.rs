@@ -10,6 +10,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::super::problem::{Problem, ProblemKind};
 use super::frame;
+use super::refused::copy_headers;
 
 /// Why there is no page.
 #[derive(Debug)]
@@ -111,11 +112,7 @@ pub(super) fn shown(problem: &Problem) -> HttpResponse {
     let mut response = HttpResponse::build(told.status())
         .content_type("text/html; charset=utf-8")
         .body(page.into_string());
-    for (name, value) in told.headers() {
-        if name != actix_web::http::header::CONTENT_TYPE {
-            response.headers_mut().insert(name.clone(), value.clone());
-        }
-    }
+    copy_headers(told.headers(), response.headers_mut());
     response
 }
 

@@ -264,7 +264,10 @@ pub(super) fn page(
             }
         }
         main id="content" tabindex="-1" {
-            @if let Some(text) = done(&visitor.place) { p.done role="status" { (text) } }
+            @if let Some(refused) = &visitor.refused {
+                // Where the form is not on the page any more.
+                @if let Some(told) = refused.told() { (told) }
+            } @else if let Some(text) = done(&visitor.place) { p.done role="status" { (text) } }
             (content)
         }
     };

@@ -32,16 +32,24 @@ pub(super) fn pages() -> Vec<Page> {
     let own = Access::SignedIn;
     vec![
         Page::at("/me").get(own, show),
-        Page::at("/me/sessions/end-others").post(own, end_other_sessions),
-        Page::at("/me/sessions/{id}/end").post(own, end_session),
+        Page::at("/me/sessions/end-others")
+            .on(own, show)
+            .post(own, end_other_sessions),
+        Page::at("/me/sessions/{id}/end")
+            .on(own, show)
+            .post(own, end_session),
         Page::at("/me/second-factor").get(own, show_second_factor),
-        Page::at("/me/second-factor/remove").post(own, remove_second_factor),
-        Page::at("/me/second-factor/recovery-codes").post(own, renew_recovery_codes),
+        Page::at("/me/second-factor/remove")
+            .on(own, show_second_factor)
+            .post(own, remove_second_factor),
+        Page::at("/me/second-factor/recovery-codes")
+            .on(own, show_second_factor)
+            .post(own, renew_recovery_codes),
     ]
 }
 
 #[derive(Deserialize)]
-struct Place {
+pub(super) struct Place {
     cursor: Option<String>,
 }
 
@@ -55,7 +63,7 @@ struct Own {
     policy: authentication::Policy,
 }
 
-async fn show(
+pub(super) async fn show(
     visitor: Visitor,
     state: web::Data<State>,
     place: web::Query<Place>,

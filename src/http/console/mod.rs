@@ -40,6 +40,7 @@ mod policy_order;
 mod product_parts;
 mod products;
 mod receipts;
+mod refused;
 mod roles;
 mod service_accounts;
 mod setup;
@@ -51,14 +52,15 @@ mod words;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::PayloadError;
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use actix_web::middleware::Next;
-use actix_web::web;
+use actix_web::{HttpResponse, web};
 
-use super::problem::Problem;
+use super::problem::{Problem, ProblemKind};
 use page::{ConsoleRoute, Page};
 
 /// Every answer has these, unless it says otherwise itself.
@@ -116,6 +118,7 @@ fn pages() -> Vec<Page> {
 
 pub(super) fn configure(config: &mut web::ServiceConfig) {
     config
+        .app_data(visitor::query_config())
         .configure(assets::configure)
         .configure(setup::configure)
         .configure(sign_in::configure);
@@ -138,18 +141,32 @@ pub(super) async fn guarded<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let mut response = next.call(request).await?.map_into_boxed_body();
-    let problem = response
-        .response()
-        .error()
-        .and_then(|error| error.as_error::<Problem>());
-    if let Some(page) = problem.map(answer::shown) {
+    let page = response.response().error().and_then(|error| {
+        let unread = error.as_error::<PayloadError>().map(|_| {
+            let detail = "the form could not be read, or is too long";
+            answer::shown(&Problem::new(ProblemKind::PayloadTooLarge, detail))
+        });
+        let problem = error.as_error::<Problem>().map(answer::shown);
+        problem.or(unread)
+    });
+    if let Some(page) = page {
         response = response.into_response(page);
     }
-    let headers = response.headers_mut();
+    complete(response.headers_mut());
+    Ok(response)
+}
+
+fn complete(headers: &mut HeaderMap) {
     for (name, value) in HEADERS {
         if !headers.contains_key(&name) {
             headers.insert(name, value);
         }
     }
-    Ok(response)
+}
+
+/// What people see whose request is refused before it reaches the console.
+pub(super) fn refusal(problem: &Problem) -> HttpResponse {
+    let mut page = answer::shown(problem);
+    complete(page.headers_mut());
+    page
 }

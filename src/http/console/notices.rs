@@ -28,8 +28,12 @@ pub(super) fn pages() -> Vec<Page> {
     let access = Access::With(Scope::Notices);
     vec![
         Page::at("/notices").get(access, list),
-        Page::at("/notices/read").post(access, mark_all_read),
-        Page::at("/notices/{id}/read").post(access, mark_read),
+        Page::at("/notices/read")
+            .on(access, list)
+            .post(access, mark_all_read),
+        Page::at("/notices/{id}/read")
+            .on(access, list)
+            .post(access, mark_read),
     ]
 }
 

@@ -16,7 +16,6 @@ use crate::store::{DatabaseConnection, StoreError};
 use super::super::State;
 use super::super::admin::Admin;
 use super::super::admin::keys::{check_reach, orphans};
-use super::super::problem::{Problem, ProblemKind};
 use super::answer::{Failure, see_other};
 use super::frame::{Section, page};
 use super::keys::{Names, ROWS, UNUSED, days_before, first_of};
@@ -27,7 +26,7 @@ use super::parts::{
     table as rows_of,
 };
 use super::service_accounts::{address, called};
-use super::visitor::{Confirmed, Visitor};
+use super::visitor::{Confirmed, Visitor, query};
 use super::words::{ago, counted};
 
 /// The same as the admin interface's list of them.
@@ -343,8 +342,7 @@ fn ask(
     request: &HttpRequest,
     several: &Several,
 ) -> Result<HttpResponse, Failure> {
-    let chosen: Chosen = serde_html_form::from_str(request.query_string())
-        .map_err(|_| Problem::new(ProblemKind::InvalidRequest, "the choice could not be read"))?;
+    let chosen: Chosen = query(request)?;
     let (found, left_out): (Vec<_>, Vec<_>) = state
         .database
         .read_now(|connection| chosen_keys(connection, &chosen.id, &visitor.rights))?

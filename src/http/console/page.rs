@@ -3,11 +3,12 @@
 
 use actix_web::dev::{AppService, HttpServiceFactory};
 use actix_web::http::Method;
-use actix_web::{FromRequest, Handler, Responder};
+use actix_web::{FromRequest, Handler, HttpRequest, Responder, web};
 
 use crate::policies::{Rights, Scope};
 
 use super::super::Endpoint;
+use super::refused::{self, FormPage, answering};
 use super::visitor::{Confirmed, Posted, Visitor};
 
 /// What a visitor must have.
@@ -89,6 +90,8 @@ pub(super) struct Page {
     path: String,
     endpoint: Endpoint,
     accesses: Accesses,
+    /// Where the form is that is sent here.
+    form: Option<FormPage>,
 }
 
 impl Page {
@@ -98,10 +101,12 @@ impl Page {
             path: path.to_owned(),
             endpoint: Endpoint::at(path),
             accesses: Accesses::default(),
+            form: None,
         }
     }
 
-    /// Shows something: GET and HEAD.
+    /// Shows something: GET and HEAD. A form that is sent to the same path is on this page, unless [`Page::on`] says
+    /// otherwise.
     pub(super) fn get<F, Args>(mut self, access: Access, handler: F) -> Self
     where
         F: Handler<Args>,
@@ -109,11 +114,24 @@ impl Page {
         F::Output: Responder + 'static,
     {
         self.accesses.0.push((Method::GET, access));
-        self.endpoint = self.endpoint.get(handler);
+        self.endpoint = self.endpoint.get(handler.clone());
+        self.on(access, handler)
+    }
+
+    /// The page that has the form which is sent here, where that is another: it is shown again where the form is
+    /// refused. A page that is itself the answer to a form is answered as to the same form.
+    pub(super) fn on<F, Args>(mut self, access: Access, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        let shown = answering(handler);
+        self.form = Some(FormPage { access, shown });
         self
     }
 
-    /// Changes something: POST.
+    /// Changes something: POST. A form that is refused is shown again.
     pub(super) fn post<F, Args>(mut self, access: Access, handler: F) -> Self
     where
         F: Handler<Args>,
@@ -121,7 +139,12 @@ impl Page {
         F::Output: Responder + 'static,
     {
         self.accesses.0.push((Method::POST, access));
-        self.endpoint = self.endpoint.post(handler);
+        let (sent, form) = (answering(handler), self.form.clone());
+        self.endpoint = self
+            .endpoint
+            .post(move |request: HttpRequest, payload: web::Payload| {
+                refused::answered(request, payload.into_inner(), sent.clone(), form.clone())
+            });
         self
     }
 

@@ -24,12 +24,14 @@ pub(super) fn heading(title: &str, above: Option<(&str, &str)>, actions: &Markup
     }
 }
 
-/// A form that changes something: it carries the visitor's token.
+/// A form that changes something: it carries the visitor's token. One that was refused has what was filled in.
 pub(super) fn form(visitor: &Visitor, action: &str, content: &Markup) -> Markup {
+    let refused = visitor.refused.as_ref();
+    let again = refused.and_then(|refused| refused.again(action, content));
     html! {
         form method="post" action=(action) {
             input type="hidden" name="form_token" value=(visitor.form_token);
-            (content)
+            (again.as_ref().unwrap_or(content))
         }
     }
 }
@@ -72,7 +74,7 @@ pub(super) struct Question<'a> {
 
 /// Asks before something is done: a form to the same address. `asked` is what the sender has to show.
 pub(super) fn confirm(visitor: &Visitor, asked: Asked, question: &Question<'_>) -> Markup {
-    let address = visitor.place.split('?').next().unwrap_or_default();
+    let address = visitor.place.as_str();
     let class = if question.is_dangerous {
         "danger"
     } else {

@@ -29,8 +29,12 @@ pub(super) fn pages() -> Vec<Page> {
     vec![
         Page::at("/policies/{id}/change")
             .get(write, show_form)
+            // What is sent here has been seen before.
+            .on(write, preview)
             .post(write, change),
-        Page::at("/policies/{id}/preview").post(write, preview),
+        Page::at("/policies/{id}/preview")
+            .on(write, show_form)
+            .post(write, preview),
     ]
 }
 

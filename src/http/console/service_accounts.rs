@@ -55,7 +55,9 @@ pub(super) fn pages() -> Vec<Page> {
         Page::at("/service-accounts/{id}/disable")
             .get(write, ask_disable)
             .post(write, disable),
-        Page::at("/service-accounts/{id}/enable").post(write, enable),
+        Page::at("/service-accounts/{id}/enable")
+            .on(read, show)
+            .post(write, enable),
         Page::at("/service-accounts/{id}/delete")
             .get(write, ask_delete)
             .post(write, delete),

@@ -39,7 +39,9 @@ pub(super) fn pages() -> Vec<Page> {
         Page::at("/second-factor")
             .get(Access::HalfWay, show_code)
             .post(Access::HalfWay, pass),
-        Page::at("/second-factor/enrolment").post(Access::HalfWay, enrol),
+        Page::at("/second-factor/enrolment")
+            .on(Access::SignedIn, super::mine::show)
+            .post(Access::HalfWay, enrol),
         Page::at("/second-factor/enrolment/confirm").post(Access::HalfWay, confirm),
     ]
 }

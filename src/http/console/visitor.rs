@@ -3,11 +3,12 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::rc::Rc;
 
 use actix_web::dev::Payload;
-use actix_web::http::Uri;
-use actix_web::http::header::{COOKIE, HeaderName, HeaderValue, ORIGIN};
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::http::header::{COOKIE, HeaderName, HeaderValue, ORIGIN, REFERER};
+use actix_web::http::{Method, Uri};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -33,6 +34,7 @@ use super::super::problem::{Problem, ProblemKind};
 use super::super::throttle::Attempt;
 use super::answer::Failure;
 use super::page::{Access, Accesses};
+use super::refused::{Refused, Sent};
 
 /// The name of the cookie: with the prefix, browsers take it over TLS alone, from this host alone.
 const COOKIE_NAME: &str = "__Host-portcullis_session";
@@ -51,14 +53,20 @@ pub(super) struct Visitor {
     pub(super) place: String,
     /// What each form of theirs has to carry.
     pub(super) form_token: String,
+    /// Their form that was refused just now, where its page is shown again.
+    pub(super) refused: Option<Rc<Refused>>,
 }
 
 impl Visitor {
     /// The visitor of a request, where they have what its path needs.
     async fn of(request: &HttpRequest) -> Result<Self, Failure> {
-        let access = request
-            .app_data::<Accesses>()
-            .and_then(|accesses| accesses.of(request.method()));
+        let refused = request.extensions().get::<Rc<Refused>>().cloned();
+        let access = match &refused {
+            Some(refused) => Some(refused.access),
+            None => request
+                .app_data::<Accesses>()
+                .and_then(|accesses| accesses.of(request.method())),
+        };
         let (Some(access), Some(state)) = (access, request.app_data::<web::Data<State>>()) else {
             // What says nothing of that is nobody's.
             return Err(not_permitted());
@@ -92,6 +100,7 @@ impl Visitor {
             rights,
             place: place(request),
             form_token: form_token(&secret),
+            refused,
         })
     }
 
@@ -162,6 +171,14 @@ async fn posted<T: DeserializeOwned>(
     request: &HttpRequest,
     body: impl Future<Output = Result<web::Bytes, actix_web::Error>>,
 ) -> Result<(Posted<T>, web::Bytes), Failure> {
+    // The page that was the answer to the same form is asked for again.
+    let refused = request.extensions().get::<Rc<Refused>>().cloned();
+    if let Some(refused) = refused {
+        let visitor = Visitor::of(request).await?;
+        let body = refused.body.clone();
+        let form = fields(&body)?;
+        return Ok((Posted { visitor, form }, body));
+    }
     let body = body.await.map_err(|_| {
         Problem::new(
             ProblemKind::PayloadTooLarge,
@@ -185,6 +202,7 @@ async fn posted<T: DeserializeOwned>(
             "the form is from another session: open the page again, and send it once more",
         )));
     }
+    request.extensions_mut().insert(Sent(body.clone()));
     let form = fields(&body)?;
     Ok((Posted { visitor, form }, body))
 }
@@ -243,7 +261,7 @@ async fn confirm(visitor: &Visitor, state: &State, shown: Shown) -> Result<(), F
     let Some(password) = shown.own_password.filter(|text| !text.is_empty()) else {
         return Err(Failure::Problem(Problem::new(
             ProblemKind::Forbidden,
-            "your sign-in was a while ago: go back, open the page again, and give your password",
+            "your sign-in was a while ago: give your password",
         )));
     };
     let attempt = Attempt::of_confirmation(person.id.as_str(), actor.source_ip);
@@ -300,7 +318,7 @@ async fn confirm(visitor: &Visitor, state: &State, shown: Shown) -> Result<(), F
                     sessions::record_refusal(connection, &candidate, "", &actor, now)
                 })
                 .await?;
-            let detail = format!("{detail}: go back, and try again; nothing was changed");
+            let detail = format!("{detail}; nothing was changed");
             Err(Failure::Problem(Problem::new(
                 ProblemKind::Forbidden,
                 detail,
@@ -311,7 +329,7 @@ async fn confirm(visitor: &Visitor, state: &State, shown: Shown) -> Result<(), F
     }
 }
 
-/// The fields of a form.
+/// The fields of a form. One that is not acceptable is named, in words that are not the parser's.
 pub(super) fn fields<T: DeserializeOwned>(body: &web::Bytes) -> Result<T, Failure> {
     // Nothing that is stored holds it, and PostgreSQL takes no text with it.
     if body.contains(&0) || body.windows(3).any(|three| three == b"%00") {
@@ -320,15 +338,35 @@ pub(super) fn fields<T: DeserializeOwned>(body: &web::Bytes) -> Result<T, Failur
             "a form must not hold U+0000",
         )));
     }
-    serde_html_form::from_bytes(body)
-        .map_err(|error| Failure::Problem(Problem::invalid_value(format!("the form: {error}"))))
+    let read = serde_html_form::Deserializer::from_bytes(body);
+    serde_path_to_error::deserialize(read).map_err(|error| {
+        let field = error.path().to_string();
+        let detail = if field == "." {
+            "a field of the form is missing: open its page again".to_owned()
+        } else {
+            format!("{field} is not acceptable: its value is of another kind")
+        };
+        Failure::Problem(Problem::invalid_value(detail))
+    })
 }
 
 /// What the query of an address says.
 pub(super) fn query<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, Failure> {
-    fields(&web::Bytes::copy_from_slice(
-        request.query_string().as_bytes(),
-    ))
+    serde_html_form::from_str(request.query_string())
+        .map_err(|_| Failure::Problem(not_understood()))
+}
+
+/// 400 for an address whose query says what its page cannot take.
+fn not_understood() -> Problem {
+    Problem::new(
+        ProblemKind::InvalidRequest,
+        "what follows the question mark in the address is not understood: open the page anew, and choose again",
+    )
+}
+
+/// How a query that cannot be read is told of.
+pub(super) fn query_config() -> web::QueryConfig {
+    web::QueryConfig::default().error_handler(|_, _| not_understood().into())
 }
 
 /// A browser says where a form comes from; it must be from here. What is no browser says nothing, and has no
@@ -440,10 +478,18 @@ fn is_local(base_url: &str) -> bool {
     url.scheme() == "http" && is_loopback
 }
 
-fn place(request: &HttpRequest) -> String {
-    // Nobody goes back to where a form was sent.
-    if request.method() == actix_web::http::Method::POST {
-        return "/console/".to_owned();
+/// Which page somebody is on. Whoever sends a form is on the page that has it: at the same address, or where their
+/// browser says that they come from.
+pub(super) fn place(request: &HttpRequest) -> String {
+    let accesses = request.app_data::<Accesses>();
+    let is_shown = accesses.is_some_and(|accesses| accesses.of(&Method::GET).is_some());
+    if request.method() == Method::POST && !is_shown {
+        let come_from = request.headers().get(REFERER);
+        return come_from
+            .and_then(|url| url.to_str().ok()?.parse::<Uri>().ok())
+            .and_then(|url| Some(url.path_and_query()?.as_str().to_owned()))
+            .filter(|place| is_within_console(place))
+            .unwrap_or_else(|| "/console/".to_owned());
     }
     request
         .uri()
@@ -452,7 +498,7 @@ fn place(request: &HttpRequest) -> String {
         .to_owned()
 }
 
-fn is_script(request: &HttpRequest) -> bool {
+pub(super) fn is_script(request: &HttpRequest) -> bool {
     request.headers().contains_key("hx-request")
 }
 

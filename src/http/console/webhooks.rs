@@ -47,7 +47,9 @@ pub(super) fn pages() -> Vec<Page> {
         Page::at("/webhooks/{id}/rotate-secret")
             .get(write, ask_rotate)
             .post(write, rotate),
-        Page::at("/webhooks/{id}/test").post(write, test),
+        Page::at("/webhooks/{id}/test")
+            .on(read, show)
+            .post(write, test),
         Page::at("/webhooks/{id}/delete")
             .get(write, ask_delete)
             .post(write, delete),

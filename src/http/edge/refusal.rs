@@ -7,7 +7,7 @@ use actix_web::{HttpResponse, ResponseError};
 use serde_json::json;
 
 use crate::http::problem::{Problem, ProblemKind, RETRY_SECONDS};
-use crate::http::scim;
+use crate::http::{console, scim};
 use crate::scim::{ErrorKind, ScimError};
 
 /// Why a request is refused before or instead of its handler.
@@ -51,6 +51,8 @@ impl Refused {
                 _ => "invalid_request",
             };
             HttpResponse::build(status).json(json!({"error": error, "error_description": detail}))
+        } else if path == "/console" || path.starts_with("/console/") {
+            console::refusal(&Problem::new(problem, detail))
         } else {
             Problem::new(problem, detail).error_response()
         };
@@ -94,7 +96,6 @@ mod tests {
             ("/scim/v2/Users", &scim),
             ("/oauth2/introspect", &oauth),
             ("/admin/v1/products", &problem),
-            ("/console/", &problem),
         ] {
             let response = Refused::Overloaded.response(path);
             assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE, "{path}");
@@ -104,5 +105,17 @@ mod tests {
             let body: Value = serde_json::from_slice(&body).unwrap();
             assert_eq!(&body, expected, "{path}");
         }
+    }
+
+    #[actix_web::test]
+    async fn people_are_told_on_a_page() {
+        let response = Refused::Slow { seconds: 30 }.response("/console/sign-in");
+        assert_eq!(response.status(), StatusCode::REQUEST_TIMEOUT);
+        let policy = response.headers().get("content-security-policy").unwrap();
+        assert!(policy.to_str().unwrap().contains("style-src 'self'"));
+        let body = to_bytes(response.into_body()).await.unwrap();
+        let page = String::from_utf8(body.to_vec()).unwrap();
+        assert!(page.contains("<p role=\"alert\">The body did not arrive within 30 seconds.</p>"));
+        assert!(page.contains("href=\"/console/\""), "{page}");
     }
 }

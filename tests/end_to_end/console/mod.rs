@@ -15,6 +15,7 @@ mod policies;
 mod policy_order;
 mod products;
 mod receipts;
+mod refused;
 mod roles;
 mod service_accounts;
 mod sessions;
