@@ -19,6 +19,8 @@ pub enum Action {
     DeletedUserForgotten,
     /// What is an unusual number of leavers was changed.
     AlarmThresholdSet,
+    /// An admin has seen to an alarm of too many leavers, which is raised no more.
+    AlarmLifted,
     /// A role was granted to a person.
     RoleAssigned,
     /// A granted role was taken away.
@@ -160,6 +162,7 @@ impl Action {
             Self::UserRecovered => "user.recovered",
             Self::DeletedUserForgotten => "deleted_user.forgotten",
             Self::AlarmThresholdSet => "alarm_threshold.set",
+            Self::AlarmLifted => "alarm.lifted",
             Self::RoleAssigned => "role.assigned",
             Self::RoleUnassigned => "role.unassigned",
             Self::RoleLost => "role.lost",

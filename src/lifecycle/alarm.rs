@@ -45,6 +45,12 @@ impl Threshold {
     fn is_crossed(self, left: i64, all: i64) -> bool {
         left >= self.people && left.saturating_mul(100) > all.saturating_mul(self.percent)
     }
+
+    /// How many have to leave a directory of so many people within an hour.
+    fn alarms_at(self, all: i64) -> i64 {
+        let share = all.saturating_mul(self.percent) / 100;
+        self.people.max(share.saturating_add(1))
+    }
 }
 
 /// The threshold of the deployment.
@@ -82,6 +88,74 @@ pub fn set_threshold(
         .with("percent", threshold.percent)
         .with("people", threshold.people);
     Ok(audit::record(connection, actor, now, event)?)
+}
+
+/// How a directory stands to the threshold, and what became of its last alarm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = MassDeprovisioningAlarm)]
+pub struct Standing {
+    /// How many people have left within the hour, to five minutes.
+    pub deprovisioned: i64,
+    /// How many people there are.
+    pub people: i64,
+    /// How many have to leave within an hour for admins to be alarmed, with so many people.
+    pub alarms_at: i64,
+    /// Whether there is an alarm that nobody has lifted.
+    pub raised: bool,
+    /// When admins were alarmed last.
+    #[schema(required)]
+    pub alarmed_at: Option<Timestamp>,
+    /// When that was lifted.
+    #[schema(required)]
+    pub lifted_at: Option<Timestamp>,
+}
+
+/// How a directory stands now.
+///
+/// # Errors
+/// [`PolicyError::NotFound`]; when the database fails.
+pub fn standing(
+    connection: &mut DatabaseConnection,
+    directory: &DirectoryId,
+    now: Timestamp,
+) -> Result<Standing, PolicyError> {
+    directories::find(connection, directory)?.ok_or(PolicyError::NotFound("directory"))?;
+    let people = resource_counts::count(connection, directory, USER)?;
+    let last = counts::last_alarm(connection, directory)?;
+    let lifted_at = last.as_ref().and_then(|alarm| alarm.lifted_at);
+    let since = now.plus_seconds(-WINDOW_SECONDS);
+    Ok(Standing {
+        deprovisioned: counts::count_since(connection, directory, since)?,
+        people,
+        alarms_at: threshold(connection)?.alarms_at(people),
+        raised: last.is_some() && lifted_at.is_none(),
+        alarmed_at: last.map(|alarm| Timestamp::from_millis(alarm.alarmed_at)),
+        lifted_at: lifted_at.map(Timestamp::from_millis),
+    })
+}
+
+/// Notes that an admin has seen to the alarm about a directory; where none is raised, nothing changes. Whoever has
+/// left within the hour is still counted: the next alarm is raised an hour after this one at the earliest.
+///
+/// # Errors
+/// [`PolicyError::NotFound`]; when the database fails.
+pub fn lift(
+    connection: &mut DatabaseConnection,
+    directory: &DirectoryId,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<(), PolicyError> {
+    let found = directories::find(connection, directory)?;
+    let found = found.ok_or(PolicyError::NotFound("directory"))?;
+    if counts::lift(connection, directory, now)? {
+        let event = Event::new(Action::AlarmLifted).within(directory).to(
+            "directory",
+            directory.as_str(),
+            Some(&found.name),
+        );
+        audit::record(connection, actor, now, event)?;
+    }
+    Ok(())
 }
 
 /// Counts a person who leaves, and alarms where too many have.
@@ -162,6 +236,7 @@ mod tests {
             (i64::MAX, 1, true),
         ] {
             assert_eq!(threshold.is_crossed(left, all), crossed, "{left} of {all}");
+            assert_eq!(left >= threshold.alarms_at(all), crossed, "{left} of {all}");
         }
     }
 }

@@ -116,9 +116,69 @@ pub fn alarm(
             .find(directory.as_str())
             .filter(mass_alarms::alarmed_at.le(since.as_millis())),
     )
-    .set(mass_alarms::alarmed_at.eq(now.as_millis()))
+    .set((
+        mass_alarms::alarmed_at.eq(now.as_millis()),
+        mass_alarms::lifted_at.eq(None::<i64>),
+    ))
     .execute(connection)?;
     Ok(updated > 0)
+}
+
+/// The last alarm about a directory; times are in milliseconds since the epoch.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = mass_alarms)]
+pub struct Alarm {
+    /// Which directory.
+    pub directory_id: String,
+    /// When its admins were alarmed.
+    pub alarmed_at: i64,
+    /// When an admin has lifted it; it is raised until then.
+    pub lifted_at: Option<i64>,
+}
+
+/// The last alarm about a directory.
+///
+/// # Errors
+/// When the database fails.
+pub fn last_alarm(
+    connection: &mut DatabaseConnection,
+    directory: &DirectoryId,
+) -> Result<Option<Alarm>, StoreError> {
+    Ok(mass_alarms::table
+        .find(directory.as_str())
+        .select(Alarm::as_select())
+        .first(connection)
+        .optional()?)
+}
+
+/// The alarms that nobody has lifted, the newest first.
+///
+/// # Errors
+/// When the database fails.
+pub fn raised(connection: &mut DatabaseConnection) -> Result<Vec<Alarm>, StoreError> {
+    Ok(mass_alarms::table
+        .filter(mass_alarms::lifted_at.is_null())
+        .order((mass_alarms::alarmed_at.desc(), mass_alarms::directory_id))
+        .select(Alarm::as_select())
+        .load(connection)?)
+}
+
+/// Lifts the alarm about a directory; false where none is raised.
+///
+/// # Errors
+/// When the database fails.
+pub fn lift(
+    connection: &mut DatabaseConnection,
+    directory: &DirectoryId,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let raised = mass_alarms::table
+        .find(directory.as_str())
+        .filter(mass_alarms::lifted_at.is_null());
+    let lifted = diesel::update(raised)
+        .set(mass_alarms::lifted_at.eq(now.as_millis()))
+        .execute(connection)?;
+    Ok(lifted > 0)
 }
 
 /// Forgets what was counted before an instant.

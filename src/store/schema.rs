@@ -333,6 +333,7 @@ diesel::table! {
     mass_alarms (directory_id) {
         directory_id -> Text,
         alarmed_at -> BigInt,
+        lifted_at -> Nullable<BigInt>,
     }
 }
 

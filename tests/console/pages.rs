@@ -132,18 +132,6 @@ fn lived_in() -> (House, Vec<(&'static str, String)>) {
         ("person-recover", format!("/people/deleted/{gone}/recover")),
         ("groups", "/groups".to_owned()),
         ("group", format!("/groups/{group}")),
-        ("directories", "/directories".to_owned()),
-        ("directory-new", "/directories/new".to_owned()),
-        ("directory", format!("/directories/{directory}")),
-        ("requests", format!("/directories/{directory}/requests")),
-        (
-            "directory-change",
-            format!("/directories/{directory}/change"),
-        ),
-        (
-            "directory-remove",
-            format!("/directories/{directory}/remove"),
-        ),
         ("keys", "/keys".to_owned()),
         ("key", format!("/keys/api-keys/{key}")),
         ("key-change", format!("/keys/api-keys/{key}/change")),
@@ -201,9 +189,33 @@ fn lived_in() -> (House, Vec<(&'static str, String)>) {
         ),
         ("role-take", format!("/roles/{ada}/admin/take")),
     ];
+    pages.extend(directory_pages(&directory));
     pages.extend(authority_pages(&policy, &things));
     pages.extend(further_pages(&house, &admin, &otto, &group, &things));
     (house, pages)
+}
+
+/// The pages of a directory.
+fn directory_pages(directory: &str) -> Vec<(&'static str, String)> {
+    vec![
+        ("directories", "/directories".to_owned()),
+        ("directory-new", "/directories/new".to_owned()),
+        ("directory", format!("/directories/{directory}")),
+        ("requests", format!("/directories/{directory}/requests")),
+        (
+            "directory-change",
+            format!("/directories/{directory}/change"),
+        ),
+        ("directories-alarm", "/directories/alarm".to_owned()),
+        (
+            "directory-revoke-tokens",
+            format!("/directories/{directory}/revoke-tokens"),
+        ),
+        (
+            "directory-remove",
+            format!("/directories/{directory}/remove"),
+        ),
+    ]
 }
 
 /// What the token authority keeps beside people and keys.

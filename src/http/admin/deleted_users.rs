@@ -1,13 +1,11 @@
-//! People who were deleted: listed, recovered, forgotten; and the alarm for too many at once.
+//! People who were deleted: listed, recovered, forgotten.
 
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
-use serde_json::json;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 
-use crate::lifecycle::alarm::{self, Threshold};
 use crate::lifecycle::recovery;
-use crate::policies::{PolicyError, Scope};
+use crate::policies::Scope;
 use crate::provisioning::people;
 use crate::store::deleted_people;
 use crate::store::id::{DirectoryId, ResourceId};
@@ -46,18 +44,6 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
                 .shows::<RecoveredView>()
                 .refuses(&[409]),
         ),
-        AdminEndpoint::at("/alarms/mass-deprovisioning")
-            .get(
-                Scope::NotificationsRead,
-                show_threshold,
-                Operation::new("Show what counts as too many leavers at once").shows::<Threshold>(),
-            )
-            .patch(
-                Scope::NotificationsWrite,
-                set_threshold,
-                Operation::new("Change what counts as too many leavers at once")
-                    .shows::<Threshold>(),
-            ),
     ]
 }
 
@@ -65,17 +51,6 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
 struct Filter {
     /// Of this directory only
     directory_id: Option<String>,
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct ThresholdChange {
-    /// More than this share of a directory's people, in per cent
-    #[schema(minimum = 0, maximum = 100)]
-    percent: Option<i64>,
-    /// And at least so many
-    #[schema(minimum = 1, maximum = 1_000_000)]
-    people: Option<i64>,
 }
 
 async fn list(
@@ -152,29 +127,4 @@ async fn forget(
         })
         .await?;
     Ok(HttpResponse::NoContent().finish())
-}
-
-async fn show_threshold(_: Admin, state: web::Data<State>) -> Result<HttpResponse, Problem> {
-    let threshold = state.database.read_now(alarm::threshold)?;
-    Ok(HttpResponse::Ok().json(threshold))
-}
-
-async fn set_threshold(
-    admin: Admin,
-    state: web::Data<State>,
-    body: web::Json<ThresholdChange>,
-) -> Result<HttpResponse, Problem> {
-    let change = body.into_inner();
-    let threshold = admin
-        .write(&state, move |connection, admin| {
-            let before = alarm::threshold(connection)?;
-            let threshold = Threshold {
-                percent: change.percent.unwrap_or(before.percent),
-                people: change.people.unwrap_or(before.people),
-            };
-            alarm::set_threshold(connection, threshold, &admin.actor, admin.now)?;
-            Ok::<_, PolicyError>(threshold)
-        })
-        .await?;
-    Ok(HttpResponse::Ok().json(json!(threshold)))
 }

@@ -4,6 +4,7 @@
 //! inside one transaction. [`Admin`] is the caller with their rights; default is that they have none.
 //! [`routes`] lists what there is.
 
+pub(super) mod alarms;
 pub(super) mod audit;
 mod deleted_users;
 pub(super) mod directories;
@@ -20,7 +21,7 @@ mod policy_bodies;
 pub mod policy_view;
 mod products;
 mod records;
-mod revocation;
+pub(super) mod revocation;
 pub(super) mod roles;
 pub(super) mod service_account_keys;
 pub(super) mod service_accounts;
@@ -59,6 +60,7 @@ pub use endpoint::AdminRoute;
 fn endpoints() -> Vec<AdminEndpoint> {
     let modules = [
         directories::endpoints,
+        alarms::endpoints,
         audit::endpoints,
         deleted_users::endpoints,
         keys::endpoints,

@@ -47,13 +47,23 @@ async fn revoke(
     state: web::Data<State>,
     of: TokensOf,
 ) -> Result<HttpResponse, Problem> {
+    let revoked = revoke_by(admin, &state, of).await?;
+    let revoked = i64::try_from(revoked).unwrap_or(i64::MAX);
+    Ok(HttpResponse::Ok().json(RevokedView { revoked }))
+}
+
+/// Revokes all of them, and counts them.
+pub(in super::super) async fn revoke_by(
+    admin: Admin,
+    state: &State,
+    of: TokensOf,
+) -> Result<usize, Problem> {
     let revoked = admin
-        .write(&state, move |connection, admin| {
+        .write(state, move |connection, admin| {
             revoke_tokens(connection, &of, &admin.actor, admin.now)
         })
         .await?;
-    let revoked = i64::try_from(revoked).unwrap_or(i64::MAX);
-    Ok(HttpResponse::Ok().json(RevokedView { revoked }))
+    Ok(revoked)
 }
 
 async fn of_policy(

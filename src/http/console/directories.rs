@@ -1,4 +1,5 @@
-//! Directories: how an identity provider is connected, its keys, and what it has sent.
+//! Directories: how an identity provider is connected, its keys, and what it has sent. What ends them is in
+//! `directory_ending`.
 
 use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
@@ -7,6 +8,7 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::credentials::Credential;
+use crate::lifecycle::alarm::{self, Standing};
 use crate::lifecycle::{self, GROUP, USER};
 use crate::policies::{PolicyError, Scope};
 use crate::scim::leniency::Dialect;
@@ -18,17 +20,17 @@ use crate::store::resource_counts;
 use crate::store::scim_requests::{self, ScimRequestRow};
 
 use super::super::State;
-use super::super::admin::directories::{find, remove_by};
+use super::super::admin::directories::find;
 use super::super::background;
 use super::answer::{Failure, see_other};
+use super::directory_alarm::leavers;
 use super::directory_change::forgiven;
 use super::frame::{Section, page};
-use super::impact;
 use super::keys::{Names, ROWS, credentials};
 use super::page::{Access, Page};
 use super::parts::{
-    Question, Typed as Narrowed, badge, confirm, confirmation, empty, facts, field, filters, form,
-    heading, none_left, pager, results, select, table,
+    Typed as Narrowed, badge, confirmation, empty, facts, field, filters, form, heading, none_left,
+    pager, results, select, table,
 };
 use super::visitor::{Confirmed, Visitor};
 use super::words::{ago, grouped, time};
@@ -46,9 +48,6 @@ pub(super) fn pages() -> Vec<Page> {
             .post(write, create),
         Page::at("/directories/{id}").get(read, show),
         Page::at("/directories/{id}/requests").get(Access::With(Scope::AuditRead), requests),
-        Page::at("/directories/{id}/remove")
-            .get(write, ask_remove)
-            .post(write, remove),
     ]
 }
 
@@ -93,6 +92,9 @@ async fn list(
         .collect();
     let content = html! {
         (heading("Directories", None, &html! {
+            @if visitor.may(Scope::NotificationsRead) {
+                a.button href="/console/directories/alarm" { "Alarm" }
+            }
             @if visitor.may(Scope::DirectoriesWrite) {
                 a.button.primary href="/console/directories/new" { "Connect an identity provider" }
             }
@@ -194,6 +196,7 @@ struct Known {
     names: Names,
     recent: Vec<ScimRequestRow>,
     leniencies: Vec<(String, i64, i64)>,
+    alarm: Option<Standing>,
 }
 
 async fn show(
@@ -204,6 +207,7 @@ async fn show(
     let id = DirectoryId::new(id.into_inner());
     background::flush_request_log(&state).await;
     let sees_keys = visitor.may(Scope::ScimKeysRead);
+    let (sees_alarm, now) = (visitor.may(Scope::NotificationsRead), visitor.now());
     let known = state
         .database
         .read(move |connection| {
@@ -224,6 +228,9 @@ async fn show(
                 names: Names::of(connection, &keys)?,
                 recent: scim_requests::list(connection, &id, false, None, RECENT)?,
                 leniencies: scim_requests::list_leniencies(connection, &id)?,
+                alarm: sees_alarm
+                    .then(|| alarm::standing(connection, &id, now))
+                    .transpose()?,
                 directory,
                 keys,
             })
@@ -235,6 +242,11 @@ async fn show(
         (heading(&directory.name, Some(("/console/directories", "Directories")), &html! {
             @if visitor.may(Scope::DirectoriesWrite) && !is_local {
                 a.button href={ "/console/directories/" (directory.id) "/change" } { "Change" }
+            }
+            @if visitor.may(Scope::TokensRevoke) {
+                a.button.danger href={ "/console/directories/" (directory.id) "/revoke-tokens" } { "Revoke all tokens" }
+            }
+            @if visitor.may(Scope::DirectoriesWrite) && !is_local {
                 a.button.danger href={ "/console/directories/" (directory.id) "/remove" } { "Remove" }
             }
         }))
@@ -244,6 +256,7 @@ async fn show(
             ("Groups", html! { a href={ "/console/groups?directory=" (directory.id) } { (grouped(known.groups)) } }),
             ("Made", html! { (time(directory.created_at)) }),
         ]))
+        @if let Some(standing) = &known.alarm { (leavers(&visitor, directory, standing)) }
         @if !is_local { (connected(&visitor, &state, &known)) }
     };
     Ok(page(
@@ -437,70 +450,4 @@ async fn requests(
         }
     };
     Ok(page(&visitor, Section::Directories, "Requests", &content))
-}
-
-async fn ask_remove(
-    visitor: Visitor,
-    state: web::Data<State>,
-    id: web::Path<String>,
-) -> Result<HttpResponse, Failure> {
-    let id = DirectoryId::new(id.into_inner());
-    let (wanted, now) = (id.clone(), visitor.now());
-    let (directory, impact) = state
-        .database
-        .read(move |connection| {
-            let directory = find(connection, &wanted).map_err(lifecycle::LifecycleError::from)?;
-            let impact = lifecycle::impact_of_removing(connection, &wanted, now)?;
-            Ok::<_, lifecycle::LifecycleError>((directory, impact))
-        })
-        .await?;
-    let question = Question {
-        title: &format!("Remove {}", directory.name),
-        back: (&format!("/console/directories/{id}"), &directory.name),
-        consequences: html! {
-            p { "The directory goes with everything in it, and its SCIM keys stop working." }
-            (impact::told(&impact))
-        },
-        fields: field(
-            &format!("Type the name of the directory: {}", directory.name),
-            &html! {
-                input name="typed" required autocomplete="off" spellcheck="false";
-            },
-        ),
-        button: "Remove the directory",
-        is_dangerous: true,
-    };
-    let content = confirm(&visitor, visitor.asked(&state)?, &question);
-    Ok(page(&visitor, Section::Directories, "Remove", &content))
-}
-
-/// The name of what is about to end, typed.
-#[derive(Deserialize)]
-pub(super) struct Typed {
-    typed: String,
-}
-
-impl Typed {
-    /// Refuses anything but that name.
-    pub(super) fn check(&self, name: &str) -> Result<(), Failure> {
-        if self.typed.trim() == name {
-            return Ok(());
-        }
-        let error = PolicyError::Invalid(format!("type {name:?} to confirm; nothing was changed"));
-        Err(error.into())
-    }
-}
-
-async fn remove(
-    sent: Confirmed<Typed>,
-    state: web::Data<State>,
-    id: web::Path<String>,
-) -> Result<HttpResponse, Failure> {
-    let id = DirectoryId::new(id.into_inner());
-    let directory = state
-        .database
-        .read_now(|connection| find(connection, &id))?;
-    sent.form.check(&directory.name)?;
-    remove_by(sent.visitor.admin(Scope::DirectoriesWrite), &state, id).await?;
-    Ok(see_other("/console/directories?done=directory-removed"))
 }

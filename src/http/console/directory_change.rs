@@ -31,7 +31,8 @@ pub(super) fn pages() -> Vec<Page> {
     ]
 }
 
-fn address(id: &DirectoryId) -> String {
+/// The page of a directory.
+pub(super) fn address(id: &DirectoryId) -> String {
     format!("/console/directories/{id}")
 }
 

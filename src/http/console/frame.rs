@@ -194,6 +194,14 @@ const DONE: &[(&str, &str)] = &[
     ),
     ("reactivated", "Active again. What had ended stays ended."),
     ("tokens-revoked", "The tokens are revoked."),
+    (
+        "alarm-changed",
+        "From now on that is what admins are told of.",
+    ),
+    (
+        "alarm-lifted",
+        "The alarm is lifted. Should too many leave again, it is raised anew.",
+    ),
     ("directory-changed", "The directory is changed."),
     (
         "directory-made",

@@ -14,7 +14,9 @@ mod audit;
 mod charts;
 mod chosen;
 mod directories;
+mod directory_alarm;
 mod directory_change;
+mod directory_ending;
 mod downloads;
 mod frame;
 mod groups;
@@ -46,6 +48,7 @@ mod service_accounts;
 mod setup;
 mod sign_in;
 mod signing_keys;
+mod typed_name;
 mod visitor;
 mod webhooks;
 mod words;
@@ -94,8 +97,11 @@ fn pages() -> Vec<Page> {
         people::pages,
         person_actions::pages,
         groups::pages,
+        // Before the pages of one directory: `alarm` is no identifier.
+        directory_alarm::pages,
         directories::pages,
         directory_change::pages,
+        directory_ending::pages,
         // Before the pages of one policy: `new` is no identifier.
         policy_order::pages,
         policies::pages,

@@ -16,15 +16,15 @@ use crate::store::policies as table;
 
 use super::super::State;
 use super::answer::{Failure, see_other};
-use super::directories::Typed;
 use super::frame::{Section, page};
 use super::impact::of_kind;
 use super::keys::ROWS;
 use super::page::{Access, Page};
 use super::parts::{
-    Question, Typed as Narrowed, badge, confirm, empty, facts, field, heading, none_left, pager,
-    results, table as rows_of,
+    Question, Typed as Narrowed, badge, confirm, empty, facts, heading, none_left, pager, results,
+    table as rows_of,
 };
+use super::typed_name::{Typed, typed};
 use super::visitor::{Confirmed, Visitor};
 use super::words::{counted, time};
 
@@ -270,12 +270,7 @@ async fn ask_revoke(
             }
             p { "Sessions go on, and new tokens can be made." }
         },
-        fields: field(
-            &format!("Type the name of the policy: {}", policy.name),
-            &html! {
-                input name="typed" required autocomplete="off" spellcheck="false";
-            },
-        ),
+        fields: typed("policy", &policy.name),
         button: "Revoke them all",
         is_dangerous: true,
     };

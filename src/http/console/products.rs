@@ -19,16 +19,16 @@ use crate::store::{DatabaseConnection, resources};
 use super::super::State;
 use super::answer::{Failure, see_other};
 use super::chosen::all_named;
-use super::directories::Typed;
 use super::frame::{Section, page};
 use super::impact::of_kind;
 use super::keys::{Names, ROWS, credentials};
 use super::new_key::separated;
 use super::page::{Access, Page};
 use super::parts::{
-    Question, Typed as Narrowed, confirm, confirmation, empty, facts, field, field_with_hint, form,
+    Question, Typed as Narrowed, confirm, confirmation, empty, facts, field_with_hint, form,
     heading, none_left, results, table,
 };
+use super::typed_name::{Typed, typed};
 use super::visitor::{Confirmed, Posted, Visitor};
 use super::words::time;
 
@@ -380,14 +380,6 @@ pub(super) fn ending_of(counts: &Counts) -> Markup {
             }
         }
     }
-}
-
-/// The field in which a name is typed before something final.
-pub(super) fn typed(what: &str, name: &str) -> Markup {
-    field(
-        &format!("Type the name of the {what}: {name}"),
-        &html! { input name="typed" required autocomplete="off" spellcheck="false"; },
-    )
 }
 
 async fn ask_revoke(

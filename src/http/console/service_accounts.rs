@@ -20,7 +20,6 @@ use super::super::State;
 use super::super::admin::service_accounts::{adopt_by, update_within_rights};
 use super::answer::{Failure, see_other};
 use super::chosen::named;
-use super::directories::Typed;
 use super::frame::{Section, page};
 use super::keys::{Names, ROWS, credentials};
 use super::page::{Access, Page};
@@ -28,8 +27,9 @@ use super::parts::{
     Question, badge, confirm, confirmation, empty, facts, field, field_with_hint, filters, form,
     heading, none_like_that, pager, results, table,
 };
-use super::products::{ending_of, listed, typed};
+use super::products::{ending_of, listed};
 use super::sign_in::Nothing;
+use super::typed_name::{Typed, typed};
 use super::visitor::{Confirmed, Posted, Visitor};
 use super::words::{ago, time};
 

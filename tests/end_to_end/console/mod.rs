@@ -4,6 +4,7 @@
 mod access;
 mod audit;
 mod directories;
+mod directory_alarm;
 mod forms;
 mod key_change;
 mod keys;

@@ -3,12 +3,16 @@
 use std::collections::BTreeSet;
 
 use actix_web::http::Method;
-use jsonwebtoken::Algorithm;
 use portcullis::http::admin::routes;
 use serde_json::{Value, json};
 
-use super::{Call, Case, World, assert_all_or_nothing};
-use crate::machine::program::{Pair, service_account};
+use super::things::{
+    adopt, alarmed, api_key, delete, deleted, instance, new_api_key, new_key, orphaned_account,
+    policy, product, product_credential, product_of, rotate, scim_key, service_account_with_token,
+    webhook,
+};
+use super::{Call, Case, assert_all_or_nothing};
+use crate::machine::program::service_account;
 use crate::notices::receivers::Receiver;
 use crate::people::{Leaver, PASSWORD, Team};
 use crate::second_factor::Enrolled;
@@ -124,6 +128,13 @@ const CASES: &[Case] = &[
             let directory = world.made("/directories", &body);
             let body = json!({"name": world.name("renamed")});
             Call::admin(world, "PATCH", &format!("/directories/{directory}"), &body)
+        },
+    },
+    Case {
+        route: "POST /directories/{id}/alarm/lift",
+        arrange: |world| {
+            let path = format!("/directories/{}/alarm/lift", alarmed(world));
+            Call::admin(world, "POST", &path, &Value::Null)
         },
     },
     Case {
@@ -584,109 +595,3 @@ const KEYS: &[Case] = &[
         arrange: |world| rotate(world, &service_account_with_token(world).1),
     },
 ];
-
-fn delete(world: &World, path: &str) -> Call {
-    Call::admin(world, "DELETE", path, &Value::Null)
-}
-
-fn adopt(world: &World, key: &str) -> Call {
-    Call::admin(world, "POST", &format!("{key}/adopt"), &Value::Null)
-}
-
-fn rotate(world: &World, key: &str) -> Call {
-    Call::admin(
-        world,
-        "POST",
-        &format!("{key}/rotate"),
-        &json!({"overlap_hours": 1}),
-    )
-}
-
-/// Somebody who was deleted and can be recovered.
-fn deleted(world: &World) -> String {
-    let leaver = world.leaver();
-    leaver.scim().delete(&leaver.person.path()).expect(204);
-    leaver.person.id
-}
-
-fn policy(world: &World, further: &Value) -> String {
-    let mut body = further.clone();
-    body["name"] = json!(world.name("policy"));
-    world.made("/policies", &body)
-}
-
-fn product(world: &World) -> String {
-    let body = json!({"name": world.name("product"), "scopes": ["read"]});
-    world.made("/products", &body)
-}
-
-/// The product that came with them.
-fn product_of(world: &World, leaver: &Leaver<'_>) -> String {
-    let name = format!("Product of {}", leaver.person.id);
-    let products = world.admin().get("/products").expect(200);
-    products.body["items"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .find(|product| product["name"] == name.as_str())
-        .and_then(|product| product["id"].as_str())
-        .expect("they have one")
-        .to_owned()
-}
-
-/// An instance of a product, to which a credential is bound.
-fn instance(world: &World) -> String {
-    let product = product(world);
-    let path = format!("/products/{product}/instances");
-    let instance = world.made(&path, &json!({"name": "Staging"}));
-    let body = json!({"name": "Gate", "instance_id": instance});
-    world.made(&format!("/products/{product}/credentials"), &body);
-    format!("{path}/{instance}")
-}
-
-fn webhook(world: &World) -> String {
-    let body = json!({"url": "http://127.0.0.1:9/hook", "kinds": []});
-    format!("/webhooks/{}", world.made("/webhooks", &body))
-}
-
-fn new_api_key() -> Value {
-    json!({"name": "Key", "scopes": ["users:read"]})
-}
-
-fn new_key() -> Value {
-    json!({"name": "Key", "jwk": Pair::generate(Algorithm::ES256).jwk, "scopes": ["users:read"]})
-}
-
-fn api_key(world: &World) -> String {
-    format!("/api-keys/{}", world.made("/api-keys", &new_api_key()))
-}
-
-fn scim_key(world: &World) -> String {
-    let path = format!("/directories/{}/scim-keys", world.server.directory_id);
-    format!("/scim-keys/{}", world.made(&path, &json!({"name": "Key"})))
-}
-
-fn product_credential(world: &World) -> String {
-    let path = format!("/products/{}/credentials", product(world));
-    format!("{path}/{}", world.made(&path, &json!({"name": "Gate"})))
-}
-
-/// A service account and a token of it.
-fn service_account_with_token(world: &World) -> (String, String) {
-    let account = format!("/service-accounts/{}", service_account(&world.server));
-    let tokens = format!("{account}/tokens");
-    let token = world.made(&tokens, &new_api_key());
-    (account, format!("{tokens}/{token}"))
-}
-
-/// The same, whose owner has left.
-fn orphaned_account(world: &World) -> (String, String) {
-    let leaver = world.leaver();
-    let session = world.server.with_token(&leaver.sessions[0]);
-    let account = account(&session, &world.name("account"));
-    let token = account.token(&session, &new_api_key());
-    let path = format!("/users/{}/deprovision", leaver.person.id);
-    world.admin().post(&path, &json!({})).expect(200);
-    let account = format!("/service-accounts/{}", account.id);
-    (account.clone(), format!("{account}/tokens/{}", token.id))
-}

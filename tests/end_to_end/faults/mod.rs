@@ -6,6 +6,7 @@ mod account;
 mod admin;
 mod injected;
 mod scim;
+mod things;
 
 use std::cell::Cell;
 

@@ -157,3 +157,69 @@ on_both_databases!(
         assert_eq!(alarms(server).len(), 1);
     }
 );
+
+on_both_databases!(
+    an_alarm_is_raised_until_an_admin_lifts_it_and_is_raised_anew_an_hour_later,
+    |server| {
+        let admin = server.admin();
+        let scim = server.scim();
+        let all = people(&scim, 26);
+        let path = format!("/directories/{}/alarm", server.directory_id);
+        let quiet = json!({
+            "deprovisioned": 0,
+            "people": 26,
+            "alarms_at": 10,
+            "raised": false,
+            "alarmed_at": null,
+            "lifted_at": null,
+        });
+        assert_eq!(admin.get(&path).expect(200).body, quiet);
+        let lift = format!("{path}/lift");
+        assert_eq!(admin.post(&lift, &Value::Null).expect(200).body, quiet);
+        for id in &all[..10] {
+            deactivate(&scim, id);
+        }
+        let raised = admin.get(&path).expect(200).body;
+        assert_eq!(
+            raised,
+            json!({
+                "deprovisioned": 10,
+                "people": 26,
+                "alarms_at": 10,
+                "raised": true,
+                "alarmed_at": alarms(server)[0]["at"],
+                "lifted_at": null,
+            })
+        );
+        let lifted = admin.post(&lift, &Value::Null).expect(200).body;
+        assert_eq!(
+            (&lifted["raised"], &lifted["alarmed_at"]),
+            (&json!(false), &raised["alarmed_at"])
+        );
+        assert!(lifted["lifted_at"].as_str() >= raised["alarmed_at"].as_str());
+        // Again, which changes nothing; and more leavers of the same hour raise no other.
+        server.clock.advance_millis(60_000);
+        assert_eq!(admin.post(&lift, &Value::Null).expect(200).body, lifted);
+        deactivate(&scim, &all[10]);
+        assert_eq!(admin.get(&path).expect(200).body["raised"], false);
+        let recorded = items(server, "/audit-events?action=alarm.lifted");
+        assert_eq!(recorded.len(), 1);
+        assert_eq!(recorded[0]["target"]["id"], server.directory_id);
+        assert_eq!(recorded[0]["directory_id"], server.directory_id);
+
+        server.clock.advance_millis(HOUR + 300_000);
+        for id in &all[11..21] {
+            deactivate(&scim, id);
+        }
+        let anew = admin.get(&path).expect(200).body;
+        assert_eq!(
+            (&anew["raised"], &anew["lifted_at"]),
+            (&json!(true), &Value::Null)
+        );
+        let nowhere = format!("/directories/{}/alarm", ResourceId::generate());
+        admin.get(&nowhere).expect(404);
+        admin
+            .post(&format!("{nowhere}/lift"), &Value::Null)
+            .expect(404);
+    }
+);

@@ -1,0 +1,1 @@
+ALTER TABLE mass_alarms DROP COLUMN lifted_at;

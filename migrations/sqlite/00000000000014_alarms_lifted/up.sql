@@ -1,0 +1,2 @@
+-- When an admin has lifted the last alarm about a directory; an alarm that nobody has lifted stays raised.
+ALTER TABLE mass_alarms ADD COLUMN lifted_at BIGINT;

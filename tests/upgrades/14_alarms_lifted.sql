@@ -1,0 +1,2 @@
+INSERT INTO mass_alarms (directory_id, alarmed_at, lifted_at) VALUES
+    ('01900000-0000-7000-8000-000000000002', 1700000000000, 1700000001000);
