@@ -209,5 +209,6 @@ fn configure(config: &mut web::ServiceConfig, state: &State, document: &web::Dat
     for interface in &INTERFACES {
         interface.mount(config);
     }
+    config.configure(console::front_door);
     config.default_service(web::to(problem::no_such_path));
 }

@@ -130,6 +130,7 @@ fn lived_in() -> (House, Vec<(&'static str, String)>) {
         ("person-new", "/people/new".to_owned()),
         ("people-deleted", "/people/deleted".to_owned()),
         ("person-recover", format!("/people/deleted/{gone}/recover")),
+        ("person-forget", format!("/people/deleted/{gone}/forget")),
         ("groups", "/groups".to_owned()),
         ("group", format!("/groups/{group}")),
         ("keys", "/keys".to_owned()),

@@ -119,12 +119,21 @@ async fn forget(
     state: web::Data<State>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let id = ResourceId::new(id.into_inner());
+    forget_by(admin, &state, ResourceId::new(id.into_inner())).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Forgets a deleted person for good.
+pub(in super::super) async fn forget_by(
+    admin: Admin,
+    state: &State,
+    id: ResourceId,
+) -> Result<(), Problem> {
     let days = state.settings.limits.recovery_days;
     admin
-        .write(&state, move |connection, admin| {
+        .write(state, move |connection, admin| {
             recovery::forget_deleted(connection, &id, days, &admin.cause())
         })
         .await?;
-    Ok(HttpResponse::NoContent().finish())
+    Ok(())
 }

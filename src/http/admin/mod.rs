@@ -6,7 +6,7 @@
 
 pub(super) mod alarms;
 pub(super) mod audit;
-mod deleted_users;
+pub(super) mod deleted_users;
 pub(super) mod directories;
 mod endpoint;
 mod impact;

@@ -184,6 +184,7 @@ const DONE: &[(&str, &str)] = &[
         "recovered",
         "They are back, inactive. Reactivate them, or let your identity provider do so.",
     ),
+    ("person-forgotten", "They are forgotten for good."),
     (
         "second-factor-reset",
         "The second factor is reset, and their sessions have ended.",

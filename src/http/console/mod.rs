@@ -36,6 +36,7 @@ mod parts;
 mod people;
 mod people_in_and_out;
 mod person_actions;
+mod person_forgotten;
 mod policies;
 mod policy_change;
 mod policy_order;
@@ -61,7 +62,7 @@ use actix_web::http::header::{
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use actix_web::middleware::Next;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpResponse, guard, mime, web};
 
 use super::problem::{Problem, ProblemKind};
 use page::{ConsoleRoute, Page};
@@ -94,6 +95,7 @@ fn pages() -> Vec<Page> {
         orphans::pages,
         // Before the pages of one person: `new` and `deleted` are no identifiers.
         people_in_and_out::pages,
+        person_forgotten::pages,
         people::pages,
         person_actions::pages,
         groups::pages,
@@ -132,6 +134,15 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
         config.service(page);
     }
     config.default_service(web::to(answer::no_such_page));
+}
+
+/// Leads a browser that was told only the name of the server to the console. Whatever else asks for `/` finds nothing
+/// there, as before.
+pub(super) fn front_door(config: &mut web::ServiceConfig) {
+    let reads = guard::Any(guard::Get()).or(guard::Head());
+    let is_browser = guard::All(reads).and(guard::Acceptable::new(mime::TEXT_HTML));
+    let lead = || async { answer::see_other("/console/") };
+    config.service(web::resource("/").guard(is_browser).to(lead));
 }
 
 /// Every method and path of the console that is for those who are signed in, with what a visitor must have.

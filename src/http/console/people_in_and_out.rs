@@ -25,7 +25,8 @@ use super::sign_in::Nothing;
 use super::visitor::{Confirmed, Posted, Visitor};
 use super::words::{ago, counted, time};
 
-const LIST: &str = "/console/people/deleted";
+/// Where the deleted are.
+pub(super) const LIST: &str = "/console/people/deleted";
 
 pub(super) fn pages() -> Vec<Page> {
     let (read, write) = (
@@ -145,7 +146,8 @@ async fn list(
                         a href=(receipts::address_of(&person.id)) aria-label={ "Receipts of " (name) } { "Receipts" } " "
                     }
                     @if visitor.may(Scope::UsersWrite) {
-                        a href={ (LIST) "/" (person.id) "/recover" } aria-label={ "Recover " (name) } { "Recover" }
+                        a href={ (LIST) "/" (person.id) "/recover" } aria-label={ "Recover " (name) } { "Recover" } " "
+                        a href={ (LIST) "/" (person.id) "/forget" } aria-label={ "Forget " (name) } { "Forget" }
                     }
                 },
             ]

@@ -159,3 +159,29 @@ on_both_databases!(
         );
     }
 );
+
+on_both_databases!(
+    a_browser_that_asks_for_the_server_is_led_to_the_console_and_others_are_not,
+    |server| {
+        let anybody = server.anonymous();
+        let ask = |method: &str, accept: &[&str]| {
+            let headers: Vec<_> = accept.iter().map(|text| ("Accept", *text)).collect();
+            let answer = anybody.request(method, "/", &headers, b"");
+            let place = answer.header("location").map(str::to_owned);
+            (answer.status, place)
+        };
+        let led = (303, Some("/console/".to_owned()));
+        let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+        assert_eq!(ask("GET", &[browser]), led);
+        assert_eq!(ask("HEAD", &[browser]), led);
+        for (method, accept) in [
+            ("GET", vec![]),
+            ("GET", vec!["*/*"]),
+            ("GET", vec!["application/json"]),
+            ("POST", vec![browser]),
+            ("DELETE", vec![browser]),
+        ] {
+            assert_eq!(ask(method, &accept), (404, None), "{method} {accept:?}");
+        }
+    }
+);

@@ -12,6 +12,7 @@ mod lists;
 mod orphans;
 mod own;
 mod people;
+mod person_forgotten;
 mod policies;
 mod policy_order;
 mod products;
