@@ -97,6 +97,8 @@ pub enum Action {
     WebhookTested,
     /// A notice was sent to a webhook again by hand.
     WebhookRedelivered,
+    /// What did not arrive by mail is sent again.
+    MailRedelivered,
     /// An authentication policy was made.
     PolicyCreated,
     /// An authentication policy was changed.
@@ -201,6 +203,7 @@ impl Action {
             Self::WebhookSecretRotated => "webhook.secret_rotated",
             Self::WebhookTested => "webhook.tested",
             Self::WebhookRedelivered => "webhook.redelivered",
+            Self::MailRedelivered => "mail.redelivered",
             Self::PolicyCreated => "policy.created",
             Self::PolicyUpdated => "policy.updated",
             Self::PolicyChangeScheduled => "policy.change_scheduled",

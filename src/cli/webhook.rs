@@ -7,6 +7,7 @@ use clap::Subcommand;
 use crate::clock::Clock;
 use crate::http::admin::view;
 use crate::notices::delivery::Channels;
+use crate::notices::redelivery;
 use crate::notices::webhooks::{self, Change};
 use crate::store::id::{DeliveryId, WebhookId};
 use crate::store::{deliveries, webhooks as table};
@@ -161,8 +162,10 @@ pub(super) fn run(command: WebhookCommand, context: &CommandContext) -> Result<(
         }
         WebhookCommand::Redeliver { id } => {
             let id = DeliveryId::new(id);
-            let again = context
-                .write(move |connection| webhooks::redeliver(connection, &id, &actor, now))?;
+            let has_mail = context.deployment.settings.notifications.mail.is_some();
+            let again = context.write(move |connection| {
+                redelivery::redeliver(connection, &id, has_mail, &actor, now)
+            })?;
             output.one(&view::delivery(&again))
         }
     }

@@ -13,6 +13,7 @@ mod message;
 pub mod networks;
 pub mod observed;
 pub mod outbox;
+pub mod redelivery;
 pub mod signature;
 pub mod webhook_sender;
 pub mod webhooks;

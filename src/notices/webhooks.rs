@@ -1,16 +1,16 @@
-//! Webhooks: made, changed, given a new secret, tried, and what did not arrive sent again by hand.
+//! Webhooks: made, changed, given a new secret, and tried.
 
 use crate::audit::{self, Action, Actor, Event};
 use crate::clock::{Clock, Timestamp};
 use crate::sealed::{SealError, Sealed, Sealer};
-use crate::store::deliveries::{self, DeliveryRow, PENDING};
+use crate::store::deliveries::{self, DeliveryRow};
 use crate::store::id::{DeliveryId, WebhookId};
 use crate::store::notices;
 use crate::store::webhooks::{self, Webhook};
 use crate::store::{Database, DatabaseConnection, StoreError};
 
 use super::delivery::{Channels, send_to_webhook};
-use super::outbox::{GIVE_UP_DAYS, delivery};
+use super::outbox::delivery;
 use super::signature::SigningSecret;
 use super::{Notice, NoticeError, NoticeKind, put};
 
@@ -256,39 +256,11 @@ pub fn test(
     database.read_now(|connection| found(connection, &id))
 }
 
-/// Sends a delivery again, from the start, whatever became of it.
-///
-/// # Errors
-/// [`NoticeError::NotFound`]; [`NoticeError::Conflict`] where it is on its way or its webhook is switched off;
-/// when the database fails.
-pub fn redeliver(
+/// One delivery.
+pub(super) fn found(
     connection: &mut DatabaseConnection,
     id: &DeliveryId,
-    actor: &Actor,
-    now: Timestamp,
 ) -> Result<DeliveryRow, NoticeError> {
-    let row = found(connection, id)?;
-    if row.channel != "webhook" {
-        return Err(NoticeError::NotFound("delivery"));
-    }
-    let webhook = find(connection, &WebhookId::new(row.target.clone()))?;
-    if row.state == PENDING {
-        return Err(NoticeError::Conflict(
-            "the delivery is on its way".to_owned(),
-        ));
-    }
-    if !webhook.active {
-        return Err(NoticeError::Conflict(
-            "the webhook is switched off; set active to true first".to_owned(),
-        ));
-    }
-    deliveries::begin_again(connection, id, now, now.plus_days(GIVE_UP_DAYS))?;
-    let event = event(Action::WebhookRedelivered, &webhook).with("delivery_id", id.as_str());
-    audit::record(connection, actor, now, event)?;
-    found(connection, id)
-}
-
-fn found(connection: &mut DatabaseConnection, id: &DeliveryId) -> Result<DeliveryRow, NoticeError> {
     deliveries::find(connection, id)?.ok_or(NoticeError::NotFound("delivery"))
 }
 
@@ -338,7 +310,8 @@ fn checked_kinds(kinds: &[String]) -> Result<Vec<String>, NoticeError> {
     Ok(kinds)
 }
 
-fn event(action: Action, webhook: &Webhook) -> Event {
+/// What is recorded of a webhook.
+pub(super) fn event(action: Action, webhook: &Webhook) -> Event {
     Event::new(action)
         .to("webhook", webhook.id.as_str(), host(webhook).as_deref())
         .with("kinds", webhook.kinds.clone())

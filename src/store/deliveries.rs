@@ -1,7 +1,7 @@
 //! Notices on their way: one row for each notice and receiver, claimed by one node at a time.
 
 use diesel::prelude::*;
-use diesel::sql_types::Text;
+use diesel::sql_types::{BigInt, Text};
 
 use crate::clock::Timestamp;
 
@@ -133,6 +133,100 @@ pub fn list(
         query = query.filter(deliveries::id.lt(before.to_owned()));
     }
     Ok(query.load(connection)?)
+}
+
+/// Which deliveries a list holds: those that are all of what is said here.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// By `mail` or by `webhook`.
+    pub channel: Option<String>,
+    /// [`PENDING`], [`DELIVERED`] or [`FAILED`].
+    pub state: Option<String>,
+    /// Of notices of this kind.
+    pub kind: Option<String>,
+}
+
+/// A page of the deliveries to all receivers before an id, newest first.
+///
+/// # Errors
+/// When the database fails.
+pub fn search(
+    connection: &mut DatabaseConnection,
+    selection: &Selection,
+    before: Option<&str>,
+    limit: i64,
+) -> Result<Vec<DeliveryRow>, StoreError> {
+    let mut statement = Statement::sql("SELECT * FROM deliveries WHERE TRUE");
+    statement = match selection.state.as_deref() {
+        None => statement,
+        // As the index of them has it.
+        Some(FAILED) => statement.push(" AND state = 'failed'"),
+        Some(state) => statement.push(" AND state = ").text(state),
+    };
+    if let Some(channel) = &selection.channel {
+        statement = statement.push(" AND channel = ").text(channel);
+    }
+    if let Some(kind) = &selection.kind {
+        statement = statement.push(" AND kind = ").text(kind);
+    }
+    if let Some(before) = before {
+        statement = statement.push(" AND id < ").text(before);
+    }
+    statement
+        .push(" ORDER BY id DESC LIMIT ")
+        .integer(limit)
+        .load(connection)
+}
+
+/// What did not arrive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Undelivered {
+    /// How many have failed, and are not tried again.
+    pub failed: i64,
+    /// How many were tried several times, and are tried again.
+    pub retried: i64,
+}
+
+#[derive(QueryableByName)]
+struct Number {
+    #[diesel(sql_type = BigInt)]
+    number: i64,
+}
+
+/// After how many attempts it is said that something is tried again.
+const SEVERAL: i64 = 3;
+
+/// What was given up since an instant, and what is tried once more; at most so many of each are looked at.
+///
+/// # Errors
+/// When the database fails.
+pub fn undelivered(
+    connection: &mut DatabaseConnection,
+    since: Timestamp,
+    most: i64,
+) -> Result<Undelivered, StoreError> {
+    let failed: Vec<Number> = Statement::sql(
+        "SELECT COUNT(*) AS number FROM (SELECT next_attempt_at FROM deliveries WHERE state = 'failed' \
+         ORDER BY id DESC LIMIT ",
+    )
+    .integer(most)
+    .push(") AS newest WHERE next_attempt_at >= ")
+    .integer(since.as_millis())
+    .cached()
+    .load(connection)?;
+    let retried: Vec<Number> = Statement::sql(
+        "SELECT COUNT(*) AS number FROM (SELECT attempts FROM deliveries WHERE state = 'pending' \
+         ORDER BY next_attempt_at LIMIT ",
+    )
+    .integer(most)
+    .push(") AS next WHERE attempts >= ")
+    .integer(SEVERAL)
+    .cached()
+    .load(connection)?;
+    Ok(Undelivered {
+        failed: failed.first().map_or(0, |found| found.number),
+        retried: retried.first().map_or(0, |found| found.number),
+    })
 }
 
 /// The deliveries of a notice.

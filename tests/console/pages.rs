@@ -303,6 +303,7 @@ fn authority_pages(policy: &str, things: &Things) -> Vec<(&'static str, String)>
             "service-account-token",
             format!("/service-accounts/{account}/tokens/new"),
         ),
+        ("deliveries", "/deliveries".to_owned()),
         ("webhooks", "/webhooks".to_owned()),
         ("webhook-new", "/webhooks/new".to_owned()),
         ("webhook", format!("/webhooks/{webhook}")),

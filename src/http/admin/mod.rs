@@ -7,6 +7,7 @@
 pub(super) mod alarms;
 pub(super) mod audit;
 pub(super) mod deleted_users;
+pub(super) mod deliveries;
 pub(super) mod directories;
 mod endpoint;
 mod impact;
@@ -77,6 +78,7 @@ fn endpoints() -> Vec<AdminEndpoint> {
         signing_keys::endpoints,
         notices::endpoints,
         webhooks::endpoints,
+        deliveries::endpoints,
     ];
     modules
         .into_iter()

@@ -10,13 +10,14 @@ use crate::audit::Actor;
 use crate::notices::NoticeError;
 use crate::notices::webhooks::{self, Change};
 use crate::policies::Scope;
-use crate::store::deliveries::{self, DELIVERED, DeliveryRow, FAILED, PENDING};
-use crate::store::id::{DeliveryId, WebhookId};
+use crate::store::deliveries::{self, DeliveryRow};
+use crate::store::id::WebhookId;
 use crate::store::{StoreError, webhooks as table};
 
 use super::super::State;
 use super::super::openapi::Operation;
 use super::super::problem::Problem;
+use super::deliveries::check_state;
 use super::page::PageQuery;
 use super::view::{DeliveryView, WebhookView, WebhookWithSecretView};
 use super::{Admin, AdminEndpoint, OptionalJson, created, page, view};
@@ -70,13 +71,6 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
             Operation::new("List what was sent to a webhook, newest first")
                 .lists::<DeliveryView>()
                 .refuses(&[422]),
-        ),
-        AdminEndpoint::at("/deliveries/{id}/redeliver").post(
-            write,
-            redeliver,
-            Operation::new("Deliver again")
-                .answers_with::<DeliveryView>(202, "It will be delivered again")
-                .refuses(&[409]),
         ),
     ]
 }
@@ -256,14 +250,7 @@ async fn list_deliveries(
 ) -> Result<HttpResponse, Problem> {
     let id = WebhookId::new(id.into_inner());
     let wanted = query.into_inner().state;
-    if let Some(name) = &wanted
-        && ![PENDING, DELIVERED, FAILED].contains(&name.as_str())
-    {
-        return Err(NoticeError::Invalid(format!(
-            "state is {name:?}; it must be {PENDING}, {DELIVERED} or {FAILED}"
-        ))
-        .into());
-    }
+    check_state(wanted.as_deref())?;
     let window = place.window(&state.settings.limits)?;
     let place = window.clone();
     let found = state
@@ -276,18 +263,4 @@ async fn list_deliveries(
         })
         .await?;
     Ok(HttpResponse::Ok().json(window.page(found, |delivery| delivery.id.clone(), view::delivery)))
-}
-
-async fn redeliver(
-    admin: Admin,
-    state: web::Data<State>,
-    id: web::Path<String>,
-) -> Result<HttpResponse, Problem> {
-    let id = DeliveryId::new(id.into_inner());
-    let again = admin
-        .write(&state, move |connection, admin| {
-            webhooks::redeliver(connection, &id, &admin.actor, admin.now)
-        })
-        .await?;
-    Ok(HttpResponse::Accepted().json(view::delivery(&again)))
 }

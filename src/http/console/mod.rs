@@ -10,9 +10,11 @@
 mod account_keys;
 mod answer;
 mod assets;
+mod attention;
 mod audit;
 mod charts;
 mod chosen;
+mod deliveries;
 mod directories;
 mod directory_alarm;
 mod directory_change;
@@ -114,6 +116,7 @@ fn pages() -> Vec<Page> {
         service_accounts::pages,
         account_keys::pages,
         webhooks::pages,
+        deliveries::pages,
         signing_keys::pages,
         notices::pages,
         audit::pages,

@@ -12,6 +12,7 @@ use crate::store::notices::{self, Selection};
 use super::super::State;
 use super::super::problem::Problem;
 use super::answer::{Failure, see_other};
+use super::deliveries::LIST as DELIVERIES;
 use super::frame::{Section, page};
 use super::keys::ROWS;
 use super::page::{Access, Page};
@@ -105,10 +106,13 @@ async fn list(
             .map(|kind| (kind.name(), kind.title())),
     );
     let content = html! {
-        (heading("Notices", None, &form(&visitor, "/console/notices/read", &html! {
-            input type="hidden" name="kind" value=(kind.unwrap_or_default());
-            button { (if kind.is_some() { "Mark all of this kind as read" } else { "Mark all as read" }) }
-        })))
+        (heading("Notices", None, &html! {
+            @if visitor.may(Scope::NotificationsRead) { a.button href=(DELIVERIES) { "Deliveries" } }
+            (form(&visitor, "/console/notices/read", &html! {
+                input type="hidden" name="kind" value=(kind.unwrap_or_default());
+                button { (if kind.is_some() { "Mark all of this kind as read" } else { "Mark all as read" }) }
+            }))
+        }))
         (filters(LIST, &html! {
             (field("Kind", &select("kind", kind.unwrap_or_default(), &kinds)))
             (field("State", &select("state", &filter.state, &STATES)))

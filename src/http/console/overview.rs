@@ -1,4 +1,4 @@
-//! The first page: what there is, and the few things that need attention now, each with what to do about it.
+//! The first page: what there is. What of it needs attention now is in `attention`.
 
 use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
@@ -7,6 +7,8 @@ use serde_json::Value;
 use crate::clock::Timestamp;
 use crate::lifecycle::{GROUP, USER};
 use crate::policies::Scope;
+use crate::store::deliveries::{self, Undelivered};
+use crate::store::deprovisioning_counts::{self, Alarm};
 use crate::store::directories::{self, Directory, DirectoryKind};
 use crate::store::figures::{Keys, WEEKS};
 use crate::store::scim_requests::{self, ScimRequestRow};
@@ -16,20 +18,22 @@ use super::super::State;
 use super::super::background;
 use super::super::metrics::Known;
 use super::answer::{Failure, see_other};
+use super::attention::attention;
 use super::charts::{Bar, bars};
 use super::frame::{Section, page};
 use super::page::{Access, Page};
 use super::parts::{badge, heading, table};
 use super::visitor::Visitor;
-use super::words::{ago, counted, grouped};
+use super::words::{ago, grouped};
 
 /// For how long what leavers have lost is counted.
 const DAYS: i64 = 30;
 /// At most so many receipts are added up, and so many requests looked at.
 const RECEIPTS: i64 = 1_000;
 const REQUESTS: i64 = 100;
-/// How many things need attention at once.
-const ATTENTION: usize = 5;
+/// For how long something is told of that did not arrive, and how many are looked at.
+const UNDELIVERED_DAYS: i64 = 7;
+const DELIVERIES: i64 = 1_000;
 const ORPHANED: &str = "orphaned";
 const STANDINGS: [(&str, &str); 5] = [
     ("active", "ok"),
@@ -44,19 +48,22 @@ pub(super) fn pages() -> Vec<Page> {
 }
 
 /// One directory, and how its identity provider is doing.
-struct Filled {
-    directory: Directory,
+pub(super) struct Filled {
+    pub(super) directory: Directory,
     people: i64,
     groups: i64,
-    last: Option<ScimRequestRow>,
+    pub(super) last: Option<ScimRequestRow>,
     errors: usize,
 }
 
 /// What the page shows.
-struct Totals {
-    directories: Vec<Filled>,
-    orphans: i64,
-    orphaned_accounts: i64,
+pub(super) struct Totals {
+    pub(super) directories: Vec<Filled>,
+    pub(super) orphans: i64,
+    pub(super) orphaned_accounts: i64,
+    /// The directories that unusually many have left, and nobody has seen to it.
+    pub(super) alarmed: Vec<Alarm>,
+    pub(super) undelivered: Undelivered,
     /// What a minute ago is as good as now.
     known: Option<Known>,
     leavers: i64,
@@ -97,6 +104,12 @@ impl Totals {
             directories: filled,
             orphans: orphans::count(connection, now)?,
             orphaned_accounts: orphans::count_accounts(connection)?,
+            alarmed: deprovisioning_counts::raised(connection)?,
+            undelivered: deliveries::undelivered(
+                connection,
+                now.plus_days(-UNDELIVERED_DAYS),
+                DELIVERIES,
+            )?,
             known,
             leavers: i64::try_from(left.len()).unwrap_or(i64::MAX),
             tokens_ended,
@@ -112,7 +125,8 @@ impl Totals {
         found.map(|keys| keys.number).sum()
     }
 
-    fn expiring_in(&self, week: i64) -> i64 {
+    /// How many keys expire in a week from now.
+    pub(super) fn expiring_in(&self, week: i64) -> i64 {
         let expiring = self.known.iter().flat_map(|known| &known.figures.expiring);
         let found = expiring.filter(|expiring| expiring.week == week);
         found.map(|expiring| expiring.number).sum()
@@ -135,7 +149,7 @@ async fn show(visitor: Visitor, state: web::Data<State>) -> Result<HttpResponse,
     let groups: i64 = totals.directories.iter().map(|one| one.groups).sum();
     let content = html! {
         (heading("Overview", None, &html! {}))
-        (attention(&totals, now))
+        (attention(&totals, state.metrics.certificate(), now))
         ul.tiles {
             (tile(people, if people == 1 { "person" } else { "people" }))
             (tile(groups, if groups == 1 { "group" } else { "groups" }))
@@ -186,95 +200,6 @@ fn by_week(totals: &Totals) -> Vec<Bar<'static>> {
             },
         })
         .collect()
-}
-
-/// Something to be done: why, where, and what the button says.
-struct Task {
-    why: String,
-    place: String,
-    action: &'static str,
-}
-
-fn tasks(totals: &Totals, now: Timestamp) -> Vec<Task> {
-    let mut tasks = Vec::new();
-    let orphans = totals.orphans;
-    if orphans > 0 {
-        tasks.push(Task {
-            why: format!(
-                "{} left behind by leavers",
-                counted(orphans, "key was", "keys were")
-            ),
-            place: "/console/orphans".to_owned(),
-            action: "Adopt, rotate or revoke",
-        });
-    }
-    let accounts = totals.orphaned_accounts;
-    if accounts > 0 {
-        tasks.push(Task {
-            why: format!(
-                "{} left behind by leavers",
-                counted(accounts, "service account was", "service accounts were")
-            ),
-            place: "/console/service-accounts?orphaned=true".to_owned(),
-            action: "Adopt, disable or delete",
-        });
-    }
-    let soon: i64 = (0..2).map(|week| totals.expiring_in(week)).sum();
-    if soon > 0 {
-        tasks.push(Task {
-            why: format!(
-                "{} within two weeks",
-                counted(soon, "key expires", "keys expire")
-            ),
-            place: "/console/keys?state=active".to_owned(),
-            action: "Rotate",
-        });
-    }
-    for one in &totals.directories {
-        let directory = &one.directory;
-        if directory.kind == DirectoryKind::Local {
-            continue;
-        }
-        let place = format!("/console/directories/{}", directory.id);
-        let quiet_since = now.plus_days(-1).as_millis();
-        let (why, action) = match &one.last {
-            None => (
-                format!("{} has never been synchronised", directory.name),
-                "Connect it",
-            ),
-            Some(last) if last.status >= 400 => (
-                format!(
-                    "The last request to {} was answered {}",
-                    directory.name, last.status
-                ),
-                "See why",
-            ),
-            Some(last) if last.at < quiet_since => (
-                format!("{} has been quiet for more than a day", directory.name),
-                "Look at it",
-            ),
-            Some(_) => continue,
-        };
-        tasks.push(Task { why, place, action });
-    }
-    tasks.truncate(ATTENTION);
-    tasks
-}
-
-fn attention(totals: &Totals, now: Timestamp) -> Markup {
-    let tasks = tasks(totals, now);
-    html! {
-        h2 { "Needs attention" }
-        @if tasks.is_empty() {
-            p.done { "Nothing does." }
-        } @else {
-            ul.attention {
-                @for task in &tasks {
-                    li { span { (task.why) "." } a.button href=(task.place) { (task.action) } }
-                }
-            }
-        }
-    }
 }
 
 fn directories_of(totals: &Totals, now: Timestamp) -> Markup {

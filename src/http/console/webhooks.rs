@@ -1,4 +1,4 @@
-//! Webhooks: where notices are sent, what of them arrived, and sending it again.
+//! Webhooks: where notices are sent, and what of them arrived.
 
 use std::sync::Arc;
 
@@ -6,17 +6,17 @@ use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use crate::clock::Timestamp;
 use crate::notices::webhooks::{self as rules, Change, DEFAULT_OVERLAP_HOURS, WithSecret};
 use crate::notices::{NoticeError, NoticeKind};
 use crate::policies::Scope;
-use crate::store::deliveries::{self, DELIVERED, DeliveryRow, FAILED, PENDING};
-use crate::store::id::{DeliveryId, WebhookId};
+use crate::store::deliveries;
+use crate::store::id::WebhookId;
 use crate::store::webhooks::{self as table, Webhook};
 
 use super::super::State;
 use super::super::admin::webhooks::try_now;
 use super::answer::{Failure, see_other};
+use super::deliveries::{LIST as DELIVERIES, STATES, state_of, table_of};
 use super::frame::{Section, page};
 use super::keys::ROWS;
 use super::page::{Access, Page};
@@ -26,7 +26,7 @@ use super::parts::{
 };
 use super::sign_in::Nothing;
 use super::visitor::{Confirmed, Posted, Visitor};
-use super::words::{ago, counted, time};
+use super::words::time;
 
 const READ: Scope = Scope::NotificationsRead;
 const WRITE: Scope = Scope::NotificationsWrite;
@@ -53,11 +53,11 @@ pub(super) fn pages() -> Vec<Page> {
         Page::at("/webhooks/{id}/delete")
             .get(write, ask_delete)
             .post(write, delete),
-        Page::at("/deliveries/{id}/redeliver").post(write, redeliver),
     ]
 }
 
-fn address(id: &WebhookId) -> String {
+/// The page of a webhook.
+pub(super) fn address(id: &WebhookId) -> String {
     format!("/console/webhooks/{id}")
 }
 
@@ -85,6 +85,7 @@ async fn list(
         .collect();
     let content = html! {
         (heading("Webhooks", None, &html! {
+            a.button href=(DELIVERIES) { "Deliveries" }
             @if visitor.may(WRITE) { a.button href="/console/webhooks/new" { "New webhook" } }
         }))
         (typed.form(LIST.0, &html! {}))
@@ -121,13 +122,6 @@ struct Log {
     cursor: Option<String>,
 }
 
-const STATES: [(&str, &str); 4] = [
-    ("", "Any state"),
-    (PENDING, "Pending"),
-    (DELIVERED, "Delivered"),
-    (FAILED, "Failed"),
-];
-
 async fn show(
     visitor: Visitor,
     state: web::Data<State>,
@@ -141,10 +135,7 @@ async fn show(
         .database
         .read(move |connection| {
             let webhook = rules::find(connection, &id)?;
-            let known = STATES.iter().find(|(state, _)| *state == log.state);
-            let wanted = known
-                .map(|(state, _)| *state)
-                .filter(|state| !state.is_empty());
+            let wanted = state_of(&log.state);
             let (cursor, limit) = (log.cursor.as_deref(), ROWS + 1);
             let found = deliveries::list(connection, id.as_str(), wanted, cursor, limit)?;
             Ok::<_, NoticeError>((webhook, found))
@@ -172,7 +163,7 @@ async fn show(
         (filters(&place, &html! { (field("State", &select("state", &chosen, &STATES))) }))
         (results(&html! {
             @if found.is_empty() { (empty("Nothing stands like that.", &html! {})) }
-            @else { (delivery_table(&visitor, &found)) }
+            @else { (table_of(&visitor, &found, None)) }
             (pager(&visitor, next.as_deref()))
         }))
     };
@@ -188,51 +179,6 @@ fn actions(visitor: &Visitor, place: &str) -> Markup {
             a.button.danger href=(format!("{place}/delete")) { "Delete" }
         }
     }
-}
-
-fn delivery_table(visitor: &Visitor, found: &[DeliveryRow]) -> Markup {
-    let now = visitor.now();
-    let rows: Vec<Vec<Markup>> = found
-        .iter()
-        .map(|delivery| {
-            let tone = match delivery.state.as_str() {
-                DELIVERED => "ok",
-                PENDING => "warn",
-                _ => "bad",
-            };
-            vec![
-                ago(Timestamp::from_millis(delivery.created_at), now),
-                html! { code { (delivery.kind) } },
-                html! {
-                    (badge(tone, &delivery.state))
-                    @if delivery.state == PENDING {
-                        small.muted { "tried again " (ago(Timestamp::from_millis(delivery.next_attempt_at), now)) }
-                    }
-                },
-                html! { (counted(delivery.attempts.into(), "attempt", "attempts")) },
-                html! {
-                    @if let Some(status) = delivery.last_status { "status " (status) " " }
-                    @if let Some(error) = &delivery.last_error { small.muted { (error) } }
-                },
-                html! {
-                    @if visitor.may(WRITE) && delivery.state != PENDING {
-                        (form(visitor, &format!("/console/deliveries/{}/redeliver", delivery.id), &html! {
-                            button.quiet { "Send again" }
-                        }))
-                    }
-                },
-            ]
-        })
-        .collect();
-    let columns = [
-        "When",
-        "Kind",
-        "State",
-        "Tried",
-        "What came back",
-        "Actions",
-    ];
-    rows_of("The newest first", &columns, &rows)
 }
 
 /// What the form of a webhook has.
@@ -454,23 +400,4 @@ async fn delete(
         })
         .await?;
     Ok(see_other("/console/webhooks?done=webhook-deleted"))
-}
-
-async fn redeliver(
-    sent: Posted<Nothing>,
-    state: web::Data<State>,
-    id: web::Path<String>,
-) -> Result<HttpResponse, Failure> {
-    let id = DeliveryId::new(id.into_inner());
-    let again = sent
-        .visitor
-        .admin(WRITE)
-        .write(&state, move |connection, admin| {
-            rules::redeliver(connection, &id, &admin.actor, admin.now)
-        })
-        .await?;
-    Ok(see_other(&format!(
-        "{}?done=delivery-again",
-        address(&WebhookId::new(again.target))
-    )))
 }

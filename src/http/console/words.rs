@@ -32,7 +32,8 @@ pub(super) fn ago_or(at: Option<Timestamp>, now: Timestamp, never: &str) -> Mark
     }
 }
 
-fn distance(at: Timestamp, now: Timestamp) -> String {
+/// The same as a text.
+pub(super) fn distance(at: Timestamp, now: Timestamp) -> String {
     let millis = at.as_millis().saturating_sub(now.as_millis());
     let units = [
         (365 * DAY_MILLIS, "year"),

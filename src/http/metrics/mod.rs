@@ -67,6 +67,14 @@ impl Metrics {
         }
     }
 
+    /// When the certificate that is served with expires, and whether its files hold what cannot be served with;
+    /// `None` without TLS.
+    pub(super) fn certificate(&self) -> Option<(Timestamp, bool)> {
+        let expiry = self.certificate_expiry.load(Ordering::Relaxed);
+        let is_refused = self.certificate_is_refused.load(Ordering::Relaxed);
+        (expiry != 0).then(|| (Timestamp::from_millis(expiry), is_refused))
+    }
+
     /// Counts a credential that was refused for this reason.
     pub fn count_refusal(&self, reason: &'static str) {
         self.refusals.count(reason);

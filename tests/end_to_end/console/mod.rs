@@ -3,6 +3,7 @@
 
 mod access;
 mod audit;
+mod deliveries;
 mod directories;
 mod directory_alarm;
 mod forms;

@@ -1,0 +1,2 @@
+INSERT INTO deliveries (id, notice_id, channel, target, kind, state, attempts, created_at, next_attempt_at, give_up_at, claimed_until, delivered_at, last_error, last_status) VALUES
+    ('01900000-0000-7000-8000-0000000000f1', '01900000-0000-7000-8000-0000000000f2', 'mail', 'nobody@example.org', 'directory_removed', 'failed', 9, 1700000000000, 1700000001000, 1700000002000, NULL, NULL, 'the address is unknown', NULL);
