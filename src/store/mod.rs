@@ -37,6 +37,7 @@ pub mod recipients;
 pub mod registered_keys;
 pub mod replica;
 pub mod resource_counts;
+pub mod resource_search;
 pub mod resources;
 pub mod roles;
 mod schema;

@@ -347,52 +347,44 @@ pub fn list(
     Ok(query.load(connection)?.into_iter().map(Row::read).collect())
 }
 
-/// Resources of one type whose user name or display name begins so, in the order of what they are called. Each
-/// directory's two indexes are walked as far as they are shown.
+/// The resources of a type that are called so, whatever the case, the oldest first.
 ///
 /// # Errors
 /// When the database fails.
-pub fn beginning(
+pub fn called(
     connection: &mut DatabaseConnection,
-    directories: &[DirectoryId],
+    directory: &DirectoryId,
     resource_type: &str,
-    text: &str,
+    display_name: &str,
     limit: i64,
 ) -> Result<Vec<Resource>, StoreError> {
-    let begin = text.to_lowercase();
-    let end = super::sql::after_prefix(&begin);
-    let mut found: Vec<Resource> = Vec::new();
-    for directory in directories {
-        let mut by_user_name = resources::table
-            .filter(resources::directory_id.eq(directory.as_str()))
-            .filter(resources::resource_type.eq(resource_type))
-            .filter(resources::user_name_folded.ge(&begin))
-            .order(resources::user_name_folded)
-            .limit(limit)
+    let rows = resources::table
+        .filter(resources::directory_id.eq(directory.as_str()))
+        .filter(resources::resource_type.eq(resource_type))
+        .filter(resources::display_name_folded.eq(display_name.to_lowercase()))
+        .order(resources::id)
+        .limit(limit)
+        .select(Row::as_select())
+        .load(connection)?;
+    Ok(rows.into_iter().map(Row::read).collect())
+}
+
+/// Those of these resources that there are, in no order.
+///
+/// # Errors
+/// When the database fails.
+pub fn find_all(
+    connection: &mut DatabaseConnection,
+    ids: &[ResourceId],
+) -> Result<Vec<Resource>, StoreError> {
+    let mut found = Vec::with_capacity(ids.len());
+    for some in ids.chunks(CHUNK) {
+        let rows = resources::table
+            .filter(resources::id.eq_any(some.iter().map(ResourceId::as_str)))
             .select(Row::as_select())
-            .into_boxed();
-        let mut by_display_name = resources::table
-            .filter(resources::directory_id.eq(directory.as_str()))
-            .filter(resources::resource_type.eq(resource_type))
-            .filter(resources::display_name_folded.ge(&begin))
-            .order(resources::display_name_folded)
-            .limit(limit)
-            .select(Row::as_select())
-            .into_boxed();
-        if let Some(end) = &end {
-            by_user_name = by_user_name.filter(resources::user_name_folded.lt(end));
-            by_display_name = by_display_name.filter(resources::display_name_folded.lt(end));
-        }
-        for row in by_user_name.load(connection)? {
-            found.push(Row::read(row));
-        }
-        for row in by_display_name.load(connection)? {
-            found.push(Row::read(row));
-        }
+            .load(connection)?;
+        found.extend(rows.into_iter().map(Row::read));
     }
-    found.sort_by_cached_key(|one| (one.label().map(str::to_lowercase), one.id.clone()));
-    found.dedup_by(|one, other| one.id == other.id);
-    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     Ok(found)
 }
 

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::credentials::keys::{self, KeyChange};
 use crate::credentials::view::CredentialView;
@@ -12,7 +12,7 @@ use crate::policies::{Rights, Role, Scope, networks};
 use crate::secret::SecretKind;
 use crate::store::DatabaseConnection;
 use crate::store::credentials::{self as table, Selection};
-use crate::store::id::{CredentialId, DirectoryId};
+use crate::store::id::{CredentialId, DirectoryId, ResourceId};
 use crate::store::roles;
 
 use super::super::State;
@@ -292,13 +292,24 @@ async fn list_api_keys(
     list(&state, &query, of_kind(SecretKind::AdminKey), &admin).await
 }
 
+#[derive(Deserialize, IntoParams)]
+struct Left {
+    /// Those only that this person has left: that they made, or that are of a service account that they answered for
+    left_by: Option<String>,
+}
+
 /// Orphans of the kinds that the caller may read.
 async fn list_orphans(
     admin: Admin,
     state: web::Data<State>,
+    left: web::Query<Left>,
     query: web::Query<PageQuery>,
 ) -> Result<HttpResponse, Problem> {
-    list(&state, &query, orphans(&admin.rights), &admin).await
+    let selection = Selection {
+        left_by: left.into_inner().left_by.map(ResourceId::new),
+        ..orphans(&admin.rights)
+    };
+    list(&state, &query, selection, &admin).await
 }
 
 /// The orphans that somebody with these rights may see.

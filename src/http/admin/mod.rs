@@ -13,6 +13,7 @@ mod endpoint;
 mod impact;
 mod instances;
 pub(super) mod keys;
+pub(super) mod listed;
 mod notices;
 pub(super) mod one_credential;
 pub(super) mod optional_json;

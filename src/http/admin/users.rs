@@ -12,7 +12,7 @@ use crate::policies::{PolicyError, Role, Scope};
 use crate::provisioning::people::{self, NewPerson};
 use crate::secret::SecretKind;
 use crate::store::credentials::Selection;
-use crate::store::id::{CredentialId, DirectoryId, ResourceId};
+use crate::store::id::{CredentialId, ResourceId};
 use crate::store::receipts::ReceiptRow;
 use crate::store::resources::{self, Resource};
 use crate::store::{DatabaseConnection, Freshness, receipts};
@@ -21,6 +21,7 @@ use super::super::State;
 use super::super::account::second_factor::{StandingView, shown};
 use super::super::openapi::Operation;
 use super::super::problem::Problem;
+use super::listed::Narrowed;
 use super::page::PageQuery;
 use super::revocation::RevokedView;
 use super::view::{PasswordLinkView, ReceiptView, UserView, UserWithRolesView};
@@ -30,7 +31,11 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
     let (read, write) = (Scope::UsersRead, Scope::UsersWrite);
     vec![
         AdminEndpoint::at("/users")
-            .get(read, list, Operation::new("List people").lists::<UserView>())
+            .get(read, list, Operation::new("List people")
+                    .explained(
+                        "In the order in which they came; those that `search` finds in the order of what begins so.",
+                    )
+                    .lists::<UserView>())
             .post(
                 write,
                 create,
@@ -100,9 +105,7 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
 
 #[derive(Deserialize, IntoParams)]
 struct Filter {
-    /// Of this directory only
-    directory_id: Option<String>,
-    /// Of this name only, whatever its case
+    /// Of those only whose user name begins with this, whatever its case
     user_name: Option<String>,
 }
 
@@ -126,27 +129,26 @@ pub(in super::super) fn find(
 async fn list(
     _: Admin,
     state: web::Data<State>,
+    narrowed: web::Query<Narrowed>,
     filter: web::Query<Filter>,
     place: web::Query<PageQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let filter = filter.into_inner();
-    let directory = filter.directory_id.map(DirectoryId::new);
+    let (narrowed, user_name) = (narrowed.into_inner(), filter.into_inner().user_name);
     let window = place.window(&state.settings.limits)?;
     let place = window.clone();
     let found = state
         .database
         .read_with(Freshness::MayLag, move |connection| {
-            resources::list(
-                connection,
-                directory.as_ref(),
-                USER,
-                filter.user_name.as_deref(),
-                place.cursor(),
-                place.fetch(),
-            )
+            let user_name = user_name.as_deref();
+            narrowed.page(connection, USER, user_name, place.cursor(), place.fetch())
         })
         .await?;
-    Ok(HttpResponse::Ok().json(window.page(found, |user| user.id.to_string(), view::user)))
+    let page = window.page(
+        found,
+        |one| one.cursor.clone(),
+        |one| view::user(&one.resource),
+    );
+    Ok(HttpResponse::Ok().json(page))
 }
 
 /// Makes a local person: those of other directories come from their identity providers.

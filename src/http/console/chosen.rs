@@ -29,12 +29,15 @@ pub(super) fn named(
         found.extend(resources::find_by_user_name(connection, directory, text)?);
     }
     if found.is_empty() && !text.is_empty() {
-        let wanted = text.to_lowercase();
-        found = resources::beginning(connection, &within, resource_type, text, ALIKE)?;
-        found.retain(|one| {
-            let name = one.display_name.as_deref();
-            name.is_some_and(|name| name.to_lowercase() == wanted)
-        });
+        for directory in &within {
+            found.extend(resources::called(
+                connection,
+                directory,
+                resource_type,
+                text,
+                ALIKE,
+            )?);
+        }
     }
     found.retain(|one| one.resource_type == resource_type);
     match found.as_slice() {

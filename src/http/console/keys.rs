@@ -7,8 +7,8 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use crate::clock::Timestamp;
-use crate::credentials::Credential;
 use crate::credentials::view::status;
+use crate::credentials::{Creator, Credential};
 use crate::policies::Scope;
 use crate::secret::PlainSecret;
 use crate::store::credentials::{Search, Standing, newest};
@@ -45,6 +45,9 @@ struct Filter {
     product: Option<ProductId>,
     #[serde(default, deserialize_with = "serde_html_form::de::empty_as_none")]
     owner: Option<ResourceId>,
+    /// Whoever made them.
+    #[serde(default, deserialize_with = "serde_html_form::de::empty_as_none")]
+    creator: Option<ResourceId>,
     age: Option<String>,
     unused: Option<String>,
     cursor: Option<String>,
@@ -99,6 +102,7 @@ impl Filter {
             standing: standing.map(|standing| (standing, now)),
             product: self.product.clone(),
             owner: self.owner.clone(),
+            creator: self.creator.clone(),
             made_before: days_before(self.age.as_deref(), now),
             unused_since: days_before(self.unused.as_deref(), now),
             text: Some(self.text().to_owned()).filter(|text| !text.is_empty()),
@@ -116,6 +120,7 @@ impl Filter {
         !self.text().is_empty()
             || self.product.is_some()
             || self.owner.is_some()
+            || self.creator.is_some()
             || texts
                 .into_iter()
                 .any(|text| text.as_deref().is_some_and(|text| !text.is_empty()))
@@ -135,7 +140,8 @@ async fn list(
     }
     let (search, cursor) = (filter.search(&visitor), filter.cursor.clone());
     let sees_products = visitor.may(Scope::ProductsRead);
-    let (found, names, known_products) = state
+    let of_whom = filter.owner.clone().or_else(|| filter.creator.clone());
+    let (found, names, known_products, whose) = state
         .database
         .read(move |connection| {
             let found = newest(connection, &search, cursor.as_deref(), ROWS + 1)?;
@@ -145,7 +151,11 @@ async fn list(
             } else {
                 Vec::new()
             };
-            Ok::<_, StoreError>((found, names, known))
+            let whose = match &of_whom {
+                Some(id) => resources::labels(connection, std::slice::from_ref(id))?.remove(id),
+                None => None,
+            };
+            Ok::<_, StoreError>((found, names, known, whose))
         })
         .await?;
     let (shown, next) = first_of(found);
@@ -170,8 +180,16 @@ async fn list(
                 a.button href="/console/keys/api-keys/new" { "New admin API key" }
             }
         }))
+        @if let Some(id) = filter.owner.as_ref().or(filter.creator.as_ref()) {
+            p.muted {
+                (if filter.owner.is_some() { "Those of " } else { "Those made by " })
+                a href={ "/console/people/" (id) } { (whose.as_deref().unwrap_or(id.as_str())) }
+                ". " a href="/console/keys" { "Show everything" }
+            }
+        }
         (filters("/console/keys", &html! {
             @if let Some(owner) = &filter.owner { input type="hidden" name="owner" value=(owner); }
+            @if let Some(creator) = &filter.creator { input type="hidden" name="creator" value=(creator); }
             (field("Name, or how it begins", &html! {
                 input type="search" name="q" value=(filter.q) autocomplete="off" spellcheck="false";
             }))
@@ -262,13 +280,22 @@ impl Names {
         self.accounts.get(id)
     }
 
+    /// The identifier of whoever has left an orphan, as [`Names::leaver`] names them.
+    pub(super) fn leaver_id<'a>(&'a self, credential: &'a Credential) -> Option<&'a ResourceId> {
+        self.left(credential).map(|leaver| &leaver.id)
+    }
+
     /// Who has left an orphan: whoever answered for its service account, where nobody does so now, or else its maker.
     pub(super) fn leaver(&self, credential: &Credential) -> Option<String> {
+        self.left(credential).map(called)
+    }
+
+    fn left<'a>(&'a self, credential: &'a Credential) -> Option<&'a Creator> {
         let account = self
             .account(credential)
             .filter(|account| account.orphaned_at.is_some());
         let owner = account.and_then(|account| account.owner.as_ref());
-        owner.or(credential.created_by.as_ref()).map(called)
+        owner.or(credential.created_by.as_ref())
     }
 
     /// Whom or what a credential authenticates, or what it opens.

@@ -9,7 +9,7 @@ use crate::credentials::keys;
 use crate::credentials::{Credential, CredentialError, Issued};
 use crate::policies::{Rights, Scope};
 use crate::store::credentials::{self as table, Search, Standing, newest};
-use crate::store::id::CredentialId;
+use crate::store::id::{CredentialId, ResourceId};
 use crate::store::service_accounts::{self as accounts, ServiceAccount};
 use crate::store::{DatabaseConnection, StoreError};
 
@@ -64,6 +64,9 @@ struct Filter {
     #[serde(default)]
     kind: String,
     unused: Option<String>,
+    /// The identifier of whoever has left them.
+    #[serde(default)]
+    leaver: String,
     cursor: Option<String>,
 }
 
@@ -87,6 +90,8 @@ async fn list(
         .filter(|kind| seen.contains(&kind.secret))
         .collect();
     let wanted = filter.kind.as_str();
+    let leaver = Some(filter.leaver.trim().to_owned()).filter(|id| !id.is_empty());
+    let leaver = leaver.map(ResourceId::new);
     let search = Search {
         kinds: known
             .iter()
@@ -95,12 +100,13 @@ async fn list(
             .collect(),
         standing: Some((Standing::Orphaned, now)),
         unused_since: days_before(filter.unused.as_deref(), now),
+        left_by: leaver.clone(),
         ..Search::default()
     };
     let mut kinds = vec![("", "Every kind")];
     kinds.extend(known.iter().map(|kind| (kind.slug, kind.many)));
     let unused = filter.unused.unwrap_or_default();
-    let is_narrow = !wanted.is_empty() || !unused.is_empty();
+    let is_narrow = !wanted.is_empty() || !unused.is_empty() || leaver.is_some();
     let cursor = filter.cursor;
     let shows_accounts = visitor.may(Scope::ServiceAccountsRead) && !is_narrow && cursor.is_none();
     let (found, names, left) = state
@@ -131,6 +137,9 @@ async fn list(
         (filters(LIST, &html! {
             (field("Kind", &select("kind", wanted, &kinds)))
             (field("Last use", &select("unused", &unused, &UNUSED)))
+            (field("Identifier of who left them", &html! {
+                input type="search" name="leaver" value=(filter.leaver) autocomplete="off" spellcheck="false";
+            }))
         }))
         (results(&html! {
             @if !left.is_empty() {
@@ -216,7 +225,12 @@ fn orphan_table(shown: &[Credential], names: &Names, visitor: &Visitor) -> Marku
                 },
                 html! { (kind.map_or("", |kind| kind.one)) },
                 names.holder(key),
-                html! { (names.leaver(key).unwrap_or_else(|| NOBODY.to_owned())) },
+                html! {
+                    @match (names.leaver_id(key), names.leaver(key)) {
+                        (Some(id), Some(leaver)) => { a href={ (LIST) "?leaver=" (id) } { (leaver) } },
+                        _ => { (NOBODY) },
+                    }
+                },
                 html! {
                     @if let Some(at) = key.orphaned_at { (ago(at, now)) }
                     @if let Some(reason) = &key.orphaned_reason { small.muted { (reason.replace('_', " ")) } }

@@ -12,6 +12,7 @@ use crate::policies::authentication::{self, Explanation};
 use crate::policies::roles::roles_of;
 use crate::policies::{PolicyError, Role, Scope};
 use crate::secret::SecretKind;
+use crate::store::DatabaseConnection;
 use crate::store::audit_events::{self, AuditEventRow, Selection};
 use crate::store::credentials::{Search, newest};
 use crate::store::directories::{self, Directory};
@@ -19,10 +20,11 @@ use crate::store::id::{DirectoryId, ResourceId};
 use crate::store::memberships;
 use crate::store::receipts::{self, ReceiptRow};
 use crate::store::resources::{self, Resource};
-use crate::store::{DatabaseConnection, StoreError};
 
 use super::super::State;
+use super::super::admin::listed::Narrowed;
 use super::super::admin::users::find;
+use super::super::problem::Problem;
 use super::answer::Failure;
 use super::frame::{Section, page};
 use super::keys::{Names, ROWS, credentials};
@@ -63,41 +65,29 @@ pub(super) struct Listed {
 }
 
 impl Filter {
-    /// Those whose name begins with what was typed; everybody, page by page, where nothing was.
+    /// Those that begin with what was typed; everybody, page by page, where nothing was.
     pub(super) fn page(
         &self,
         connection: &mut DatabaseConnection,
         resource_type: &str,
-    ) -> Result<Listed, StoreError> {
-        let directories = directories::list(connection)?;
-        let text = self.q.trim();
-        if !text.is_empty() {
-            let within: Vec<DirectoryId> = directories
-                .iter()
-                .map(|directory| directory.id.clone())
-                .filter(|id| self.directory.as_ref().is_none_or(|wanted| wanted == id))
-                .collect();
-            let found = resources::beginning(connection, &within, resource_type, text, ROWS)?;
-            return Ok(Listed {
-                found,
-                next: None,
-                directories,
-            });
-        }
-        let (directory, cursor) = (self.directory.as_ref(), self.cursor.as_deref());
-        let limit = ROWS + 1;
-        let mut found = resources::list(connection, directory, resource_type, None, cursor, limit)?;
+    ) -> Result<Listed, Problem> {
+        let narrowed = Narrowed {
+            directory_id: self.directory.as_ref().map(ToString::to_string),
+            search: Some(self.q.clone()),
+        };
+        let cursor = self.cursor.as_deref();
+        let mut listed = narrowed.page(connection, resource_type, None, cursor, ROWS + 1)?;
         let rows = usize::try_from(ROWS).unwrap_or(usize::MAX);
-        let more = found.len() > rows;
-        found.truncate(rows);
-        let next = found
+        let more = listed.len() > rows;
+        listed.truncate(rows);
+        let next = listed
             .last()
             .filter(|_| more)
-            .map(|last| last.id.to_string());
+            .map(|last| last.cursor.clone());
         Ok(Listed {
-            found,
+            found: listed.into_iter().map(|one| one.resource).collect(),
             next,
-            directories,
+            directories: directories::list(connection)?,
         })
     }
 
@@ -158,13 +148,13 @@ async fn list(
             @if visitor.may(Scope::UsersWrite) { a.button href="/console/people/new" { "New local person" } }
             a.button href="/console/people/deleted" { "Deleted people" }
         }))
-        (filter.form("/console/people", "Name begins with", &listed.directories))
+        (filter.form("/console/people", "Name, address or external id begins with", &listed.directories))
         (results(&html! {
             @if rows.is_empty() {
-                (empty("Nobody is called so.", &html! {}))
+                (empty("Nobody is found by that.", &html! {}))
             } @else {
                 (table(
-                    if filter.q.trim().is_empty() { "In the order in which they came" } else { "The first 50 that begin so" },
+                    if filter.q.trim().is_empty() { "In the order in which they came" } else { "In the order of what begins so" },
                     &["Name", "User name", "Directory", "State", "Changed"],
                     &rows,
                 ))
@@ -285,12 +275,19 @@ async fn show(
         @if !known.made.is_empty() {
             h2 { "Keys that they made" }
             (credentials("The newest first", &known.made, &known.names, now))
+            p {
+                a href={ "/console/keys?creator=" (known.person.id) } { "All keys that they made" }
+                @if visitor.may(Scope::ScimKeysRead) && known.made.iter().any(|key| key.orphaned_at.is_some()) {
+                    " · " a href={ "/console/orphans?leaver=" (known.person.id) } { "The orphans among them" }
+                }
+            }
         }
         h2 { "Attributes" }
         (attributes(&known.person))
         @if sees_history {
             h2 { "History" }
             (history(&known.history))
+            p { a href={ "/console/audit?person=" (known.person.id) } { "Everything that they did, or that was done to them" } }
         }
     };
     Ok(page(&visitor, Section::People, &title, &content))

@@ -292,6 +292,8 @@ pub struct Selection {
     pub product: Option<ProductId>,
     /// Of this service account.
     pub service_account: Option<ServiceAccountId>,
+    /// Left behind by this person: made by them, or of a service account that they answered for.
+    pub left_by: Option<ResourceId>,
     /// Flagged as orphaned and not revoked.
     pub orphaned: bool,
     /// Not revoked, and expiring before this.
@@ -387,6 +389,9 @@ pub fn list(
     }
     if let Some(account) = &selection.service_account {
         query = query.filter(credentials::service_account_id.eq(account.as_str().to_owned()));
+    }
+    if let Some(leaver) = &selection.left_by {
+        query = query.filter(search::left_by(leaver));
     }
     if selection.orphaned {
         query = query

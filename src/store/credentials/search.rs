@@ -9,7 +9,7 @@ use crate::secret::SecretKind;
 use super::super::DatabaseConnection;
 use super::super::error::StoreError;
 use super::super::id::{DirectoryId, ProductId, ResourceId, ServiceAccountId};
-use super::super::schema::credentials;
+use super::super::schema::{credentials, service_accounts};
 use super::super::service_accounts::escaped;
 use super::{Credential, Row};
 
@@ -41,6 +41,8 @@ pub struct Search {
     pub owner: Option<ResourceId>,
     /// Made by this person.
     pub creator: Option<ResourceId>,
+    /// Made by this person, or of a service account that they answer for.
+    pub left_by: Option<ResourceId>,
     /// Of this product.
     pub product: Option<ProductId>,
     /// Of this service account.
@@ -51,6 +53,19 @@ pub struct Search {
     pub unused_since: Option<Timestamp>,
     /// Whose name contains this, in capitals or not, or whose secret begins with it.
     pub text: Option<String>,
+}
+
+/// Those that somebody made, and those of the service accounts that they answer for.
+#[diesel::dsl::auto_type(no_type_alias)]
+pub(super) fn left_by<'a>(person: &'a ResourceId) -> _ {
+    let id: &'a str = person.as_str();
+    let accounts = service_accounts::table
+        .filter(service_accounts::owner_id.eq(id))
+        .select(service_accounts::id.nullable());
+    credentials::creator_id
+        .eq(id)
+        .or(credentials::service_account_id.eq_any(accounts))
+        .assume_not_null()
 }
 
 #[diesel::declare_sql_function]
@@ -100,6 +115,9 @@ fn newest_of_kind(
     }
     if let Some(creator) = &search.creator {
         query = query.filter(credentials::creator_id.eq(creator.as_str()));
+    }
+    if let Some(leaver) = &search.left_by {
+        query = query.filter(left_by(leaver));
     }
     if let Some(product) = &search.product {
         query = query.filter(credentials::product_id.eq(product.as_str()));

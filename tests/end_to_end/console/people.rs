@@ -302,3 +302,186 @@ on_both_databases!(whom_an_identity_provider_deleted_is_recovered, |server| {
     let list = browser.get("/console/people/deleted").expect(200).text;
     assert!(!list.contains("The leaver"));
 });
+
+on_both_databases!(
+    people_are_found_by_address_and_external_id_page_by_page_here_and_in_the_admin_interface,
+    |server| {
+        let scim = server.scim();
+        let make = |name: &str, display: &str, address: &str, external: &str| {
+            let body = json!({
+                "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+                "userName": name,
+                "displayName": display,
+                "externalId": external,
+                "emails": [{"value": address, "type": "work"}],
+            });
+            scim.post("/Users", &body).expect(201).id()
+        };
+        make("u1", "Zoë Ångström", "Zoe@Example.org", "HR-0042");
+        make("u2", "Émile", "emile@example.org", "HR-0043");
+        // One person by all four, and shown once.
+        make("marie@example.org", "Marie", "marie@example.org", "marie");
+        let mut browser = admin(server);
+        let found = |query: &str| -> Vec<String> {
+            let answer = server.admin().get(&format!("/users?{query}")).expect(200);
+            let items = answer.body["items"].as_array().expect("a list").clone();
+            let names = items
+                .iter()
+                .map(|item| item["user_name"].as_str().expect("a name"));
+            names.map(str::to_owned).collect()
+        };
+        for (typed, names) in [
+            ("ZOE%40EX", vec!["u1"]),
+            ("zo%C3%AB%20%C3%A5", vec!["u1"]),
+            ("%C3%89MILE", vec!["u2"]),
+            ("HR-004", vec!["u1", "u2"]),
+            ("hr-004", vec![]),
+            ("marie", vec!["marie@example.org"]),
+            ("%25", vec![]),
+        ] {
+            assert_eq!(found(&format!("search={typed}")), names, "{typed}");
+            let page = browser
+                .get(&format!("/console/people?q={typed}"))
+                .expect(200)
+                .text;
+            let (_, list) = page.split_once("id=\"results\"").expect("a list");
+            for name in ["u1", "u2", "marie@example.org"] {
+                let cell = format!(">{name}</td>");
+                assert_eq!(
+                    list.contains(&cell),
+                    names.contains(&name),
+                    "{typed}: {name}"
+                );
+            }
+        }
+
+        // In the order of what begins so, each once, however short the pages are.
+        for number in 0..7 {
+            let name = format!("pager{number}");
+            make(
+                &name,
+                &format!("Pager {}", 9 - number),
+                &format!("{name}@example.org"),
+                &name,
+            );
+        }
+        let whole = found("search=pager&limit=100");
+        assert_eq!(whole.len(), 7, "{whole:?}");
+        let (mut shown, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let path = format!("/users?search=PAGER&limit=2{cursor}");
+            let page = server.admin().get(&path).expect(200).body;
+            let items = page["items"].as_array().expect("a list");
+            assert!(items.len() <= 2);
+            shown.extend(
+                items
+                    .iter()
+                    .map(|one| one["user_name"].as_str().expect("a name").to_owned()),
+            );
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+        }
+        assert_eq!(shown, whole);
+        for query in ["search=pager&cursor=%25%25", "search=pager&cursor=AAAA"] {
+            server.admin().get(&format!("/users?{query}")).expect(400);
+        }
+        server
+            .admin()
+            .get("/users?search=a&user_name=a")
+            .expect(422);
+        browser
+            .get("/console/people?q=pager&cursor=nonsense")
+            .expect(400);
+
+        for number in 0..50 {
+            let name = format!("row{number:02}");
+            make(&name, &name, &format!("{name}@example.org"), &name);
+        }
+        make("row50", "row50", "row50@example.org", "row50");
+        let first = browser.get("/console/people?q=row").expect(200).text;
+        assert!(first.contains(">row49</td>") && !first.contains(">row50</td>"));
+        let (_, next) = first
+            .split_once("rel=\"next\" href=\"")
+            .expect("there is more");
+        let next = next
+            .split('"')
+            .next()
+            .expect("it ends")
+            .replace("&amp;", "&");
+        let second = browser.get(&next).expect(200).text;
+        assert!(second.contains(">row50</td>") && !second.contains(">row49</td>"));
+    }
+);
+
+on_both_databases!(
+    the_page_of_a_person_leads_to_all_that_they_did_made_and_left,
+    |server| {
+        let leaver = Leaver::arrange(server, "leaver");
+        let other = Leaver::arrange(server, "other");
+        let account = json!({"name": "Nightly", "purpose": "Builds", "owner_id": leaver.person.id});
+        let account = server
+            .admin()
+            .post("/service-accounts", &account)
+            .expect(201)
+            .id();
+        let token = format!("/service-accounts/{account}/tokens");
+        let token = server
+            .admin()
+            .post(&token, &json!({"name": "of the account"}))
+            .expect(201)
+            .id();
+        for person in [&leaver, &other] {
+            let path = format!("/users/{}/deprovision", person.person.id);
+            server.admin().post(&path, &json!({})).expect(200);
+        }
+        let id = &leaver.person.id;
+        let mut browser = admin(server);
+        let page = browser
+            .get(&format!("/console/people/{id}"))
+            .expect(200)
+            .text;
+        for place in [
+            format!("/console/audit?person={id}"),
+            format!("/console/keys?creator={id}"),
+            format!("/console/orphans?leaver={id}"),
+        ] {
+            assert!(
+                page.contains(&format!("href=\"{place}\"")),
+                "no {place}: {page}"
+            );
+            browser.get(&place).expect(200);
+        }
+        let made = browser
+            .get(&format!("/console/keys?creator={id}"))
+            .expect(200)
+            .text;
+        assert!(made.contains(&leaver.scim_key.id) && !made.contains(&other.scim_key.id));
+        let left = browser
+            .get(&format!("/console/orphans?leaver={id}"))
+            .expect(200)
+            .text;
+        for theirs in [&leaver.scim_key.id, &leaver.api_key.id, &token] {
+            assert!(left.contains(theirs.as_str()), "no {theirs}: {left}");
+        }
+        assert!(!left.contains(&other.scim_key.id));
+
+        let found = server
+            .admin()
+            .get(&format!("/orphaned-keys?left_by={id}"))
+            .expect(200);
+        let items = found.body["items"].as_array().expect("a list").clone();
+        let ids: Vec<&str> = items
+            .iter()
+            .map(|one| one["id"].as_str().expect("an id"))
+            .collect();
+        assert!(ids.contains(&leaver.scim_key.id.as_str()) && ids.contains(&token.as_str()));
+        assert!(!ids.contains(&other.scim_key.id.as_str()));
+        let nobody = format!("/orphaned-keys?left_by={}", uuid::Uuid::now_v7());
+        assert_eq!(
+            server.admin().get(&nobody).expect(200).body["items"],
+            json!([])
+        );
+    }
+);

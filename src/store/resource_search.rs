@@ -1,0 +1,270 @@
+//! Resources found by how something of them begins: user name, display name, external id, e-mail address.
+//!
+//! Each of the four is a range of an index, walked no further than is shown. What is found is in the order of what
+//! was matched and then of the identifier; whatever matches by several is shown once, by the least of them.
+
+use std::collections::{HashMap, HashSet};
+
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+
+use super::DatabaseConnection;
+use super::connection::CHUNK;
+use super::error::StoreError;
+use super::id::{DirectoryId, ResourceId};
+use super::resources::{self, Resource};
+use super::schema::indexed_values;
+use super::sql::{Statement, after_prefix};
+
+/// The attribute whose values are looked at beside the columns, where the settings have it indexed.
+const EMAIL: &str = "emails.value";
+/// How many directories one statement looks through: SQLite takes 500 parts in one.
+const AT_ONCE: usize = 100;
+
+/// What is looked for.
+#[derive(Debug, Clone)]
+pub struct Beginning {
+    /// Within these directories.
+    pub directories: Vec<DirectoryId>,
+    /// Of this resource type.
+    pub resource_type: String,
+    /// How it begins; in capitals or not, but for an external id.
+    pub text: String,
+}
+
+/// A place in what was found: what was matched, and of whom.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The text that begins so, folded where case means nothing.
+    pub matched: String,
+    /// The resource that has it.
+    pub id: String,
+}
+
+#[derive(QueryableByName)]
+struct Match {
+    #[diesel(sql_type = Text)]
+    matched: String,
+    #[diesel(sql_type = Text)]
+    id: String,
+}
+
+/// What begins so after a place, at most so many.
+///
+/// # Errors
+/// When the database fails.
+pub fn beginning(
+    connection: &mut DatabaseConnection,
+    wanted: &Beginning,
+    after: Option<&Place>,
+    limit: usize,
+) -> Result<Vec<(Resource, Place)>, StoreError> {
+    let mut found = Vec::new();
+    let mut after = after.cloned();
+    // Whoever matches by their name and by their address is found twice, and shown once.
+    let fetch = limit.saturating_mul(2).max(1);
+    loop {
+        let matches = matches(connection, wanted, after.as_ref(), fetch)?;
+        let is_last = matches.len() < fetch;
+        let mut known = with_keys(connection, wanted, &matches)?;
+        after = matches.last().cloned().or(after);
+        for place in matches {
+            let is_first = known
+                .get(&place.id)
+                .is_some_and(|(_, least)| *least == place.matched);
+            if is_first && let Some((resource, _)) = known.remove(&place.id) {
+                found.push((resource, place));
+            }
+            if found.len() == limit {
+                return Ok(found);
+            }
+        }
+        if is_last {
+            return Ok(found);
+        }
+    }
+}
+
+fn matches(
+    connection: &mut DatabaseConnection,
+    wanted: &Beginning,
+    after: Option<&Place>,
+    limit: usize,
+) -> Result<Vec<Place>, StoreError> {
+    let mut found: Vec<Place> = Vec::new();
+    for some in wanted.directories.chunks(AT_ONCE) {
+        let rows: Vec<Match> = statement(some, wanted, after, limit).load(connection)?;
+        let places = rows.into_iter().map(|row| Place {
+            matched: row.matched,
+            id: row.id,
+        });
+        found.extend(places);
+    }
+    found.sort_unstable();
+    found.truncate(limit);
+    Ok(found)
+}
+
+fn statement(
+    directories: &[DirectoryId],
+    wanted: &Beginning,
+    after: Option<&Place>,
+    limit: usize,
+) -> Statement {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let folded = wanted.text.to_lowercase();
+    let columns = [
+        ("user_name_folded", folded.as_str()),
+        ("display_name_folded", folded.as_str()),
+        ("external_id", wanted.text.as_str()),
+    ];
+    let mut parts = Vec::new();
+    for directory in directories {
+        let within = |table: &str| {
+            Statement::sql(format!(" FROM {table} WHERE directory_id = "))
+                .text(directory.as_str())
+                .push(" AND resource_type = ")
+                .text(&wanted.resource_type)
+        };
+        for (column, begins) in columns {
+            let part = Statement::sql(format!("SELECT {column} AS matched, id"))
+                .append(within("resources"))
+                .append(range(column, "id", begins, after, limit));
+            parts.push(part);
+        }
+        let part = Statement::sql("SELECT value AS matched, resource_id AS id")
+            .append(within("indexed_values"))
+            .push(" AND attribute = ")
+            .text(EMAIL)
+            .append(range("value", "resource_id", &folded, after, limit));
+        parts.push(part);
+    }
+    let mut union = Statement::sql("SELECT matched, id FROM (");
+    for (number, part) in parts.into_iter().enumerate() {
+        if number > 0 {
+            union = union.push(" UNION ");
+        }
+        union = union
+            .push("SELECT matched, id FROM (")
+            .append(part)
+            .push(format!(") AS part_{number}"));
+    }
+    union
+        .push(") AS found ORDER BY matched, id LIMIT ")
+        .integer(limit)
+}
+
+/// The part of an index that begins so, after a place.
+fn range(column: &str, id: &str, begins: &str, after: Option<&Place>, limit: i64) -> Statement {
+    let from = after.map_or(begins, |place| begins.max(place.matched.as_str()));
+    let mut statement = Statement::sql(format!(" AND {column} >= ")).text(from);
+    if let Some(end) = after_prefix(begins) {
+        statement = statement.push(format!(" AND {column} < ")).text(end);
+    }
+    if let Some(place) = after {
+        statement = statement
+            .push(format!(" AND ({column} > "))
+            .text(&place.matched)
+            .push(format!(" OR {id} > "))
+            .text(&place.id)
+            .push(")");
+    }
+    statement
+        .push(format!(" ORDER BY {column}, {id} LIMIT "))
+        .integer(limit)
+}
+
+/// Those that were found, each with the least of what begins so.
+fn with_keys(
+    connection: &mut DatabaseConnection,
+    wanted: &Beginning,
+    matches: &[Place],
+) -> Result<HashMap<String, (Resource, String)>, StoreError> {
+    let ids: HashSet<&str> = matches.iter().map(|place| place.id.as_str()).collect();
+    let ids: Vec<ResourceId> = ids.into_iter().map(ResourceId::new).collect();
+    let folded = wanted.text.to_lowercase();
+    let mut addresses: HashMap<String, Vec<String>> = HashMap::new();
+    for some in ids.chunks(CHUNK) {
+        let rows: Vec<(String, String)> = indexed_values::table
+            .filter(indexed_values::resource_id.eq_any(some.iter().map(ResourceId::as_str)))
+            .filter(indexed_values::attribute.eq(EMAIL))
+            .select((indexed_values::resource_id, indexed_values::value))
+            .load(connection)?;
+        for (id, value) in rows {
+            addresses.entry(id).or_default().push(value);
+        }
+    }
+    let mut known = HashMap::new();
+    for resource in resources::find_all(connection, &ids)? {
+        let fold = |text: &Option<String>| text.as_deref().map(str::to_lowercase);
+        let keys = [fold(&resource.user_name), fold(&resource.display_name)];
+        let own = addresses.remove(resource.id.as_str()).unwrap_or_default();
+        let keys = keys.into_iter().flatten().chain(own);
+        let keys = keys.filter(|key| key.starts_with(&folded));
+        let external = resource.external_id.clone();
+        let external = external.filter(|key| key.starts_with(&wanted.text));
+        if let Some(least) = keys.chain(external).min() {
+            known.insert(resource.id.to_string(), (resource, least));
+        }
+    }
+    Ok(known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Database, DatabaseUrl};
+
+    #[derive(QueryableByName)]
+    struct Step {
+        #[diesel(sql_type = Text)]
+        detail: String,
+    }
+
+    #[test]
+    fn no_table_is_read_through_to_find_how_something_begins() {
+        let directory = std::env::temp_dir().join(format!("portcullis-{}", uuid::Uuid::now_v7()));
+        std::fs::create_dir(&directory).unwrap();
+        let url = DatabaseUrl::Sqlite(directory.join("portcullis.sqlite"));
+        let database = Database::migrate_and_open(url, 1).unwrap();
+        let wanted = Beginning {
+            directories: vec![DirectoryId::new("one"), DirectoryId::new("other")],
+            resource_type: "User".to_owned(),
+            text: "ada".to_owned(),
+        };
+        let place = Place {
+            matched: "adam".to_owned(),
+            id: "1".to_owned(),
+        };
+        for after in [None, Some(&place)] {
+            let search = statement(&wanted.directories, &wanted, after, 50);
+            let explained = Statement::sql("EXPLAIN QUERY PLAN ").append(search);
+            let steps: Vec<Step> = database
+                .read_now(|connection| explained.load::<Step>(connection))
+                .unwrap();
+            let of_tables = |step: &&Step| {
+                step.detail.contains("resources") || step.detail.contains("indexed_values")
+            };
+            let steps: Vec<&str> = steps
+                .iter()
+                .filter(of_tables)
+                .map(|step| step.detail.as_str())
+                .collect();
+            assert_eq!(steps.len(), 8, "{steps:?}");
+            for (index, column) in [
+                ("resources_user_name", "user_name_folded"),
+                ("resources_display_name", "display_name_folded"),
+                ("resources_external_id", "external_id"),
+                ("indexed_values_look_up", "value"),
+            ] {
+                let walked = steps.iter().filter(|step| {
+                    step.starts_with("SEARCH")
+                        && step.contains(index)
+                        && step.contains(&format!("{column}>?"))
+                });
+                assert_eq!(walked.count(), 2, "{index}: {steps:?}");
+            }
+        }
+        std::fs::remove_dir_all(&directory).unwrap();
+    }
+}
