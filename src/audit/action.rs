@@ -47,7 +47,7 @@ pub enum Action {
     CredentialsRevoked,
     /// A person signed in.
     SessionStarted,
-    /// A person signed out, or ended another session of theirs.
+    /// A person signed out, or ended another session of theirs; or an admin ended it.
     SessionEnded,
     /// A signed-in person showed again who they are.
     SessionConfirmed,

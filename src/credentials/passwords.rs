@@ -5,17 +5,19 @@ use argon2::{Algorithm, Argon2, Params, Version};
 
 use crate::audit::{self, Action, Actor, Event};
 use crate::clock::Timestamp;
+use crate::notices::{self, Notice, NoticeKind};
 use crate::policies::Role;
+use crate::sealed::Sealer;
 use crate::secret::{PlainSecret, SecretKind};
 use crate::store::credentials as table;
 use crate::store::id::ResourceId;
 use crate::store::passwords::{self, SetBy, StoredPassword};
 use crate::store::resources::{self, Resource};
-use crate::store::{DatabaseConnection, roles};
+use crate::store::{DatabaseConnection, roles, second_factors};
 
 use super::issue::{active_person, creator, refuse_wider_networks, refuse_without_role};
-use super::verify::stands;
-use super::{Credential, CredentialError, Issued};
+use super::verify::{has_not_ended, stands};
+use super::{Credential, CredentialError, Issued, second_factor, sessions};
 
 /// How long a link to set a password may be used.
 pub const LINK_HOURS: i64 = 24;
@@ -70,6 +72,11 @@ pub fn hash_any(password: &str) -> Result<HashedPassword, CredentialError> {
         .map_err(|_| CredentialError::Hashing)?;
     Ok(HashedPassword(hash.to_string()))
 }
+
+/// Why somebody cannot change their password here.
+pub const NOT_OURS: &str = "your identity provider sets your password: change it there";
+/// Why what a password has opened ends with it.
+const CHANGED: &str = "password_changed";
 
 /// A hash of no password, for people who are not there.
 const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$cG9ydGN1bGxpc3NhbHQ$4mJmMEuCcJcVIqQ8pYxyhOjGJd3p1TnbW+e5EnNkqQU";
@@ -191,6 +198,88 @@ pub fn set_by_link(
         .with("set_by", "person");
     audit::record(connection, actor, now, event)?;
     Ok(person.id)
+}
+
+/// What a person shows to change their password, and what it is to be. The old one was compared outside of any
+/// transaction; what was seen then must still be so now.
+#[derive(Clone)]
+pub struct OwnChange {
+    /// The session that they show.
+    pub session: Credential,
+    /// The password that they have shown.
+    pub shown: StoredPassword,
+    /// A code of their second factor, where they have one.
+    pub code: Option<String>,
+    /// The new password.
+    pub new: HashedPassword,
+}
+
+/// Changes the password of a person who is signed in, and tells them. Their other sessions end, and links with which
+/// a password could be set; what roles the password opens stays as it was. Gives how many sessions have ended.
+///
+/// # Errors
+/// [`CredentialError::Forbidden`] where the password has changed meanwhile, or the code is not right;
+/// [`CredentialError::Conflict`] where an identity provider sets it, or the session has ended; when the database
+/// fails.
+pub fn change_own(
+    connection: &mut DatabaseConnection,
+    sealer: &Sealer,
+    change: &OwnChange,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<usize, CredentialError> {
+    let ended = || CredentialError::Conflict("the session has ended".to_owned());
+    let session = &change.session;
+    let person = held_person(connection, session.owner_id.as_ref().ok_or_else(ended)?)?;
+    let is_open = table::find_for_update(connection, &session.id)?
+        .is_some_and(|session| has_not_ended(&session, now).is_ok());
+    if !is_open {
+        return Err(ended());
+    }
+    if passwords::find(connection, &person.id)?.as_ref() != Some(&change.shown) {
+        return Err(CredentialError::Forbidden(
+            "the password is not right".to_owned(),
+        ));
+    }
+    if change.shown.set_by != SetBy::Person {
+        return Err(CredentialError::Conflict(NOT_OURS.to_owned()));
+    }
+    if second_factors::confirmed_at(connection, &person.id)?.is_some() {
+        let code = change.code.as_deref().unwrap_or_default();
+        second_factor::take(connection, sealer, &person, code, now)?;
+    }
+    let password = StoredPassword {
+        hash: change.new.as_str().to_owned(),
+        ..change.shown.clone()
+    };
+    passwords::set(connection, &person.id, &password, now)?;
+    let links = [SecretKind::PasswordLink];
+    table::revoke_kinds_of(connection, &person.id, &links, CHANGED, now)?;
+    let kept = Some(&session.id);
+    let ended = sessions::end_all(connection, &person.id, kept, CHANGED, actor, now)?;
+    let event = Event::new(Action::PasswordSet)
+        .within(&person.directory_id)
+        .to("User", person.id.as_str(), person.label())
+        .with("set_by", "person")
+        .with("sessions_ended", ended);
+    audit::record(connection, actor, now, event)?;
+    let name = person.user_name.as_deref().unwrap_or("a person");
+    let notice = Notice::new(
+        NoticeKind::PasswordChanged,
+        format!("The password of {name} was changed, and their other sessions have ended"),
+    )
+    .within(Some(&person.directory_id))
+    .of(Some(&person.id))
+    .with("user_id", person.id.as_str())
+    .with("user_name", person.user_name.clone())
+    .with("display_name", person.display_name.clone())
+    .with("from", actor.source_ip.map(|address| address.to_string()))
+    .with(
+        "what_to_do",
+        vec!["If it was not you, tell your admins: they can end all of your sessions and make you a link for another."],
+    );
+    notices::put(connection, now, notice)?;
+    Ok(ended)
 }
 
 /// Sets a password that an identity provider sent. A password that the person set by a link stays theirs

@@ -20,6 +20,10 @@ use super::{Creator, Credential, CredentialError, Issued, second_factor};
 
 /// How long a person may take to complete a sign-in with the second factor, or to enrol.
 const UNFINISHED_MINUTES: i64 = 15;
+/// Why a session ended whose person signed out of it.
+const SIGNED_OUT: &str = "signed_out";
+/// Why one ended that an admin has ended.
+const ENDED_BY_ADMIN: &str = "ended_by_admin";
 /// How many sessions are looked at together.
 const AT_ONCE: i64 = 100;
 /// How far the end of a session's idle time is off before it is written down again.
@@ -284,6 +288,49 @@ pub fn end_others(
     actor: &Actor,
     now: Timestamp,
 ) -> Result<usize, CredentialError> {
+    end_all(connection, person, Some(shown), SIGNED_OUT, actor, now)
+}
+
+/// Ends a session of a person, whom it signs out.
+///
+/// # Errors
+/// [`CredentialError::NotFound`] where it is none of theirs; when the database fails.
+pub fn end_by_admin(
+    connection: &mut DatabaseConnection,
+    person: &ResourceId,
+    id: &CredentialId,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<(), CredentialError> {
+    let session = super::keys::find(connection, SecretKind::Session, id)?;
+    if session.owner_id.as_ref() != Some(person) {
+        return Err(CredentialError::NotFound("session"));
+    }
+    end_for(connection, &session, ENDED_BY_ADMIN, actor, now)
+}
+
+/// Ends every session of a person, whom it signs out everywhere, and counts them.
+///
+/// # Errors
+/// When the database fails.
+pub fn end_all_by_admin(
+    connection: &mut DatabaseConnection,
+    person: &ResourceId,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<usize, CredentialError> {
+    end_all(connection, person, None, ENDED_BY_ADMIN, actor, now)
+}
+
+/// Ends every session of a person, but one where it is to stay, and counts them.
+pub(super) fn end_all(
+    connection: &mut DatabaseConnection,
+    person: &ResourceId,
+    kept: Option<&CredentialId>,
+    reason: &str,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<usize, CredentialError> {
     let search = open_sessions(person, now);
     let (mut ended, mut before) = (0, None::<String>);
     loop {
@@ -292,11 +339,25 @@ pub fn end_others(
             return Ok(ended);
         };
         before = Some(last.id.to_string());
-        for session in found.iter().filter(|session| session.id != *shown) {
-            end(connection, session, actor, now)?;
+        for session in found.iter().filter(|session| Some(&session.id) != kept) {
+            end_for(connection, session, reason, actor, now)?;
             ended += 1;
         }
     }
+}
+
+/// How many sessions of a person have not ended, counted up to a bound.
+///
+/// # Errors
+/// When the database fails.
+pub fn count_open(
+    connection: &mut DatabaseConnection,
+    person: &ResourceId,
+    bound: i64,
+    now: Timestamp,
+) -> Result<i64, StoreError> {
+    let found = table::newest(connection, &open_sessions(person, now), None, bound)?;
+    Ok(i64::try_from(found.len()).unwrap_or(i64::MAX))
 }
 
 /// Some of a person's sessions.
@@ -319,7 +380,26 @@ pub fn list_open(
     fetch: i64,
     now: Timestamp,
 ) -> Result<OpenSessions, StoreError> {
-    let search = open_sessions(person, now);
+    list_open_from(connection, person, None, before, fetch, now)
+}
+
+/// The same of those alone that were last used from an address that begins so.
+///
+/// # Errors
+/// When the database fails.
+pub fn list_open_from(
+    connection: &mut DatabaseConnection,
+    person: &ResourceId,
+    address: Option<&str>,
+    before: Option<&str>,
+    fetch: i64,
+    now: Timestamp,
+) -> Result<OpenSessions, StoreError> {
+    let address = address.map(str::trim).filter(|address| !address.is_empty());
+    let search = Search {
+        last_used_from: address.map(str::to_owned),
+        ..open_sessions(person, now)
+    };
     let mut found = table::newest(connection, &search, before, fetch)?;
     let shown = usize::try_from(fetch.saturating_sub(1)).unwrap_or(usize::MAX);
     let more = found.len() > shown;
@@ -358,11 +438,26 @@ pub fn end(
     actor: &Actor,
     now: Timestamp,
 ) -> Result<(), CredentialError> {
-    if table::revoke(connection, &session.id, "signed_out", now)? {
+    end_for(connection, session, SIGNED_OUT, actor, now)
+}
+
+fn end_for(
+    connection: &mut DatabaseConnection,
+    session: &Credential,
+    reason: &str,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<(), CredentialError> {
+    if table::revoke(connection, &session.id, reason, now)? {
         let event = Event::new(Action::SessionEnded);
         let event = match &session.owner_id {
             Some(owner) => event.to("User", owner.as_str(), None),
             None => event,
+        };
+        let event = if reason == SIGNED_OUT {
+            event
+        } else {
+            event.with("reason", reason)
         };
         audit::record(connection, actor, now, event)?;
     }

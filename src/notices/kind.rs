@@ -83,6 +83,8 @@ kinds! {
     SecretLeaked = "secret_leaked", "Secrets were leaked and are revoked", PersonAndAdmins;
     /// An admin reset somebody's second factor.
     SecondFactorReset = "second_factor_reset", "Second factors were reset", PersonAndAdmins;
+    /// A person changed their password.
+    PasswordChanged = "password_changed", "Your password was changed", Person;
     /// An unusual share of a directory was deprovisioned within an hour.
     MassDeprovisioning = "mass_deprovisioning", "Many people were deprovisioned", Admins;
     /// The database was restored from a copy: who left since then is there again.

@@ -199,6 +199,29 @@ pub fn members(
         .load(connection)?)
 }
 
+/// Those of these whom a policy names, in no order.
+///
+/// # Errors
+/// When the database fails.
+pub fn members_among(
+    connection: &mut DatabaseConnection,
+    policy: &PolicyId,
+    ids: &[ResourceId],
+) -> Result<Vec<PolicyMember>, StoreError> {
+    let mut found = Vec::new();
+    for some in ids.chunks(CHUNK) {
+        found.extend(
+            policy_members::table
+                .inner_join(resources::table.on(resources::id.eq(policy_members::member_id)))
+                .filter(policy_members::policy_id.eq(policy.as_str()))
+                .filter(policy_members::member_id.eq_any(some.iter().map(ResourceId::as_str)))
+                .select(MEMBER)
+                .load::<PolicyMember>(connection)?,
+        );
+    }
+    Ok(found)
+}
+
 /// The columns of a [`PolicyMember`].
 const MEMBER: (
     policy_members::policy_id,

@@ -11,25 +11,51 @@ use diesel::sql_types::Text;
 use super::DatabaseConnection;
 use super::connection::CHUNK;
 use super::error::StoreError;
-use super::id::{DirectoryId, ResourceId};
+use super::id::{DirectoryId, PolicyId, ResourceId};
 use super::resources::{self, Resource};
 use super::schema::indexed_values;
 use super::sql::{Statement, after_prefix};
 
 /// The attribute whose values are looked at beside the columns, where the settings have it indexed.
 const EMAIL: &str = "emails.value";
-/// How many directories one statement looks through: SQLite takes 500 parts in one.
-const AT_ONCE: usize = 100;
+/// How many directories one statement looks through, at four parts for each type: SQLite takes 500 parts in one.
+const AT_ONCE: usize = 60;
 
 /// What is looked for.
 #[derive(Debug, Clone)]
 pub struct Beginning {
     /// Within these directories.
     pub directories: Vec<DirectoryId>,
-    /// Of this resource type.
-    pub resource_type: String,
+    /// Of these resource types, two at most.
+    pub resource_types: Vec<String>,
     /// How it begins; in capitals or not, but for an external id.
     pub text: String,
+    /// Those only that are named by this.
+    pub within: Option<Within>,
+}
+
+/// What names people and groups.
+#[derive(Debug, Clone)]
+pub enum Within {
+    /// A group: those that are in it by themselves.
+    Group(ResourceId),
+    /// A policy.
+    Policy(PolicyId),
+}
+
+impl Within {
+    /// The condition that a row with this column names one of those. A primary key answers it.
+    fn condition(&self, id: &str) -> Statement {
+        let (table, holder, value) = match self {
+            Self::Group(group) => ("memberships", "group_id", group.as_str()),
+            Self::Policy(policy) => ("policy_members", "policy_id", policy.as_str()),
+        };
+        Statement::sql(format!(
+            " AND EXISTS (SELECT 1 FROM {table} m WHERE m.{holder} = "
+        ))
+        .text(value)
+        .push(format!(" AND m.member_id = {id})"))
+    }
 }
 
 /// A place in what was found: what was matched, and of whom.
@@ -119,21 +145,29 @@ fn statement(
         ("external_id", wanted.text.as_str()),
     ];
     let mut parts = Vec::new();
-    for directory in directories {
-        let within = |table: &str| {
-            Statement::sql(format!(" FROM {table} WHERE directory_id = "))
+    let of_types = |directory| {
+        let types = wanted.resource_types.iter();
+        types.map(move |resource_type| (directory, resource_type))
+    };
+    for (directory, resource_type) in directories.iter().flat_map(of_types) {
+        let within = |table: &str, id: &str| {
+            let rows = Statement::sql(format!(" FROM {table} WHERE directory_id = "))
                 .text(directory.as_str())
                 .push(" AND resource_type = ")
-                .text(&wanted.resource_type)
+                .text(resource_type);
+            match &wanted.within {
+                None => rows,
+                Some(within) => rows.append(within.condition(&format!("{table}.{id}"))),
+            }
         };
         for (column, begins) in columns {
             let part = Statement::sql(format!("SELECT {column} AS matched, id"))
-                .append(within("resources"))
+                .append(within("resources", "id"))
                 .append(range(column, "id", begins, after, limit));
             parts.push(part);
         }
         let part = Statement::sql("SELECT value AS matched, resource_id AS id")
-            .append(within("indexed_values"))
+            .append(within("indexed_values", "resource_id"))
             .push(" AND attribute = ")
             .text(EMAIL)
             .append(range("value", "resource_id", &folded, after, limit));
@@ -229,15 +263,24 @@ mod tests {
         let database = Database::migrate_and_open(url, 1).unwrap();
         let wanted = Beginning {
             directories: vec![DirectoryId::new("one"), DirectoryId::new("other")],
-            resource_type: "User".to_owned(),
+            resource_types: vec!["User".to_owned()],
             text: "ada".to_owned(),
+            within: None,
+        };
+        let in_a_group = Beginning {
+            within: Some(Within::Group(ResourceId::new("group"))),
+            ..wanted.clone()
         };
         let place = Place {
             matched: "adam".to_owned(),
             id: "1".to_owned(),
         };
-        for after in [None, Some(&place)] {
-            let search = statement(&wanted.directories, &wanted, after, 50);
+        for (wanted, after) in [
+            (&wanted, None),
+            (&wanted, Some(&place)),
+            (&in_a_group, None),
+        ] {
+            let search = statement(&wanted.directories, wanted, after, 50);
             let explained = Statement::sql("EXPLAIN QUERY PLAN ").append(search);
             let steps: Vec<Step> = database
                 .read_now(|connection| explained.load::<Step>(connection))

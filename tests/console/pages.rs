@@ -178,6 +178,17 @@ fn lived_in() -> (House, Vec<(&'static str, String)>) {
             "reset-second-factor",
             format!("/people/{otto}/reset-second-factor"),
         ),
+        ("person-sessions", format!("/people/{otto}/sessions")),
+        (
+            "person-sessions-end",
+            format!("/people/{otto}/sessions/end-all"),
+        ),
+        (
+            "person-session-end",
+            format!("/people/{otto}/sessions/{}/end", uuid::Uuid::now_v7()),
+        ),
+        ("my-password", "/me/password".to_owned()),
+        ("my-sessions", "/me/sessions".to_owned()),
         (
             "person-revoke-tokens",
             format!("/people/{otto}/revoke-tokens"),

@@ -1,16 +1,25 @@
-//! The password, through a one-time link.
+//! The password: set through a one-time link, or changed by whoever is signed in and shows the old one.
+//!
+//! [`with_password`] is how anybody shows again what their password is.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::credentials::{passwords, verify};
+use crate::credentials::passwords::OwnChange;
+use crate::credentials::sessions::{self, Candidate};
+use crate::credentials::{CredentialError, passwords, verify};
 use crate::secret::{PlainSecret, SecretKind};
+use crate::store::passwords::{self as stored_passwords, StoredPassword};
+use crate::store::{DatabaseConnection, TransactionError as _, resources};
 
 use super::super::State;
 use super::super::caller::{AuthenticationFailure, source_ip};
-use super::super::openapi::{ApiEndpoint, Operation};
+use super::super::openapi::{ApiEndpoint, Caller, Operation};
 use super::super::problem::{Problem, ProblemKind};
+use super::super::throttle::Attempt;
+use super::Person;
+use super::sessions::EndedView;
 
 pub(super) fn endpoints() -> Vec<ApiEndpoint> {
     vec![
@@ -20,7 +29,149 @@ pub(super) fn endpoints() -> Vec<ApiEndpoint> {
                 .ends()
                 .refuses(&[403, 404, 409, 503]),
         ),
+        ApiEndpoint::at("/password/change").post(
+            change,
+            Operation::new("Change one's password")
+                .of(Caller::Person)
+                .explained(
+                    "Shows the old one, and a code where there is a second factor. One's other sessions end. A \
+                     password that an identity provider sets is changed there.",
+                )
+                .shows::<EndedView>()
+                .refuses(&[409, 429, 503]),
+        ),
     ]
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = PasswordChange)]
+struct Change {
+    /// The password that one has.
+    password: String,
+    new_password: String,
+    /// A code of the authenticator, or a recovery code, of whoever has a second factor.
+    code: Option<String>,
+}
+
+async fn change(
+    request: HttpRequest,
+    state: web::Data<State>,
+    body: web::Json<Change>,
+) -> Result<HttpResponse, Problem> {
+    let person = Person::of(&request, &state).await?;
+    let Change {
+        password,
+        new_password,
+        code,
+    } = body.into_inner();
+    let ended = change_password(&state, &person, password, new_password, code).await?;
+    Ok(HttpResponse::Ok().json(EndedView { ended }))
+}
+
+/// Changes the password of a person who shows the old one, and counts the sessions that end.
+pub(in super::super) async fn change_password(
+    state: &State,
+    person: &Person,
+    old: String,
+    new: String,
+    code: Option<String>,
+) -> Result<usize, Problem> {
+    if old == new {
+        return Err(Problem::invalid_value(
+            "new_password is the password that there is",
+        ));
+    }
+    let new = state.hashing(move || passwords::hash(&new)).await??;
+    let caller = &person.caller;
+    let (session, actor, now) = (
+        caller.verified.credential.clone(),
+        caller.actor.clone(),
+        caller.requested_at,
+    );
+    let sealer = state.sealer.clone();
+    with_password(state, person, old, move |connection, shown| {
+        let change = OwnChange {
+            session: session.clone(),
+            shown: shown.clone(),
+            code: code.clone(),
+            new: new.clone(),
+        };
+        passwords::change_own(connection, &sealer, &change, &actor, now)
+    })
+    .await
+}
+
+/// Does something for a person who has shown their password. Wrong ones are counted, by person wherever they come
+/// from, and recorded. What was compared is given to what is done, since it may have changed since.
+pub(in super::super) async fn with_password<T: Send + 'static>(
+    state: &State,
+    person: &Person,
+    password: String,
+    body: impl Fn(&mut DatabaseConnection, &StoredPassword) -> Result<T, CredentialError>
+    + Send
+    + 'static,
+) -> Result<T, Problem> {
+    let (actor, now) = (person.caller.actor.clone(), person.caller.requested_at);
+    let attempt = Attempt::of_confirmation(person.id.as_str(), actor.source_ip);
+    state.throttle.admit(&attempt, now).inspect_err(|_| {
+        let name = actor.name.as_deref().unwrap_or_default();
+        state.observed.note_throttled(name, now, actor.source_ip);
+    })?;
+    // Whoever could not be served has shown nothing, and may try as often as before.
+    let unserved = |problem: Problem| {
+        state.throttle.take_back(&attempt);
+        problem
+    };
+    let id = person.id.clone();
+    let stored = state
+        .database
+        .read_now(|connection| stored_passwords::find(connection, &id))
+        .map_err(|error| unserved(error.into()))?;
+    let hash = stored.as_ref().map(|stored| stored.hash.clone());
+    let is_right = state
+        .hashing(move || passwords::is_password(&password, hash.as_deref()))
+        .await
+        .map_err(unserved)?;
+    let outcome = match stored.filter(|_| is_right) {
+        None => Err(CredentialError::Forbidden(
+            "the password is not right".to_owned(),
+        )),
+        Some(stored) => {
+            state
+                .database
+                .write(move |connection| body(connection, &stored))
+                .await
+        }
+    };
+    match outcome {
+        Ok(done) => {
+            state.throttle.forget(&attempt);
+            Ok(done)
+        }
+        Err(CredentialError::Forbidden(detail)) => {
+            state
+                .database
+                .write(move |connection| {
+                    let candidate = Candidate {
+                        person: resources::find_any(connection, &id)?,
+                        password: None,
+                    };
+                    sessions::record_refusal(connection, &candidate, "", &actor, now)
+                })
+                .await?;
+            Err(Problem::new(
+                ProblemKind::Forbidden,
+                format!("{detail}; nothing was changed"),
+            ))
+        }
+        Err(error) if error.store_error().is_some() => Err(unserved(error.into())),
+        Err(error) => {
+            // The password was right, and something else was not.
+            state.throttle.take_back(&attempt);
+            Err(error.into())
+        }
+    }
 }
 
 #[derive(Deserialize, ToSchema)]

@@ -3,13 +3,13 @@
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::audit::Actor;
 use crate::clock::Timestamp;
 use crate::credentials::second_factor::{Outstanding, asked_of};
 use crate::credentials::sessions::{self, Candidate, usable_roles};
-use crate::credentials::{CredentialError, Issued, Owner, Verified, passwords};
+use crate::credentials::{Credential, CredentialError, Issued, Owner, Verified, passwords};
 use crate::policies::roles::scopes_of;
 use crate::policies::{Role, Scope};
 use crate::store::id::{CredentialId, DirectoryId, ResourceId};
@@ -289,10 +289,17 @@ async fn sign_out(request: HttpRequest, state: web::Data<State>) -> Result<HttpR
     Ok(HttpResponse::NoContent().finish())
 }
 
+/// What a list of sessions is narrowed by.
+#[derive(Deserialize, IntoParams)]
+pub(in super::super) struct From {
+    /// Last used from an address only that begins with this
+    pub(in super::super) address: Option<String>,
+}
+
 /// A session that has not ended.
 #[derive(Serialize, ToSchema)]
 #[schema(as = OpenSession)]
-struct OpenSessionView {
+pub(in super::super) struct OpenSessionView {
     id: CredentialId,
     /// Whether it is the one that asks.
     current: bool,
@@ -310,41 +317,59 @@ struct OpenSessionView {
     second_factor_at: Option<Timestamp>,
 }
 
+/// A session that has not ended, as it is shown to whoever shows the `present` credential.
+pub(in super::super) fn open_session_view(
+    session: Credential,
+    present: &CredentialId,
+) -> OpenSessionView {
+    OpenSessionView {
+        current: session.id == *present,
+        id: session.id,
+        created_at: session.created_at,
+        last_used_at: session.last_used_at,
+        last_used_ip: session.last_used_ip,
+        expires_at: session.expires_at,
+        idle_expires_at: session.idle_expires_at,
+        second_factor_at: session.second_factor_at,
+    }
+}
+
 /// How many sessions were ended.
 #[derive(Serialize, ToSchema)]
 #[schema(as = EndedSessions)]
-struct EndedView {
-    ended: usize,
+pub(in super::super) struct EndedView {
+    pub(in super::super) ended: usize,
 }
 
 async fn list(
     request: HttpRequest,
     state: web::Data<State>,
+    from: web::Query<From>,
     query: web::Query<PageQuery>,
 ) -> Result<HttpResponse, Problem> {
     let person = Person::of(&request, &state).await?;
+    let address = from.into_inner().address;
     let window = query.window(&state.settings.limits)?;
     let present = person.caller.verified.credential.id.clone();
     let found = state
         .database
         .read(move |connection| {
             let now = person.caller.requested_at;
-            sessions::list_open(connection, &person.id, window.cursor(), window.fetch(), now)
+            let (cursor, fetch) = (window.cursor(), window.fetch());
+            sessions::list_open_from(
+                connection,
+                &person.id,
+                address.as_deref(),
+                cursor,
+                fetch,
+                now,
+            )
         })
         .await?;
     let items = found
         .sessions
         .into_iter()
-        .map(|session| OpenSessionView {
-            current: session.id == present,
-            id: session.id,
-            created_at: session.created_at,
-            last_used_at: session.last_used_at,
-            last_used_ip: session.last_used_ip,
-            expires_at: session.expires_at,
-            idle_expires_at: session.idle_expires_at,
-            second_factor_at: session.second_factor_at,
-        })
+        .map(|session| open_session_view(session, &present))
         .collect();
     Ok(HttpResponse::Ok().json(Page {
         items,

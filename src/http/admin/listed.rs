@@ -23,6 +23,13 @@ pub(in super::super) struct Narrowed {
     pub(in super::super) search: Option<String>,
 }
 
+/// What the members of something are narrowed by.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+pub(super) struct Searched {
+    /// Those only whose user name, display name, e-mail address or external id begins with this
+    pub(super) search: Option<String>,
+}
+
 /// One of a list, and the cursor with which the list goes on after it.
 pub(in super::super) struct Listed {
     /// The person or group.
@@ -74,8 +81,9 @@ impl Narrowed {
             .filter(|id| directory.as_ref().is_none_or(|wanted| wanted == id));
         let wanted = Beginning {
             directories: within.collect(),
-            resource_type: resource_type.to_owned(),
+            resource_types: vec![resource_type.to_owned()],
             text: text.to_owned(),
+            within: None,
         };
         let after = cursor.map(place_of).transpose()?;
         let limit = usize::try_from(fetch).unwrap_or(usize::MAX);
@@ -88,11 +96,16 @@ impl Narrowed {
     }
 }
 
-fn cursor_of(place: &Place) -> String {
+/// The cursor of a place in what was found.
+pub(super) fn cursor_of(place: &Place) -> String {
     URL_SAFE_NO_PAD.encode(format!("{} {}", place.id, place.matched))
 }
 
-fn place_of(cursor: &str) -> Result<Place, Problem> {
+/// The place that a cursor names.
+///
+/// # Errors
+/// 400 for what is no such cursor.
+pub(super) fn place_of(cursor: &str) -> Result<Place, Problem> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
     let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
     // PostgreSQL takes no text with it.

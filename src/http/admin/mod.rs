@@ -6,10 +6,12 @@
 
 pub(super) mod alarms;
 pub(super) mod audit;
+pub(super) mod credentials;
 pub(super) mod deleted_users;
 pub(super) mod deliveries;
 pub(super) mod directories;
 mod endpoint;
+pub(super) mod groups;
 mod impact;
 mod instances;
 pub(super) mod keys;
@@ -18,7 +20,7 @@ mod notices;
 pub(super) mod one_credential;
 pub(super) mod optional_json;
 pub mod page;
-mod policies;
+pub(super) mod policies;
 mod policy_bodies;
 pub mod policy_view;
 mod products;
@@ -28,6 +30,7 @@ pub(super) mod roles;
 pub(super) mod service_account_keys;
 pub(super) mod service_accounts;
 mod signing_keys;
+pub(super) mod user_records;
 pub(super) mod users;
 pub mod view;
 pub(super) mod webhooks;
@@ -66,7 +69,10 @@ fn endpoints() -> Vec<AdminEndpoint> {
         audit::endpoints,
         deleted_users::endpoints,
         keys::endpoints,
+        credentials::endpoints,
         users::endpoints,
+        user_records::endpoints,
+        groups::endpoints,
         roles::endpoints,
         products::endpoints,
         policies::endpoints,

@@ -1,17 +1,23 @@
 //! Authentication policies: list, make, change, order, whom they name, and what a change would hit.
 
+use std::collections::HashMap;
+
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use crate::lifecycle::{GROUP, USER};
 use crate::policies::authentication::{self as rules, Preview, Proposal};
 use crate::policies::{PolicyError, Scope};
 use crate::store::id::{PolicyId, ResourceId};
-use crate::store::policies as table;
+use crate::store::policies::{self as table, PolicyMember};
+use crate::store::resource_search::{self, Beginning, Within};
+use crate::store::{DatabaseConnection, directories};
 
 use super::super::State;
 use super::super::openapi::Operation;
 use super::super::problem::Problem;
+use super::listed::{Searched, cursor_of, place_of};
 use super::page::PageQuery;
 use super::policy_bodies::{NewPolicyBody, PolicyChangeBody};
 use super::policy_view::{ExplanationView, MemberView, PolicyView};
@@ -255,24 +261,73 @@ async fn list_members(
     admin: Admin,
     state: web::Data<State>,
     id: web::Path<String>,
+    searched: web::Query<Searched>,
     query: web::Query<PageQuery>,
 ) -> Result<HttpResponse, Problem> {
     let id = PolicyId::new(id.into_inner());
+    let search = searched.into_inner().search;
     let window = query.window(&state.settings.limits)?;
     let place = window.clone();
     let found = state
         .database
         .read(move |connection| {
             rules::find(connection, &id, admin.now)?;
-            let found = table::members(connection, &id, place.cursor(), place.fetch())?;
-            Ok::<_, PolicyError>(found)
+            members(
+                connection,
+                &id,
+                search.as_deref(),
+                place.cursor(),
+                place.fetch(),
+            )
         })
         .await?;
     Ok(HttpResponse::Ok().json(window.page(
         found,
-        |member| member.member_id.clone(),
-        policy_view::member,
+        |(_, cursor)| cursor.clone(),
+        |(member, _)| policy_view::member(member),
     )))
+}
+
+/// So many of those whom a policy names after a cursor, each with the cursor that follows it: in the order of their
+/// identifiers, or, where some are looked for, of what begins so.
+///
+/// # Errors
+/// 400 for a cursor that is none of such a list; when the database fails.
+pub(in super::super) fn members(
+    connection: &mut DatabaseConnection,
+    policy: &PolicyId,
+    search: Option<&str>,
+    cursor: Option<&str>,
+    fetch: i64,
+) -> Result<Vec<(PolicyMember, String)>, Problem> {
+    let text = search.map(str::trim).unwrap_or_default();
+    if text.is_empty() {
+        let found = table::members(connection, policy, cursor, fetch)?;
+        let listed = found.into_iter().map(|member| {
+            let cursor = member.member_id.clone();
+            (member, cursor)
+        });
+        return Ok(listed.collect());
+    }
+    let directories = directories::list(connection)?;
+    let wanted = Beginning {
+        directories: directories.into_iter().map(|one| one.id).collect(),
+        resource_types: vec![USER.to_owned(), GROUP.to_owned()],
+        text: text.to_owned(),
+        within: Some(Within::Policy(policy.clone())),
+    };
+    let after = cursor.map(place_of).transpose()?;
+    let limit = usize::try_from(fetch).unwrap_or(usize::MAX);
+    let found = resource_search::beginning(connection, &wanted, after.as_ref(), limit)?;
+    let ids: Vec<ResourceId> = found.iter().map(|(one, _)| one.id.clone()).collect();
+    let mut named: HashMap<String, PolicyMember> = table::members_among(connection, policy, &ids)?
+        .into_iter()
+        .map(|member| (member.member_id.clone(), member))
+        .collect();
+    let listed = found.into_iter().filter_map(|(resource, place)| {
+        Some((named.remove(resource.id.as_str())?, cursor_of(&place)))
+    });
+    Ok(listed.collect())
 }
 
 /// 201 where the policy names them now, 200 where it did before.

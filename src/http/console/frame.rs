@@ -233,7 +233,13 @@ const DONE: &[(&str, &str)] = &[
     ),
     ("notice-read", "The notice is marked as read."),
     ("session-ended", "The session has ended."),
+    ("their-session-ended", "The session has ended."),
+    ("their-sessions-ended", "All of their sessions have ended."),
     ("sessions-ended", "Your other sessions have ended."),
+    (
+        "password-changed",
+        "Your password is changed, and your other sessions have ended.",
+    ),
     (
         "token-revoked",
         "The token is revoked: it works nowhere any more.",

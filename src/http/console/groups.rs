@@ -5,16 +5,18 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use crate::lifecycle::{GROUP, USER};
-use crate::policies::{PolicyError, Scope};
+use crate::policies::Scope;
 use crate::store::id::ResourceId;
-use crate::store::{directories, memberships, resources, roles};
+use crate::store::{directories, roles};
 
 use super::super::State;
+use super::super::admin::groups::{find, members};
+use super::super::problem::Problem;
 use super::answer::Failure;
 use super::frame::{Section, page};
 use super::keys::ROWS;
 use super::page::{Access, Page};
-use super::parts::{badge, empty, facts, heading, pager, results, table};
+use super::parts::{badge, empty, facts, field, filters, heading, pager, results, table};
 use super::people::{Filter, name_of};
 use super::visitor::Visitor;
 use super::words::time;
@@ -29,6 +31,8 @@ pub(super) fn pages() -> Vec<Page> {
 
 #[derive(Deserialize)]
 struct Place {
+    #[serde(default)]
+    q: String,
     cursor: Option<String>,
 }
 
@@ -56,7 +60,7 @@ async fn list(
         .collect();
     let content = html! {
         (heading("Groups", None, &html! {}))
-        (filter.form("/console/groups", "Name begins with", &listed.directories))
+        (filter.form("/console/groups", "Name or external id begins with", &listed.directories))
         (results(&html! {
             @if rows.is_empty() { (empty("There is no such group.", &html! {})) }
             @else { (table("Groups", &["Name", "Directory", "Changed"], &rows)) }
@@ -73,21 +77,21 @@ async fn show(
     place: web::Query<Place>,
 ) -> Result<HttpResponse, Failure> {
     let id = ResourceId::new(id.into_inner());
-    let after = place.into_inner().cursor.map(ResourceId::new);
+    let Place { q, cursor } = place.into_inner();
+    let typed = q.clone();
     let (group, directory, mapped, mut members) = state
         .database
         .read(move |connection| {
-            let group = resources::find_any(connection, &id)?
-                .filter(|found| found.resource_type == GROUP)
-                .ok_or(PolicyError::NotFound("group"))?;
+            let group = find(connection, &id)?;
             let directory = directories::find(connection, &group.directory_id)?;
             let mapped: Vec<String> = roles::list_mappings(connection, Some(&group.directory_id))?
                 .into_iter()
                 .filter(|mapping| mapping.group_id == group.id)
                 .map(|mapping| mapping.role)
                 .collect();
-            let members = memberships::page(connection, &group.id, after.as_ref(), ROWS + 1)?;
-            Ok::<_, PolicyError>((group, directory, mapped, members))
+            let cursor = cursor.as_deref();
+            let members = members(connection, &group, Some(&typed), cursor, ROWS + 1)?;
+            Ok::<_, Problem>((group, directory, mapped, members))
         })
         .await?;
     let shown = usize::try_from(ROWS).unwrap_or(usize::MAX);
@@ -96,10 +100,11 @@ async fn show(
     let next = members
         .last()
         .filter(|_| more)
-        .map(|last| last.id.to_string());
+        .map(|last| last.cursor.clone());
     let rows: Vec<Vec<Markup>> = members
         .iter()
-        .map(|member| {
+        .map(|listed| {
+            let member = &listed.member;
             let part = if member.member_type == USER { "people" } else { "groups" };
             vec![
                 html! {
@@ -109,6 +114,8 @@ async fn show(
             ]
         })
         .collect();
+    let is_narrow = !q.trim().is_empty();
+    let address = format!("/console/groups/{}", group.id);
     let title = group.label().unwrap_or("Group").to_owned();
     let content = html! {
         (heading(&title, Some(("/console/groups", "Groups")), &html! {}))
@@ -121,9 +128,25 @@ async fn show(
             ("Changed", html! { (time(group.modified_at)) }),
         ]))
         h2 { "Members" }
-        @if rows.is_empty() { (empty("Nobody is in it.", &html! {})) }
-        @else { (table("In the order of their ids", &["Name", "Kind"], &rows)) }
-        (pager(&visitor, next.as_deref()))
+        (filters(&address, &html! {
+            (field("Name, address or external id begins with", &html! {
+                input type="search" name="q" value=(q) autocomplete="off" spellcheck="false";
+            }))
+        }))
+        (results(&html! {
+            @if rows.is_empty() && !is_narrow { (empty("Nobody is in it.", &html! {})) }
+            @else if rows.is_empty() {
+                (empty("Nobody in it is found by that.", &html! { a href=(address) { "Show everybody" } }))
+            }
+            @else {
+                (table(
+                    if is_narrow { "In the order of what begins so" } else { "In the order of their ids" },
+                    &["Name", "Kind"],
+                    &rows,
+                ))
+            }
+            (pager(&visitor, next.as_deref()))
+        }))
     };
     Ok(page(&visitor, Section::Groups, &title, &content))
 }

@@ -11,7 +11,7 @@ use crate::credentials::view::status;
 use crate::credentials::{Creator, Credential};
 use crate::policies::Scope;
 use crate::secret::PlainSecret;
-use crate::store::credentials::{Search, Standing, newest};
+use crate::store::credentials::newest;
 use crate::store::id::{ProductId, ResourceId, ServiceAccountId};
 use crate::store::service_accounts::ServiceAccount;
 use crate::store::{
@@ -19,6 +19,7 @@ use crate::store::{
 };
 
 use super::super::State;
+use super::super::admin::credentials::Narrowed;
 use super::answer::{Failure, see_other};
 use super::frame::{Section, page};
 use super::kinds::{ANY, KINDS, Kind};
@@ -81,33 +82,22 @@ pub(super) fn days_before(days: Option<&str>, now: Timestamp) -> Option<Timestam
 }
 
 impl Filter {
-    fn search(&self, visitor: &Visitor) -> Search {
-        let now = visitor.now();
-        let standing = match self.state.as_deref() {
-            Some("active") => Some(Standing::Active),
-            Some("rotated") => Some(Standing::Rotated),
-            Some("expired") => Some(Standing::Expired),
-            Some("revoked") => Some(Standing::Revoked),
-            Some("orphaned") => Some(Standing::Orphaned),
-            _ => None,
-        };
-        let wanted = self.kind.as_deref().unwrap_or_default();
-        Search {
-            kinds: KINDS
-                .into_iter()
-                .filter(|kind| kind.is_shown_to(&visitor.rights))
-                .filter(|kind| wanted.is_empty() || kind.slug == wanted)
-                .map(|kind| kind.secret)
-                .collect(),
-            standing: standing.map(|standing| (standing, now)),
-            product: self.product.clone(),
-            owner: self.owner.clone(),
-            creator: self.creator.clone(),
-            made_before: days_before(self.age.as_deref(), now),
-            unused_since: days_before(self.unused.as_deref(), now),
-            text: Some(self.text().to_owned()).filter(|text| !text.is_empty()),
-            ..Search::default()
-        }
+    /// The same as the list of the admin interface is asked for.
+    fn narrowed(&self, now: Timestamp) -> Result<Narrowed, Failure> {
+        let slug = self.kind.as_deref().filter(|slug| !slug.is_empty());
+        let kind = slug.map(Kind::of).transpose()?;
+        let instant = |days: Option<&str>| days_before(days, now).map(Timestamp::to_rfc3339);
+        Ok(Narrowed {
+            kind: kind.map(|kind| kind.secret.name().to_owned()),
+            state: self.state.clone(),
+            search: Some(self.text().to_owned()),
+            product_id: self.product.as_ref().map(ToString::to_string),
+            owner_id: self.owner.as_ref().map(ToString::to_string),
+            creator_id: self.creator.as_ref().map(ToString::to_string),
+            made_before: instant(self.age.as_deref()),
+            unused_since: instant(self.unused.as_deref()),
+            ..Narrowed::default()
+        })
     }
 
     /// A part of a name, or the beginning of a secret, as lists show it.
@@ -138,7 +128,9 @@ async fn list(
         let place = format!("/console/keys?q={}", encoded(&secret.public_prefix()));
         return Ok(see_other(&place));
     }
-    let (search, cursor) = (filter.search(&visitor), filter.cursor.clone());
+    let narrowed = filter.narrowed(visitor.now())?;
+    let search = narrowed.search(&visitor.rights, visitor.now())?;
+    let cursor = filter.cursor.clone();
     let sees_products = visitor.may(Scope::ProductsRead);
     let of_whom = filter.owner.clone().or_else(|| filter.creator.clone());
     let (found, names, known_products, whose) = state

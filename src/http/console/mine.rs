@@ -14,6 +14,7 @@ use crate::secret::SecretKind;
 use crate::store::StoreError;
 use crate::store::credentials::{Search, newest};
 use crate::store::id::CredentialId;
+use crate::store::passwords::{self, SetBy};
 use crate::store::products::{self, Product};
 
 use super::super::State;
@@ -22,8 +23,12 @@ use super::super::account::sessions::{end_all_others, end_own};
 use super::answer::{Failure, see_other};
 use super::frame::{Section, page};
 use super::keys::{ROWS, first_of, standing};
+use super::my_password;
 use super::page::{Access, Page};
-use super::parts::{badge, confirmation, empty, facts, field, form, heading, pager, table};
+use super::parts::{
+    badge, confirmation, empty, facts, field, filters, form, heading, pager, results, table,
+};
+use super::person_sessions::from_field;
 use super::sign_in::{Code, Nothing, recovery_codes};
 use super::visitor::{Posted, Visitor};
 use super::words::{ago, ago_or, time};
@@ -32,6 +37,7 @@ pub(super) fn pages() -> Vec<Page> {
     let own = Access::SignedIn;
     vec![
         Page::at("/me").get(own, show),
+        Page::at("/me/sessions").get(own, show_sessions),
         Page::at("/me/sessions/end-others")
             .on(own, show)
             .post(own, end_other_sessions),
@@ -50,6 +56,8 @@ pub(super) fn pages() -> Vec<Page> {
 
 #[derive(Deserialize)]
 pub(super) struct Place {
+    #[serde(default)]
+    q: String,
     cursor: Option<String>,
 }
 
@@ -61,6 +69,7 @@ struct Own {
     products: Vec<Product>,
     factor: FactorStanding,
     policy: authentication::Policy,
+    set_by: Option<SetBy>,
 }
 
 pub(super) async fn show(
@@ -69,13 +78,15 @@ pub(super) async fn show(
     place: web::Query<Place>,
 ) -> Result<HttpResponse, Failure> {
     let (person, now) = (visitor.person.id.clone(), visitor.now());
-    let cursor = place.into_inner().cursor;
+    let Place { q, cursor } = place.into_inner();
+    let typed = Some(q.trim().to_owned()).filter(|text| !text.is_empty());
     let own = state
         .database
         .read(move |connection| {
             let tokens = Search {
                 kinds: vec![SecretKind::UserToken],
                 owner: Some(person.clone()),
+                text: typed.clone(),
                 ..Search::default()
             };
             let found = newest(connection, &tokens, cursor.as_deref(), ROWS + 1)?;
@@ -83,10 +94,11 @@ pub(super) async fn show(
             Ok::<_, StoreError>(Own {
                 tokens,
                 next,
-                sessions: sessions::list_open(connection, &person, None, ROWS + 1, now)?,
+                sessions: sessions::list_open(connection, &person, None, SESSIONS + 1, now)?,
                 products: products::list(connection)?,
                 factor: second_factor::standing(connection, &person, now)?,
                 policy: authentication::effective(connection, &person, now)?,
+                set_by: passwords::find(connection, &person)?.map(|stored| stored.set_by),
             })
         })
         .await?;
@@ -97,7 +109,9 @@ pub(super) async fn show(
                 a.button.primary href="/console/me/tokens/new" { "New API token" }
             }
         }))
-        (tokens_of(&visitor, &own))
+        (tokens_of(&visitor, &own, &q))
+        h2 { "Password" }
+        (my_password::told(own.set_by))
         h2 { "Second factor" }
         (factor_of(&visitor, &own.factor, asked))
         h2 { "Sessions" }
@@ -106,7 +120,7 @@ pub(super) async fn show(
     Ok(page(&visitor, Section::Mine, "Your account", &content))
 }
 
-fn tokens_of(visitor: &Visitor, own: &Own) -> Markup {
+fn tokens_of(visitor: &Visitor, own: &Own, q: &str) -> Markup {
     let now = visitor.now();
     let product = |token: &Credential| {
         let id = token.product_id.as_ref()?;
@@ -145,15 +159,26 @@ fn tokens_of(visitor: &Visitor, own: &Own) -> Markup {
         @if own.policy.blocks_tokens() {
             p.note { "Your organisation's policy “" (own.policy.name) "” allows no API tokens: those you have do not work." }
         }
-        @if rows.is_empty() {
+        @if rows.is_empty() && q.trim().is_empty() {
             (empty("You have no API tokens.", &html! {}))
         } @else {
-            (table(
-                "The newest first",
-                &["Name", "For", "Scopes", "State", "Expires", "Last used", "Action"],
-                &rows,
-            ))
-            (pager(visitor, own.next.as_deref()))
+            (filters("/console/me", &html! {
+                (field("Name, or how it begins", &html! {
+                    input type="search" name="q" value=(q) autocomplete="off" spellcheck="false";
+                }))
+            }))
+            (results(&html! {
+                @if rows.is_empty() {
+                    (empty("No token is called so.", &html! { a href="/console/me" { "Show all" } }))
+                } @else {
+                    (table(
+                        "The newest first",
+                        &["Name", "For", "Scopes", "State", "Expires", "Last used", "Action"],
+                        &rows,
+                    ))
+                }
+                (pager(visitor, own.next.as_deref()))
+            }))
         }
     }
 }
@@ -181,7 +206,62 @@ fn factor_of(visitor: &Visitor, factor: &FactorStanding, asked: Asked) -> Markup
     }
 }
 
+/// How many sessions the page of one's own shows.
+const SESSIONS: i64 = 10;
+
 fn sessions_of(visitor: &Visitor, open: &OpenSessions) -> Markup {
+    html! {
+        (session_table(visitor, open))
+        @if open.next.is_some() { p { a href="/console/me/sessions" { "All of your sessions" } } }
+        (end_others(visitor, open))
+    }
+}
+
+fn end_others(visitor: &Visitor, open: &OpenSessions) -> Markup {
+    let present = &visitor.person.caller.verified.credential.id;
+    html! {
+        @if open.next.is_some() || open.sessions.iter().any(|session| session.id != *present) {
+            (form(visitor, "/console/me/sessions/end-others", &html! { button { "End all others" } }))
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Sessions {
+    #[serde(default)]
+    from: String,
+    cursor: Option<String>,
+}
+
+async fn show_sessions(
+    visitor: Visitor,
+    state: web::Data<State>,
+    place: web::Query<Sessions>,
+) -> Result<HttpResponse, Failure> {
+    let (person, now) = (visitor.person.id.clone(), visitor.now());
+    let Sessions { from, cursor } = place.into_inner();
+    let wanted = from.clone();
+    let open = state
+        .database
+        .read(move |connection| {
+            let (from, cursor) = (Some(wanted.as_str()), cursor.as_deref());
+            sessions::list_open_from(connection, &person, from, cursor, ROWS + 1, now)
+        })
+        .await?;
+    let content = html! {
+        (heading("Your sessions", Some(("/console/me", "Your account")), &html! {}))
+        (filters("/console/me/sessions", &from_field(&from)))
+        (results(&html! {
+            @if open.sessions.is_empty() { (empty("You are signed in from no such address.", &html! {})) }
+            @else { (session_table(&visitor, &open)) }
+            (pager(&visitor, open.next.as_deref()))
+        }))
+        (end_others(&visitor, &open))
+    };
+    Ok(page(&visitor, Section::Mine, "Your sessions", &content))
+}
+
+fn session_table(visitor: &Visitor, open: &OpenSessions) -> Markup {
     let now = visitor.now();
     let present = &visitor.person.caller.verified.credential.id;
     let rows: Vec<Vec<Markup>> = open
@@ -212,9 +292,6 @@ fn sessions_of(visitor: &Visitor, open: &OpenSessions) -> Markup {
             &["Since", "Last used", "From", "Ends", "Action"],
             &rows,
         ))
-        @if open.next.is_some() || open.sessions.iter().any(|session| session.id != *present) {
-            (form(visitor, "/console/me/sessions/end-others", &html! { button { "End all others" } }))
-        }
     }
 }
 

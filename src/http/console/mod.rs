@@ -27,6 +27,7 @@ mod key_change;
 mod keys;
 mod kinds;
 mod mine;
+mod my_password;
 mod my_tokens;
 mod new_key;
 mod notices;
@@ -39,6 +40,7 @@ mod people;
 mod people_in_and_out;
 mod person_actions;
 mod person_forgotten;
+mod person_sessions;
 mod policies;
 mod policy_change;
 mod policy_order;
@@ -100,6 +102,7 @@ fn pages() -> Vec<Page> {
         person_forgotten::pages,
         people::pages,
         person_actions::pages,
+        person_sessions::pages,
         groups::pages,
         // Before the pages of one directory: `alarm` is no identifier.
         directory_alarm::pages,
@@ -123,6 +126,7 @@ fn pages() -> Vec<Page> {
         receipts::pages,
         mine::pages,
         my_tokens::pages,
+        my_password::pages,
     ];
     modules.into_iter().flat_map(|pages| pages()).collect()
 }

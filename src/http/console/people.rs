@@ -5,12 +5,15 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::audit::Actor;
 use crate::clock::Timestamp;
+use crate::credentials::sessions::{self, OpenSessions};
 use crate::credentials::{Credential, second_factor};
 use crate::lifecycle::USER;
 use crate::policies::authentication::{self, Explanation};
 use crate::policies::roles::roles_of;
 use crate::policies::{PolicyError, Role, Scope};
+use crate::provisioning::people::Surroundings;
 use crate::secret::SecretKind;
 use crate::store::DatabaseConnection;
 use crate::store::audit_events::{self, AuditEventRow, Selection};
@@ -23,6 +26,7 @@ use crate::store::resources::{self, Resource};
 
 use super::super::State;
 use super::super::admin::listed::Narrowed;
+use super::super::admin::user_records::document;
 use super::super::admin::users::find;
 use super::super::problem::Problem;
 use super::answer::Failure;
@@ -30,12 +34,15 @@ use super::frame::{Section, page};
 use super::keys::{Names, ROWS, credentials};
 use super::page::{Access, Page};
 use super::parts::{badge, empty, facts, field, filters, heading, pager, results, select, table};
+use super::person_sessions::sessions_of;
 use super::receipts::{address, address_of, in_words};
 use super::visitor::Visitor;
 use super::words::{ago, time};
 
 /// How many events of somebody's history are shown.
 const EVENTS: i64 = 20;
+/// How many sessions, and one more.
+const SESSIONS: i64 = 11;
 /// How many credentials of each sort.
 const CREDENTIALS: i64 = 20;
 
@@ -182,6 +189,8 @@ struct Known {
     policy: Explanation,
     has_second_factor: bool,
     held: Vec<Credential>,
+    sessions: OpenSessions,
+    document: Value,
     made: Vec<Credential>,
     names: Names,
     history: Vec<AuditEventRow>,
@@ -192,7 +201,9 @@ struct Known {
 impl Known {
     fn of(
         connection: &mut DatabaseConnection,
+        surroundings: &Surroundings,
         id: &ResourceId,
+        actor: &Actor,
         now: Timestamp,
         sees_history: bool,
     ) -> Result<Self, PolicyError> {
@@ -200,7 +211,7 @@ impl Known {
         let group_ids = memberships::direct_groups_of(connection, id)?;
         let labels = resources::labels(connection, &group_ids)?;
         let held = Search {
-            kinds: vec![SecretKind::UserToken, SecretKind::Session],
+            kinds: vec![SecretKind::UserToken],
             owner: Some(id.clone()),
             ..Search::default()
         };
@@ -247,6 +258,8 @@ impl Known {
             } else {
                 Vec::new()
             },
+            sessions: sessions::list_open(connection, id, None, SESSIONS, now)?,
+            document: document(connection, surroundings, &person, actor, now)?,
             person,
             held,
             made,
@@ -261,17 +274,22 @@ async fn show(
 ) -> Result<HttpResponse, Failure> {
     let id = ResourceId::new(id.into_inner());
     let (now, sees_history) = (visitor.now(), visitor.may(Scope::AuditRead));
+    let (surroundings, actor) = (state.surroundings(), visitor.person.caller.actor.clone());
     let known = state
         .database
-        .read(move |connection| Known::of(connection, &id, now, sees_history))
+        .read(move |connection| {
+            Known::of(connection, &surroundings, &id, &actor, now, sees_history)
+        })
         .await?;
     let title = known.person.label().unwrap_or("Somebody").to_owned();
     let content = html! {
         (heading(&title, Some(("/console/people", "People")), &actions(&visitor, &known)))
         (facts(&rows(&known)))
         @if let Some(receipt) = &known.receipt { (last_receipt(receipt, now)) }
-        h2 { "Tokens and sessions" }
+        h2 { "API tokens" }
         (held(&visitor, &known))
+        h2 { "Sessions" }
+        (sessions_of(&visitor, &known.person.id, &known.sessions))
         @if !known.made.is_empty() {
             h2 { "Keys that they made" }
             (credentials("The newest first", &known.made, &known.names, now))
@@ -283,7 +301,7 @@ async fn show(
             }
         }
         h2 { "Attributes" }
-        (attributes(&known.person))
+        (attributes(&known.document))
         @if sees_history {
             h2 { "History" }
             (history(&known.history))
@@ -297,7 +315,12 @@ fn actions(visitor: &Visitor, known: &Known) -> Markup {
     let person = &known.person;
     let address = format!("/console/people/{}", person.id);
     html! {
-        @if visitor.may(Scope::TokensRevoke) { a.button href=(format!("{address}/revoke-tokens")) { "Revoke tokens" } }
+        @if visitor.may(Scope::TokensRevoke) {
+            a.button href=(format!("{address}/revoke-tokens")) { "Revoke tokens" }
+            @if !known.sessions.sessions.is_empty() {
+                a.button href=(format!("{address}/sessions/end-all")) { "End sessions" }
+            }
+        }
         @if visitor.may(Scope::UsersWrite) {
             @if person.active && visitor.may(Scope::RolesWrite) {
                 a.button href={ "/console/roles/grant?user=" (person.id) } { "Grant a role" }
@@ -366,7 +389,7 @@ fn rows(known: &Known) -> Vec<(&'static str, Markup)> {
 fn held(visitor: &Visitor, known: &Known) -> Markup {
     html! {
         @if known.held.is_empty() {
-            (empty("They have neither.", &html! {}))
+            (empty("They have none.", &html! {}))
         } @else {
             (credentials("The newest first", &known.held, &known.names, visitor.now()))
             p { a href={ "/console/keys?kind=user-tokens&owner=" (known.person.id) } { "All of their tokens" } }
@@ -374,14 +397,13 @@ fn held(visitor: &Visitor, known: &Known) -> Markup {
     }
 }
 
-/// The document as it is stored: extensions under the names of their schemas.
-fn attributes(person: &Resource) -> Markup {
-    let document: Value = serde_json::from_str(&person.document).unwrap_or_default();
+/// The document as it is read over SCIM: extensions under the names of their schemas. What is said above is left out.
+fn attributes(document: &Value) -> Markup {
     let shown: Vec<(&str, Markup)> = document
         .as_object()
         .into_iter()
         .flatten()
-        .filter(|(name, _)| !["schemas", "id", "meta", "password"].contains(&name.as_str()))
+        .filter(|(name, _)| !["schemas", "id", "meta", "groups"].contains(&name.as_str()))
         .map(|(name, value)| (name.as_str(), attribute(value)))
         .collect();
     facts(&shown)

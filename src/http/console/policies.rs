@@ -6,23 +6,24 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use crate::credentials::bulk::{TokensOf, revoke_tokens};
+use crate::policies::Scope;
 use crate::policies::authentication::{
     self as rules, ApiTokens, PendingChange, Policy, PolicyChange, Proposal, SecondFactor,
     ServiceAccountCreators, SettingsChange,
 };
-use crate::policies::{PolicyError, Scope};
 use crate::store::id::PolicyId;
-use crate::store::policies as table;
 
 use super::super::State;
+use super::super::admin::policies::members;
+use super::super::problem::Problem;
 use super::answer::{Failure, see_other};
 use super::frame::{Section, page};
 use super::impact::of_kind;
 use super::keys::ROWS;
 use super::page::{Access, Page};
 use super::parts::{
-    Question, Typed as Narrowed, badge, confirm, empty, facts, heading, none_left, pager, results,
-    table as rows_of,
+    Question, Typed as Narrowed, badge, confirm, empty, facts, field, filters, heading, none_left,
+    pager, results, table as rows_of,
 };
 use super::typed_name::{Typed, typed};
 use super::visitor::{Confirmed, Visitor};
@@ -118,13 +119,15 @@ async fn show(
     place: web::Query<Place>,
 ) -> Result<HttpResponse, Failure> {
     let (id, now) = (PolicyId::new(id.into_inner()), visitor.now());
-    let cursor = place.into_inner().cursor;
+    let Place { q, cursor } = place.into_inner();
+    let wanted = q.clone();
     let (policy, mut members) = state
         .database
         .read(move |connection| {
             let policy = rules::find(connection, &id, now)?;
-            let members = table::members(connection, &id, cursor.as_deref(), ROWS + 1)?;
-            Ok::<_, PolicyError>((policy, members))
+            let cursor = cursor.as_deref();
+            let members = members(connection, &id, Some(&wanted), cursor, ROWS + 1)?;
+            Ok::<_, Problem>((policy, members))
         })
         .await?;
     let shown = usize::try_from(ROWS).unwrap_or(usize::MAX);
@@ -133,14 +136,14 @@ async fn show(
     let next = members
         .last()
         .filter(|_| more)
-        .map(|last| last.member_id.clone());
+        .map(|(_, cursor)| cursor.clone());
     let may_write = visitor.may(Scope::PoliciesWrite);
     let settings = &policy.settings;
     let off =
         |days: Option<i64>| days.map_or("never".to_owned(), |days| counted(days, "day", "days"));
     let rows: Vec<Vec<Markup>> = members
         .iter()
-        .map(|member| {
+        .map(|(member, _)| {
             let part = if member.member_type == "User" { "people" } else { "groups" };
             let label = member.display_name.as_ref().or(member.user_name.as_ref());
             vec![
@@ -192,9 +195,22 @@ async fn show(
         ]))
         h2 { "Whom it names" }
         @if policy.is_default { p { "It holds for whoever no other policy names." } }
-        @else if rows.is_empty() { (empty("Nobody yet.", &html! {})) }
-        @else { (rows_of("People and groups", &["Name", "Kind", "Actions"], &rows)) }
-        (pager(&visitor, next.as_deref()))
+        @else if rows.is_empty() && q.trim().is_empty() { (empty("Nobody yet.", &html! {})) }
+        @else {
+            (filters(&address, &html! {
+                (field("Name, address or external id begins with", &html! {
+                    input type="search" name="q" value=(q) autocomplete="off" spellcheck="false";
+                }))
+            }))
+            (results(&html! {
+                @if rows.is_empty() {
+                    (empty("Nobody whom it names is found by that.", &html! { a href=(address) { "Show everybody" } }))
+                } @else {
+                    (rows_of("People and groups", &["Name", "Kind", "Actions"], &rows))
+                }
+                (pager(&visitor, next.as_deref()))
+            }))
+        }
         @if may_write && !policy.is_default {
             p { a.button href=(format!("{address}/members/add")) { "Name somebody" } }
         }
@@ -204,6 +220,8 @@ async fn show(
 
 #[derive(Deserialize)]
 struct Place {
+    #[serde(default)]
+    q: String,
     cursor: Option<String>,
 }
 

@@ -114,9 +114,12 @@ async fn show(
     visitor: Visitor,
     state: web::Data<State>,
     id: web::Path<String>,
+    typed: web::Query<Narrowed>,
 ) -> Result<HttpResponse, Failure> {
     let id = ProductId::new(id.into_inner());
-    let (product, instances, groups, keys, names) = state
+    let text = Some(typed.text().to_owned()).filter(|text| !text.is_empty());
+    let is_narrow = text.is_some();
+    let (product, mut instances, groups, keys, names) = state
         .database
         .read(move |connection| {
             let product = rules::find(connection, &id)?;
@@ -125,6 +128,7 @@ async fn show(
             let search = Search {
                 kinds: vec![SecretKind::ProductCredential],
                 product: Some(id.clone()),
+                text,
                 ..Search::default()
             };
             let keys = newest(connection, &search, None, ROWS)?;
@@ -132,6 +136,11 @@ async fn show(
             Ok::<_, PolicyError>((product, instances, groups, keys, names))
         })
         .await?;
+    instances.retain(|instance| {
+        let url = instance.url.as_deref().unwrap_or_default();
+        typed.admits([instance.name.as_str(), url])
+    });
+    let has_more = i64::try_from(keys.len()).is_ok_and(|shown| shown == ROWS);
     let place = address(&product.id);
     let may_write = visitor.may(Scope::ProductsWrite);
     let content = html! {
@@ -159,16 +168,25 @@ async fn show(
             }),
             ("Since", time(product.created_at)),
         ]))
+        (typed.form(&place, &html! {}))
+        (results(&html! {
         h2 { "Instances" }
-        (instance_list(&instances, &place, may_write))
+        @if instances.is_empty() && is_narrow { (empty("No instance is called so.", &html! {})) }
+        @else { (instance_list(&instances, &place, may_write)) }
         @if may_write { p { a.button href=(format!("{place}/instances/new")) { "New instance" } } }
         h2 { "Credentials" }
-        @if keys.is_empty() {
+        @if keys.is_empty() && is_narrow {
+            (empty("No credential is called so.", &html! {}))
+        } @else if keys.is_empty() {
             (empty("It has none yet, so that it can ask about no token.", &html! {}))
         } @else {
             (credentials("With which it asks about tokens; the newest first", &keys, &names, visitor.now()))
+            @if has_more {
+                p { a href={ "/console/keys?kind=product-credentials&product=" (product.id) } { "All of its credentials" } }
+            }
         }
         @if may_write { p { a.button href=(format!("{place}/credentials/new")) { "New credential" } } }
+        }))
     };
     Ok(page(&visitor, Section::Products, &product.name, &content))
 }

@@ -11,7 +11,7 @@ use super::super::State;
 use super::answer::{Failure, see_other};
 use super::frame::{Section, page};
 use super::page::{Access, Page};
-use super::parts::{Question, badge, confirm, empty, heading, table};
+use super::parts::{Question, Typed, badge, confirm, heading, none_left, results, table};
 use super::visitor::{Confirmed, Visitor};
 use super::words::time;
 
@@ -25,11 +25,18 @@ pub(super) fn pages() -> Vec<Page> {
     ]
 }
 
-async fn list(visitor: Visitor, state: web::Data<State>) -> Result<HttpResponse, Failure> {
+const LIST: &str = "/console/signing-keys";
+
+async fn list(
+    visitor: Visitor,
+    state: web::Data<State>,
+    typed: web::Query<Typed>,
+) -> Result<HttpResponse, Failure> {
     let keys = state.database.read_now(rules::list)?;
     let now = visitor.now();
     let rows: Vec<Vec<Markup>> = keys
         .iter()
+        .filter(|key| typed.admits([key.id.as_str(), &key.algorithm, rules::status(key, now)]))
         .map(|key| {
             let status = rules::status(key, now);
             vec![
@@ -47,14 +54,18 @@ async fn list(visitor: Visitor, state: web::Data<State>) -> Result<HttpResponse,
             @if visitor.may(Scope::SigningKeysWrite) { a.button href="/console/signing-keys/rotate" { "Rotate" } }
         }))
         p.muted { "Access tokens are signed with them. They are rotated by themselves." }
-        @if rows.is_empty() { (empty("There are none yet: the first is made when a token is first asked for.", &html! {})) }
-        @else {
-            (table(
-                "Published at /.well-known/jwks.json",
-                &["Identifier", "Algorithm", "State", "Signs from", "Signs until", "Ends"],
-                &rows,
-            ))
-        }
+        (typed.form(LIST, &html! {}))
+        (results(&html! {
+            @if rows.is_empty() {
+                (none_left(&typed, LIST, "There are none yet: the first is made when a token is first asked for."))
+            } @else {
+                (table(
+                    "Published at /.well-known/jwks.json",
+                    &["Identifier", "Algorithm", "State", "Signs from", "Signs until", "Ends"],
+                    &rows,
+                ))
+            }
+        }))
     };
     Ok(page(
         &visitor,

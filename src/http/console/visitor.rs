@@ -18,20 +18,17 @@ use sha2::Sha256;
 
 use crate::clock::Timestamp;
 use crate::credentials::confirmation::{self, Asked};
-use crate::credentials::sessions::{self, Candidate};
-use crate::credentials::{CredentialError, passwords as hashes};
 use crate::policies::{Rights, Scope};
 use crate::secret::{PlainSecret, SecretKind};
-use crate::store::{TransactionError as _, passwords, resources};
 
 use super::super::State;
 use super::super::account::Person;
+use super::super::account::password::with_password;
 use super::super::admin::{self, Admin};
 use super::super::caller::{
     AuthenticationFailure, authenticate_secret, authenticate_secret_half_way,
 };
 use super::super::problem::{Problem, ProblemKind};
-use super::super::throttle::Attempt;
 use super::answer::Failure;
 use super::page::{Access, Accesses};
 use super::refused::{Refused, Sent};
@@ -254,7 +251,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Confirmed<T> {
     }
 }
 
-/// Wrong passwords are counted, by person wherever they come from, and recorded.
+/// Looks at what was shown of whom they are.
 async fn confirm(visitor: &Visitor, state: &State, shown: Shown) -> Result<(), Failure> {
     let person = &visitor.person;
     let (actor, now) = (person.caller.actor.clone(), visitor.now());
@@ -264,69 +261,14 @@ async fn confirm(visitor: &Visitor, state: &State, shown: Shown) -> Result<(), F
             "your sign-in was a while ago: give your password",
         )));
     };
-    let attempt = Attempt::of_confirmation(person.id.as_str(), actor.source_ip);
-    state.throttle.admit(&attempt, now).inspect_err(|_| {
-        let name = actor.name.as_deref().unwrap_or_default();
-        state.observed.note_throttled(name, now, actor.source_ip);
-    })?;
-    // Whoever could not be served has shown nothing, and may try as often as before.
-    let unserved = |problem: Problem| {
-        state.throttle.take_back(&attempt);
-        Failure::Problem(problem)
-    };
-    let id = person.id.clone();
-    let stored = state
-        .database
-        .read_now(|connection| passwords::find(connection, &id))
-        .map_err(|error| unserved(error.into()))?;
-    let hash = stored.as_ref().map(|stored| stored.hash.clone());
-    let is_right = state
-        .hashing(move || hashes::is_password(&password, hash.as_deref()))
-        .await
-        .map_err(unserved)?;
     let session = person.caller.verified.credential.clone();
-    let (sealer, code, who) = (state.sealer.clone(), shown.own_code, actor.clone());
-    let outcome = match stored.filter(|_| is_right) {
-        None => Err(CredentialError::Forbidden(
-            "the password is not right".to_owned(),
-        )),
-        Some(stored) => {
-            state
-                .database
-                .write(move |connection| {
-                    let code = code.as_deref();
-                    confirmation::confirm(connection, &sealer, &session, &stored, code, &who, now)
-                })
-                .await
-        }
-    };
-    match outcome {
-        Ok(()) => {
-            state.throttle.forget(&attempt);
-            Ok(())
-        }
-        Err(CredentialError::Forbidden(detail)) => {
-            let id = person.id.clone();
-            state
-                .database
-                .write(move |connection| {
-                    let person = resources::find_any(connection, &id)?;
-                    let candidate = Candidate {
-                        person,
-                        password: None,
-                    };
-                    sessions::record_refusal(connection, &candidate, "", &actor, now)
-                })
-                .await?;
-            let detail = format!("{detail}; nothing was changed");
-            Err(Failure::Problem(Problem::new(
-                ProblemKind::Forbidden,
-                detail,
-            )))
-        }
-        Err(error) if error.store_error().is_some() => Err(unserved(error.into())),
-        Err(error) => Err(error.into()),
-    }
+    let (sealer, code) = (state.sealer.clone(), shown.own_code);
+    with_password(state, person, password, move |connection, stored| {
+        let code = code.as_deref();
+        confirmation::confirm(connection, &sealer, &session, stored, code, &actor, now)
+    })
+    .await?;
+    Ok(())
 }
 
 /// The fields of a form. One that is not acceptable is named, in words that are not the parser's.

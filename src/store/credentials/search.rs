@@ -51,6 +51,8 @@ pub struct Search {
     pub made_before: Option<Timestamp>,
     /// Not used since this, or never.
     pub unused_since: Option<Timestamp>,
+    /// Last used from an address that begins so.
+    pub last_used_from: Option<String>,
     /// Whose name contains this, in capitals or not, or whose secret begins with it.
     pub text: Option<String>,
 }
@@ -133,6 +135,12 @@ fn newest_of_kind(
             .is_null()
             .or(credentials::last_used_at.lt(since.as_millis()));
         query = query.filter(unused.assume_not_null());
+    }
+    if let Some(address) = &search.last_used_from {
+        let begins = credentials::last_used_ip
+            .like(format!("{}%", escaped(address)))
+            .escape('\\');
+        query = query.filter(begins.assume_not_null());
     }
     if let Some(text) = &search.text {
         let contains = |text: &str| format!("%{}%", escaped(text));

@@ -240,3 +240,134 @@ on_both_databases!(an_address_that_cannot_be_read_is_told_to_people, |server| {
     );
     assert_eq!(refused.header("allow"), Some("GET, HEAD"));
 });
+
+on_both_databases!(
+    those_whom_a_policy_names_are_narrowed_here_and_in_the_admin_interface,
+    |server| {
+        let ada = member(server, "ada", None);
+        let berta = member(server, "berta", None);
+        member(server, "adam", None);
+        let team = group(&server.scim(), "Analysts", &[]);
+        let body = json!({"name": "Interns", "members": [ada.id, berta.id, team]});
+        let policy = server.admin().post("/policies", &body).expect(201).id();
+        let mut browser = admin(server);
+        let texts = [">The ada</a>", ">The berta</a>", ">Analysts</a>"];
+        for (typed, left) in [
+            ("ada%40EX", vec![(texts[0], &ada.id)]),
+            ("the", vec![(texts[0], &ada.id), (texts[1], &berta.id)]),
+            ("ana", vec![(texts[2], &team)]),
+            ("adam", vec![]),
+        ] {
+            let path = format!("/console/policies/{policy}?q={typed}");
+            let expected: Vec<&str> = left.iter().map(|(text, _)| *text).collect();
+            assert_eq!(shown(&mut browser, &path, &texts), expected, "{typed}");
+            let path = format!("/policies/{policy}/members?search={typed}");
+            let found = server.admin().get(&path).expect(200).body;
+            let found = found["items"].as_array().expect("a list").clone();
+            let ids: Vec<Value> = found.iter().map(|one| one["id"].clone()).collect();
+            let expected: Vec<Value> = left.iter().map(|(_, id)| json!(id)).collect();
+            assert_eq!(ids, expected, "{typed}");
+        }
+        let path = format!("/policies/{policy}/members?search=the&limit=1");
+        let first = server.admin().get(&path).expect(200).body;
+        let cursor = first["next_cursor"].as_str().expect("there is more");
+        let second = server
+            .admin()
+            .get(&format!("{path}&cursor={cursor}"))
+            .expect(200)
+            .body;
+        assert_eq!(second["items"][0]["id"], json!(berta.id));
+    }
+);
+
+on_both_databases!(
+    what_belongs_to_a_product_and_signing_keys_are_narrowed_by_a_text,
+    |server| {
+        let api = server.admin();
+        let product = api
+            .post("/products", &json!({"name": "Wiki", "scopes": []}))
+            .expect(201)
+            .id();
+        for name in ["Berlin", "Lisbon"] {
+            let body = json!({"name": name, "url": format!("https://{name}.example.org")});
+            api.post(&format!("/products/{product}/instances"), &body)
+                .expect(201);
+            let body = json!({"name": format!("Server of {name}")});
+            api.post(&format!("/products/{product}/credentials"), &body)
+                .expect(201);
+        }
+        let mut browser = admin(server);
+        let texts = [
+            "<td role=\"cell\" data-label=\"Name\">Berlin</td>",
+            ">Server of Berlin</a>",
+            ">Server of Lisbon</a>",
+        ];
+        let path = format!("/console/products/{product}");
+        assert_eq!(shown(&mut browser, &path, &texts), texts);
+        assert_eq!(
+            shown(&mut browser, &format!("{path}?q=BERLIN"), &texts),
+            texts[..2]
+        );
+        assert_eq!(
+            shown(&mut browser, &format!("{path}?q=nowhere"), &texts),
+            [""; 0]
+        );
+
+        browser
+            .submit("/console/signing-keys/rotate", &[])
+            .expect(303);
+        let keys = api.get("/signing-keys").expect(200).body;
+        let id = keys["items"][0]["id"].as_str().expect("an id").to_owned();
+        let list = "/console/signing-keys";
+        assert_eq!(
+            shown(&mut browser, &format!("{list}?q={id}"), &[&id]),
+            [&id]
+        );
+        assert_eq!(
+            shown(&mut browser, &format!("{list}?q=nothing"), &[&id]),
+            [""; 0]
+        );
+    }
+);
+
+on_both_databases!(
+    ones_own_tokens_and_sessions_are_narrowed_and_sessions_paged,
+    |server| {
+        let person = member(server, "owner", None);
+        let session = person.sign_in();
+        for name in ["Laptop", "Build server"] {
+            person.create_token(&session, &json!({"name": name}));
+        }
+        let mut browser = Browser::with_session(server, &session);
+        let texts = ["Laptop", "Build server"];
+        for (typed, left) in [
+            ("LAP", vec![texts[0]]),
+            ("server", vec![texts[1]]),
+            ("x", vec![]),
+        ] {
+            let path = format!("/console/me?q={typed}");
+            assert_eq!(shown(&mut browser, &path, &texts), left, "{typed}");
+        }
+        let api = server.with_token(&session);
+        for (typed, is_shown) in [("127.0.", true), ("192.0.2.", false), ("%25", false)] {
+            let path = format!("/console/me/sessions?from={typed}");
+            let found = shown(&mut browser, &path, &["this one"]);
+            assert_eq!(found == ["this one"], is_shown, "{typed}");
+            let found = api
+                .get(&format!("/account/v1/sessions?address={typed}"))
+                .expect(200);
+            let number = found.body["items"].as_array().map(Vec::len);
+            assert_eq!(number, Some(usize::from(is_shown)), "{typed}");
+        }
+        for _ in 0..50 {
+            person.sign_in();
+        }
+        let page = browser.get("/console/me").expect(200).text;
+        assert!(
+            page.contains("href=\"/console/me/sessions\">All of your sessions</a>"),
+            "{page}"
+        );
+        let page = browser.get("/console/me/sessions").expect(200).text;
+        assert!(page.contains("rel=\"next\""), "{page}");
+    }
+);

@@ -70,7 +70,11 @@ on_both_databases!(
             .matches("data-label=\"Left by\"><a href=\"/console/orphans?leaver=")
             .count();
         assert_eq!(left, 2, "its token and its key: {list}");
-        assert_eq!(list.matches(">The leaver<").count(), 3, "and the account: {list}");
+        assert_eq!(
+            list.matches(">The leaver<").count(),
+            3,
+            "and the account: {list}"
+        );
         let narrowed = browser
             .get("/console/orphans?kind=service-account-tokens")
             .expect(200)

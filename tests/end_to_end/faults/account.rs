@@ -99,6 +99,17 @@ const CASES: &[Case] = &[
         },
     },
     Case {
+        route: "POST /account/v1/password/change",
+        arrange: |world| {
+            let person = member(world);
+            person.sign_in();
+            let session = person.sign_in();
+            let body =
+                json!({"password": PASSWORD, "new_password": "another gate that never rusts"});
+            Call::of(&session, "POST", "/account/v1/password/change", &body)
+        },
+    },
+    Case {
         route: "POST /console/setup",
         arrange: |world| {
             let link = world.person().password_link();

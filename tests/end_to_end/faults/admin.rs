@@ -445,6 +445,25 @@ const CASES: &[Case] = &[
         },
     },
     Case {
+        route: "DELETE /users/{id}/sessions",
+        arrange: |world| {
+            let leaver = world.leaver();
+            delete(world, &format!("/users/{}/sessions", leaver.person.id))
+        },
+    },
+    Case {
+        route: "DELETE /users/{id}/sessions/{session}",
+        arrange: |world| {
+            let leaver = world.leaver();
+            let path = format!("/users/{}/sessions", leaver.person.id);
+            let sessions = world.admin().get(&path).expect(200);
+            delete(
+                world,
+                &format!("{path}/{}", sessions.text_at("/items/0/id")),
+            )
+        },
+    },
+    Case {
         route: "DELETE /users/{id}/tokens/{token}",
         arrange: |world| {
             let leaver = world.leaver();

@@ -2,6 +2,7 @@
 //! OpenAPI document describes these types.
 
 mod credentials;
+mod groups;
 mod notices;
 mod people;
 mod products;
@@ -11,6 +12,7 @@ pub use credentials::{
     IssuedView, PasswordLinkView, RegisteredKeyView, ServiceAccountView, SigningKeyView,
     credential, issued, password_link, registered_key, service_account, setup_url, signing_key,
 };
+pub use groups::{GroupMemberView, GroupView, group, group_member};
 pub use notices::{
     DeliveryView, NoticeView, NoticeWithDeliveriesView, WebhookView, WebhookWithSecretView,
     delivery, notice, notice_with_deliveries, webhook, webhook_with_secret,

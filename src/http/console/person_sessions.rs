@@ -1,0 +1,233 @@
+//! Where somebody else is signed in, and the ending of that by an admin.
+
+use actix_web::{HttpResponse, web};
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use crate::credentials::Credential;
+use crate::credentials::sessions::{self, OpenSessions};
+use crate::policies::{PolicyError, Scope};
+use crate::store::id::{CredentialId, ResourceId};
+
+use super::super::State;
+use super::super::admin::user_records::{end_session_by, end_sessions_by};
+use super::super::admin::users::find;
+use super::answer::{Failure, see_other};
+use super::frame::{Section, page};
+use super::keys::ROWS;
+use super::page::{Access, Page};
+use super::parts::{Question, confirm, empty, field, filters, heading, pager, results, table};
+use super::sign_in::Nothing;
+use super::visitor::{Confirmed, Visitor};
+use super::words::{ago, ago_or, counted, time};
+
+const READ: Scope = Scope::UsersRead;
+const END: Scope = Scope::TokensRevoke;
+/// How many sessions are counted at most before all are ended.
+const COUNTED: i64 = 1_000;
+
+pub(super) fn pages() -> Vec<Page> {
+    let (read, end) = (Access::With(READ), Access::With(END));
+    vec![
+        Page::at("/people/{id}/sessions").get(read, list),
+        Page::at("/people/{id}/sessions/end-all")
+            .get(end, ask_end_all)
+            .post(end, end_all),
+        Page::at("/people/{id}/sessions/{session}/end")
+            .get(end, ask_end)
+            .post(end, end_one),
+    ]
+}
+
+/// Some of somebody's sessions, on their page: all of them are on the page that it leads to.
+pub(super) fn sessions_of(visitor: &Visitor, person: &ResourceId, open: &OpenSessions) -> Markup {
+    html! {
+        @if open.sessions.is_empty() && open.next.is_none() {
+            (empty("They are signed in nowhere.", &html! {}))
+        } @else {
+            (rows_of(visitor, person, open))
+            @if open.next.is_some() {
+                p { a href={ "/console/people/" (person) "/sessions" } { "All of their sessions" } }
+            }
+        }
+    }
+}
+
+fn rows_of(visitor: &Visitor, person: &ResourceId, open: &OpenSessions) -> Markup {
+    let now = visitor.now();
+    let row = |session: &Credential| {
+        vec![
+            time(session.created_at),
+            ago_or(session.last_used_at, now, "never"),
+            html! { code { (session.last_used_ip.as_deref().unwrap_or_default()) } },
+            ago(session.expires_at, now),
+            html! {
+                @if session.second_factor_at.is_some() { "shown" } @else { span.muted { "not shown" } }
+            },
+            html! {
+                @if visitor.may(END) {
+                    a href={ "/console/people/" (person) "/sessions/" (session.id) "/end" }
+                        aria-label={ "End the session since " (session.created_at.to_rfc3339()) } { "End" }
+                }
+            },
+        ]
+    };
+    let rows: Vec<Vec<Markup>> = open.sessions.iter().map(row).collect();
+    table(
+        "The newest first",
+        &[
+            "Since",
+            "Last used",
+            "From",
+            "Ends",
+            "Second factor",
+            "Action",
+        ],
+        &rows,
+    )
+}
+
+/// The field by which lists of sessions are narrowed.
+pub(super) fn from_field(from: &str) -> Markup {
+    field(
+        "Address begins with",
+        &html! { input type="search" name="from" value=(from) autocomplete="off" spellcheck="false"; },
+    )
+}
+
+#[derive(Deserialize)]
+struct Place {
+    #[serde(default)]
+    from: String,
+    cursor: Option<String>,
+}
+
+async fn list(
+    visitor: Visitor,
+    state: web::Data<State>,
+    id: web::Path<String>,
+    place: web::Query<Place>,
+) -> Result<HttpResponse, Failure> {
+    let id = ResourceId::new(id.into_inner());
+    let (Place { from, cursor }, now) = (place.into_inner(), visitor.now());
+    let wanted = from.clone();
+    let (person, open) = state
+        .database
+        .read(move |connection| {
+            let person = find(connection, &id)?;
+            let cursor = cursor.as_deref();
+            let from = Some(wanted.as_str());
+            let open = sessions::list_open_from(connection, &id, from, cursor, ROWS + 1, now)?;
+            Ok::<_, PolicyError>((person, open))
+        })
+        .await?;
+    let name = person.label().unwrap_or("this person");
+    let address = format!("/console/people/{}", person.id);
+    let content = html! {
+        (heading("Sessions", Some((&address, name)), &html! {
+            @if visitor.may(END) { a.button.danger href=(format!("{address}/sessions/end-all")) { "End all" } }
+        }))
+        (filters(&format!("{address}/sessions"), &from_field(&from)))
+        (results(&html! {
+            @if open.sessions.is_empty() && from.trim().is_empty() {
+                (empty("They are signed in nowhere.", &html! {}))
+            } @else if open.sessions.is_empty() {
+                (empty("They are signed in from no such address.", &html! {}))
+            } @else {
+                (rows_of(&visitor, &person.id, &open))
+            }
+            (pager(&visitor, open.next.as_deref()))
+        }))
+    };
+    Ok(page(&visitor, Section::People, "Sessions", &content))
+}
+
+async fn ask_end(
+    visitor: Visitor,
+    state: web::Data<State>,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, Failure> {
+    let id = ResourceId::new(path.into_inner().0);
+    let person = state
+        .database
+        .read_now(|connection| find(connection, &id))?;
+    let name = person.label().unwrap_or("this person");
+    let question = Question {
+        title: &format!("End a session of {name}"),
+        back: (&format!("/console/people/{id}"), name),
+        consequences: html! {
+            p { "1 session ends: its next click leads to the sign-in. " (name) " stays active, and may sign in again." }
+        },
+        fields: html! {},
+        button: "End it",
+        is_dangerous: true,
+    };
+    let content = confirm(&visitor, visitor.asked(&state)?, &question);
+    Ok(page(&visitor, Section::People, "End a session", &content))
+}
+
+async fn end_one(
+    sent: Confirmed<Nothing>,
+    state: web::Data<State>,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, Failure> {
+    let (id, session) = path.into_inner();
+    let id = ResourceId::new(id);
+    let admin = sent.visitor.admin(END);
+    end_session_by(admin, &state, id.clone(), CredentialId::new(session)).await?;
+    Ok(see_other(&format!(
+        "/console/people/{id}?done=their-session-ended"
+    )))
+}
+
+async fn ask_end_all(
+    visitor: Visitor,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let id = ResourceId::new(id.into_inner());
+    let (wanted, now) = (id.clone(), visitor.now());
+    let (person, count) = state
+        .database
+        .read(move |connection| {
+            let person = find(connection, &wanted)?;
+            let count = sessions::count_open(connection, &wanted, COUNTED, now)?;
+            Ok::<_, PolicyError>((person, count))
+        })
+        .await?;
+    let name = person.label().unwrap_or("this person");
+    let question = Question {
+        title: &format!("End all sessions of {name}"),
+        back: (&format!("/console/people/{id}"), name),
+        consequences: html! {
+            p {
+                @if count == COUNTED { "At least " }
+                (counted(count, "session ends", "sessions end"))
+                ": the next click of each leads to the sign-in. " (name)
+                " stays active, and may sign in again. Their API tokens go on working."
+            }
+        },
+        fields: html! {},
+        button: "End all sessions",
+        is_dangerous: true,
+    };
+    let content = confirm(&visitor, visitor.asked(&state)?, &question);
+    Ok(page(
+        &visitor,
+        Section::People,
+        "End all sessions",
+        &content,
+    ))
+}
+
+async fn end_all(
+    sent: Confirmed<Nothing>,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let id = ResourceId::new(id.into_inner());
+    end_sessions_by(sent.visitor.admin(END), &state, id.clone()).await?;
+    Ok(see_other(&format!(
+        "/console/people/{id}?done=their-sessions-ended"
+    )))
+}
