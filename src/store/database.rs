@@ -19,7 +19,7 @@ use super::error::{StoreError, TransactionError};
 use super::migrate;
 use super::pool::{BOUNDS, Connections, PoolLoad};
 use super::settings;
-use super::writer::{Committed, Done, Writer, WriterMeter};
+use super::writer::{Apart, Committed, Ran, Transaction, Writer, WriterMeter};
 
 /// How often a transaction is run again that a deadlock or serialization failure ended.
 const ATTEMPTS: u32 = 8;
@@ -431,30 +431,60 @@ where
 {
     let (answer, outcome) = oneshot::channel();
     let turn = Turn::default();
-    let begins = turn.clone();
-    let span = span.clone();
-    writer.submit(Box::new(move |connection| {
-        if !begins.begin() {
-            return Done {
-                has_failed: false,
-                release: Box::new(drop),
-            };
-        }
-        let result = span.in_scope(|| savepoint(connection, body));
-        let commit = commit_span(&span);
-        Done {
-            has_failed: result.is_err(),
-            release: Box::new(move |committed: Committed| {
-                drop(commit);
-                // A caller that has gone away needs no answer.
-                let _ = answer.send(match committed {
-                    Ok(()) => result,
-                    Err(undone) => Err(cause_of(result, undone)),
-                });
-            }),
-        }
+    writer.submit(Box::new(Waiting {
+        body,
+        turn: turn.clone(),
+        span: span.clone(),
+        answer,
+        ran: None,
     }))?;
     Ok(Queued { outcome, turn })
+}
+
+/// A transaction in the writer's queue.
+struct Waiting<T, E, F> {
+    body: F,
+    turn: Turn,
+    span: Span,
+    answer: oneshot::Sender<Result<T, E>>,
+    /// What became of it when it ran last, and the span of the commit that it waits for.
+    ran: Option<(Result<T, E>, Span)>,
+}
+
+impl<T, E, F> Transaction for Waiting<T, E, F>
+where
+    T: Send + 'static,
+    E: TransactionError,
+    F: Fn(&mut DatabaseConnection) -> Result<T, E> + Send + 'static,
+{
+    fn run(&mut self, connection: &mut DatabaseConnection, apart: Apart) -> Ran {
+        let runs_again = self.ran.take().is_some();
+        if !runs_again && !self.turn.begin() {
+            return Ran::Done;
+        }
+        let result = self.span.in_scope(|| match apart {
+            Apart::Never => (self.body)(connection),
+            Apart::BySavepoint => savepoint(connection, &self.body),
+        });
+        let ran = match &result {
+            Ok(_) => Ran::Done,
+            Err(_) => Ran::Failed,
+        };
+        self.ran = Some((result, commit_span(&self.span)));
+        ran
+    }
+
+    fn release(self: Box<Self>, committed: Committed) {
+        let Some((result, commit)) = self.ran else {
+            return;
+        };
+        drop(commit);
+        // A caller that has gone away needs no answer.
+        let _ = self.answer.send(match committed {
+            Ok(()) => result,
+            Err(undone) => Err(cause_of(result, undone)),
+        });
+    }
 }
 
 /// Why nothing came of a transaction whose batch was undone. What it found itself may have been the doing of another in

@@ -1,5 +1,9 @@
-//! SQLite's one writer: a thread that runs each queued transaction in a savepoint, commits them together
+//! SQLite's one writer: a thread that runs queued transactions one after the other, commits them together
 //! and only then releases their answers. One sync to disk then serves many writers.
+//!
+//! Transactions that share a commit are kept apart only where it is needed: a savepoint for each costs a copy of
+//! every page that it touches, and few fail. Where one does, all that ran beside it are undone and run again, each
+//! in its savepoint.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -13,23 +17,42 @@ use super::connection::DatabaseConnection;
 use super::error::StoreError;
 use crate::meter::{Histogram, MICROS};
 
-/// Whether the batch that a job was part of is on disk.
+/// Whether the batch that a transaction was part of is on disk.
 pub type Committed = Result<(), StoreError>;
-/// Releases the answer of one job once it is known whether it was committed.
-pub type Release = Box<dyn FnOnce(Committed) + Send>;
-/// One transaction. It runs inside a savepoint and leaves its answer to be released.
-pub type Job = Box<dyn FnOnce(&mut DatabaseConnection) -> Done + Send>;
+/// One transaction, as it waits for its turn.
+pub type Job = Box<dyn Transaction + Send>;
 
-/// A transaction that has run.
-pub struct Done {
-    /// Whether it was undone.
-    pub has_failed: bool,
-    /// Its answer.
-    pub release: Release,
+/// What the writer runs. It may be run again when what it did was undone with its batch; its answer is that of the
+/// last time.
+pub trait Transaction {
+    /// Runs it within the transaction that is open, in a savepoint of its own or not, and keeps its answer.
+    fn run(&mut self, connection: &mut DatabaseConnection, apart: Apart) -> Ran;
+    /// Releases the answer once it is known whether it was committed.
+    fn release(self: Box<Self>, committed: Committed);
+}
+
+/// How a transaction is kept apart from those that share its commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Apart {
+    /// Not at all: when it fails, what it did stands until the whole batch is undone.
+    Never,
+    /// By a savepoint: when it fails, what it did is undone.
+    BySavepoint,
+}
+
+/// How a transaction ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ran {
+    /// What it did is to be committed.
+    Done,
+    /// It refused or failed: nothing of it may be committed.
+    Failed,
 }
 
 /// How many transactions may share one commit.
 const BATCH: usize = 256;
+/// After one that failed, so many batches are run in savepoints at once: whoever fails will often fail again.
+const CAREFUL: u32 = 64;
 /// How many may wait; beyond it, callers are told to come back.
 const QUEUE: usize = 4096;
 
@@ -131,25 +154,31 @@ impl Writer {
 }
 
 fn run(mut connection: DatabaseConnection, jobs: &Receiver<Job>, meter: &WriterMeter) {
+    let mut careful = 0;
     while let Ok(first) = jobs.recv() {
         let begun = Instant::now();
         meter.begin();
-        let batch = std::iter::once(first)
+        let waiting = std::iter::once(first)
             .chain(jobs.try_iter().take(BATCH - 1))
             .inspect(|_| {
                 meter.queued.fetch_sub(1, Ordering::Relaxed);
             });
-        let mut releases = Vec::new();
-        let committed = match commit_together(&mut connection, batch, &mut releases) {
+        let mut batch = Batch::new(careful > 0);
+        let committed = match batch.commit(&mut connection, waiting) {
             Ok(()) => true,
             Err(error) => {
                 tracing::error!(%error, "a batch of writes could not be committed");
                 false
             }
         };
-        meter.end(releases.len(), begun);
-        for release in releases {
-            release(if committed {
+        careful = if batch.has_failed {
+            CAREFUL
+        } else {
+            careful.saturating_sub(1)
+        };
+        meter.end(batch.jobs.len(), begun);
+        for job in batch.jobs {
+            job.release(if committed {
                 Ok(())
             } else {
                 Err(StoreError::Undone)
@@ -158,33 +187,96 @@ fn run(mut connection: DatabaseConnection, jobs: &Receiver<Job>, meter: &WriterM
     }
 }
 
-/// `BEGIN IMMEDIATE`, so that another process that writes is waited for at the start and not half-way.
-fn commit_together(
-    connection: &mut DatabaseConnection,
-    batch: impl Iterator<Item = Job>,
-    releases: &mut Vec<Release>,
-) -> Result<(), StoreError> {
-    if let DatabaseConnection::Sqlite(sqlite) = connection {
-        AnsiTransactionManager::begin_transaction_sql(sqlite, "BEGIN IMMEDIATE")?;
-    }
-    for job in batch {
-        // A job that panics must not take the writer with it; what it did is rolled back with its batch.
-        let Ok(done) = catch_unwind(AssertUnwindSafe(|| job(connection))) else {
-            roll_back(connection)?;
-            return Err(StoreError::Undone);
-        };
-        releases.push(done.release);
-        // The next job would otherwise run, and commit, by itself.
-        if done.has_failed && !is_in_transaction(connection) {
-            roll_back(connection)?;
-            return Err(StoreError::Undone);
+/// Transactions that share a commit.
+struct Batch {
+    /// Those that have run.
+    jobs: Vec<Job>,
+    apart: Apart,
+    /// Whether one of them failed.
+    has_failed: bool,
+}
+
+impl Batch {
+    fn new(is_careful: bool) -> Self {
+        Self {
+            jobs: Vec::new(),
+            apart: if is_careful {
+                Apart::BySavepoint
+            } else {
+                Apart::Never
+            },
+            has_failed: false,
         }
     }
-    if let DatabaseConnection::Sqlite(sqlite) = connection
-        && let Err(error) = AnsiTransactionManager::commit_transaction(sqlite)
-    {
+
+    /// Runs all that wait, and commits them.
+    fn commit(
+        &mut self,
+        connection: &mut DatabaseConnection,
+        waiting: impl Iterator<Item = Job>,
+    ) -> Result<(), StoreError> {
+        begin(connection)?;
+        for job in waiting {
+            self.run(connection, job)?;
+        }
+        if let DatabaseConnection::Sqlite(sqlite) = connection
+            && let Err(error) = AnsiTransactionManager::commit_transaction(sqlite)
+        {
+            roll_back(connection)?;
+            return Err(error.into());
+        }
+        Ok(())
+    }
+
+    /// Runs one more, and sees to it that nothing stands of one that fails.
+    fn run(&mut self, connection: &mut DatabaseConnection, mut job: Job) -> Result<(), StoreError> {
+        let apart = self.apart;
+        match catch_unwind(AssertUnwindSafe(|| job.run(connection, apart))) {
+            Ok(Ran::Done) => {
+                self.jobs.push(job);
+                Ok(())
+            }
+            Ok(Ran::Failed) => {
+                self.jobs.push(job);
+                self.has_failed = true;
+                match apart {
+                    Apart::Never => self.run_again(connection),
+                    Apart::BySavepoint => undone_alone(connection),
+                }
+            }
+            // It must not take the writer with it. Dropped, it tells whoever waits for it.
+            Err(_) => {
+                self.has_failed = true;
+                self.run_again(connection)
+            }
+        }
+    }
+
+    /// Undoes what has run so far, and runs it again, each in its savepoint.
+    fn run_again(&mut self, connection: &mut DatabaseConnection) -> Result<(), StoreError> {
         roll_back(connection)?;
-        return Err(error.into());
+        begin(connection)?;
+        self.apart = Apart::BySavepoint;
+        let mut again = std::mem::take(&mut self.jobs).into_iter();
+        let outcome = again.try_for_each(|job| self.run(connection, job));
+        self.jobs.extend(again);
+        outcome
+    }
+}
+
+/// Whether only the one that failed was undone: the next would otherwise run, and commit, by itself.
+fn undone_alone(connection: &mut DatabaseConnection) -> Result<(), StoreError> {
+    if is_in_transaction(connection) {
+        return Ok(());
+    }
+    roll_back(connection)?;
+    Err(StoreError::Undone)
+}
+
+/// `BEGIN IMMEDIATE`, so that another process that writes is waited for at the start and not half-way.
+fn begin(connection: &mut DatabaseConnection) -> Result<(), StoreError> {
+    if let DatabaseConnection::Sqlite(sqlite) = connection {
+        AnsiTransactionManager::begin_transaction_sql(sqlite, "BEGIN IMMEDIATE")?;
     }
     Ok(())
 }
