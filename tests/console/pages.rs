@@ -92,6 +92,9 @@ fn lived_in() -> (House, Vec<(&'static str, String)>) {
     for name in ["berta", "carl", "dora", "emil", "frieda"] {
         house.person(name, None);
     }
+    let alarm = json!({"percent": 0, "people": 1});
+    let path = "/admin/v1/alarms/mass-deprovisioning";
+    house.send("PATCH", path, &admin, &alarm, 200);
     let gone = house.person("greta", None);
     house.scim("DELETE", &format!("/Users/{gone}"), &scim, &json!({}), 204);
     let members = json!([{"value": otto}]);

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use crate::lifecycle::Impact;
 
-use super::words::counted;
+use super::words::{counted, grouped};
 
 /// What of an impact people have to know.
 pub(super) fn told(impact: &Impact) -> Markup {
@@ -44,6 +44,11 @@ pub(super) fn told(impact: &Impact) -> Markup {
 
 /// So many of a kind, in words.
 pub(super) fn of_kind(kind: &str, count: i64) -> String {
+    format!("{} {}", grouped(count), named(kind, count))
+}
+
+/// What so many of a kind are called.
+pub(super) fn named(kind: &str, count: i64) -> &'static str {
     let (one, many) = match kind {
         "scim_key" => ("SCIM key", "SCIM keys"),
         "api_key" => ("admin API key", "admin API keys"),
@@ -56,5 +61,5 @@ pub(super) fn of_kind(kind: &str, count: i64) -> String {
         "password_link" => ("password link", "password links"),
         _ => ("credential", "credentials"),
     };
-    counted(count, one, many)
+    if count == 1 { one } else { many }
 }

@@ -96,11 +96,12 @@ async fn ask(
         title: &format!("Forget {name}"),
         back: (LIST, "Deleted people"),
         consequences: html! {
-            p { "1 person can never be recovered again, by nobody." }
+            p { "1 person can be recovered by nobody any more." }
             ul.impact {
                 li {
-                    "Goes for good: everything that their identity provider has sent of them, and that they were in "
-                    strong { (counted(groups, "group", "groups")) } "."
+                    "Goes for good: everything that their identity provider has sent of them"
+                    @if groups > 0 { ", and that they were in " strong { (counted(groups, "group", "groups")) } }
+                    "."
                 }
                 li {
                     "Stays: " strong {

@@ -19,7 +19,7 @@ use super::answer::Failure;
 use super::audit::start_of;
 use super::downloads;
 use super::frame::{Section, page};
-use super::impact::of_kind;
+use super::impact::{named, of_kind};
 use super::keys::ROWS;
 use super::page::{Access, Page};
 use super::parts::{
@@ -113,9 +113,11 @@ async fn list(
         .map(|receipt| {
             let directory = receipt.directory_id.as_deref().map(DirectoryId::new);
             vec![
-                html! { a href=(address(&receipt.id)) { (name(receipt)) } },
+                html! {
+                    a href=(address(&receipt.id)) { (name(receipt)) }
+                    small.muted { (directory.as_ref().map_or("", |directory| name_of(&known, directory))) }
+                },
                 time(Timestamp::from_millis(receipt.effective_at)),
-                html! { (directory.as_ref().map_or("", |directory| name_of(&known, directory))) },
                 html! { (receipt.reason.replace('_', " ")) },
                 html! { (receipt.actor_name.as_deref().unwrap_or(&receipt.actor_kind)) },
                 in_words(&receipt.revoked),
@@ -147,7 +149,7 @@ async fn list(
             @else {
                 (table(
                     "The newest first",
-                    &["Person", "When", "Directory", "Why", "By", "Ended", "Flagged"],
+                    &["Person", "When", "Why", "By", "Ended", "Flagged"],
                     &rows,
                 ))
             }
@@ -274,7 +276,7 @@ fn by(receipt: &ReceiptRow) -> Markup {
         (receipt.actor_name.as_deref().unwrap_or(&receipt.actor_kind))
         @if let Some(credential) = &receipt.actor_credential_id {
             ", with " a href={ "/console/audit?credential=" (credential) } {
-                (receipt.actor_kind.replace('_', " ")) " " code { (credential) }
+                (named(&receipt.actor_kind, 1)) " " code { (credential) }
             }
         }
     }
@@ -283,12 +285,7 @@ fn by(receipt: &ReceiptRow) -> Markup {
 fn counted(text: &str, caption: &str, without: &str) -> Markup {
     let rows: Vec<Vec<Markup>> = counts(text)
         .iter()
-        .map(|(kind, count)| {
-            vec![
-                html! { (kind.replace('_', " ")) },
-                html! { (grouped(*count)) },
-            ]
-        })
+        .map(|(kind, count)| vec![html! { (named(kind, *count)) }, html! { (grouped(*count)) }])
         .collect();
     html! {
         @if rows.is_empty() { (empty(without, &html! {})) }

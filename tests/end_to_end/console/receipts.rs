@@ -6,6 +6,20 @@ use crate::people::Leaver;
 
 use super::{Browser, member};
 
+/// What those are called that a leaver has.
+fn words(kind: &str, is_one: bool) -> String {
+    let one = match kind {
+        "scim_key" => "SCIM key",
+        "api_key" => "admin API key",
+        "user_token" => "API token",
+        "product_credential" => "product credential",
+        "session" => "session",
+        "password_link" => "password link",
+        other => panic!("a leaver has a {other}"),
+    };
+    format!("{one}{}", if is_one { "" } else { "s" })
+}
+
 on_both_databases!(
     a_receipt_says_what_ended_and_is_linked_from_the_person_and_the_event,
     |server| {
@@ -58,7 +72,7 @@ on_both_databases!(
             for (kind, count) in counts {
                 let row = format!(
                     "data-label=\"Kind\">{}</td><td role=\"cell\" data-label=\"How many\">{count}</td>",
-                    kind.replace('_', " ")
+                    words(kind, count == 1)
                 );
                 assert!(table.contains(&row), "{row}: {table}");
             }
