@@ -1,7 +1,12 @@
 //! The embedded migrations, applied under a lock so that several nodes may start at once.
 
+use std::time::Duration;
+
 use diesel::connection::SimpleConnection;
+use diesel::dsl::sql;
 use diesel::migration::{Migration, MigrationSource, MigrationVersion};
+use diesel::prelude::*;
+use diesel::sql_types::Bool;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::connection::{DatabaseConnection, DatabaseUrl};
@@ -12,6 +17,7 @@ const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
 /// The key of PostgreSQL's advisory lock; any number of our own.
 const LOCK_KEY: i64 = 0x706f_7274_6375_6c6c;
+const LOCK_PAUSE: Duration = Duration::from_millis(100);
 
 /// Applies what is pending and gives the versions applied now.
 ///
@@ -26,13 +32,23 @@ pub fn run(url: &DatabaseUrl) -> Result<Vec<String>, StoreError> {
             })
         }
         DatabaseConnection::Postgres(mut connection) => {
-            connection.batch_execute(&format!("SELECT pg_advisory_lock({LOCK_KEY})"))?;
+            lock(&mut connection)?;
             let applied = refuse_newer(&mut connection, &POSTGRES)
                 .and_then(|()| apply(&mut connection, POSTGRES));
             connection.batch_execute(&format!("SELECT pg_advisory_unlock({LOCK_KEY})"))?;
             applied
         }
     }
+}
+
+/// Waits for whoever else migrates. Between one question and the next nothing is open: an index that is made beside
+/// writers waits for all that began before it, and would wait for those who wait for it.
+fn lock(connection: &mut PgConnection) -> Result<(), StoreError> {
+    let question = sql::<Bool>(&format!("SELECT pg_try_advisory_lock({LOCK_KEY})"));
+    while !question.clone().get_result::<bool>(connection)? {
+        std::thread::sleep(LOCK_PAUSE);
+    }
+    Ok(())
 }
 
 /// Whether every migration of this release has been applied.

@@ -74,6 +74,16 @@ fn left_behind(house: &House, admin: &str) -> (String, String) {
     (lena, account)
 }
 
+/// Somebody has left, and that was one too many: the alarm is raised.
+fn one_too_many(house: &House, admin: &str, scim: &str) -> String {
+    let alarm = json!({"percent": 0, "people": 1});
+    let path = "/admin/v1/alarms/mass-deprovisioning";
+    house.send("PATCH", path, admin, &alarm, 200);
+    let gone = house.person("greta", None);
+    house.scim("DELETE", &format!("/Users/{gone}"), scim, &json!({}), 204);
+    gone
+}
+
 /// A house in which something has happened.
 fn lived_in() -> (House, Vec<(&'static str, String)>) {
     let house = House::open(DatabaseKind::Sqlite);
@@ -92,11 +102,7 @@ fn lived_in() -> (House, Vec<(&'static str, String)>) {
     for name in ["berta", "carl", "dora", "emil", "frieda"] {
         house.person(name, None);
     }
-    let alarm = json!({"percent": 0, "people": 1});
-    let path = "/admin/v1/alarms/mass-deprovisioning";
-    house.send("PATCH", path, &admin, &alarm, 200);
-    let gone = house.person("greta", None);
-    house.scim("DELETE", &format!("/Users/{gone}"), &scim, &json!({}), 204);
+    let gone = one_too_many(&house, &admin, &scim);
     let members = json!([{"value": otto}]);
     let group = json!({
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"],

@@ -1,2 +1,2 @@
 -- What did not arrive is looked for on the first page of the console.
-CREATE INDEX deliveries_failed ON deliveries (id) WHERE state = 'failed';
+CREATE INDEX CONCURRENTLY deliveries_failed ON deliveries (id) WHERE state = 'failed';

@@ -162,7 +162,7 @@ pub(super) fn table_of(visitor: &Visitor, found: &[DeliveryRow], named: Option<&
             row.extend(named.map(|named| receiver(delivery, named)));
             row.extend([
                 standing(delivery, now),
-                html! { (counted(delivery.attempts.into(), "attempt", "attempts")) },
+                html! { span.whole { (counted(delivery.attempts.into(), "attempt", "attempts")) } },
                 html! {
                     @if let Some(status) = delivery.last_status { "status " (status) " " }
                     @if let Some(error) = &delivery.last_error { small.muted { (error) } }

@@ -23,7 +23,7 @@ use super::super::State;
 use super::super::admin::directories::find;
 use super::super::background;
 use super::answer::{Failure, see_other};
-use super::directory_alarm::leavers;
+use super::directory_alarm::{left, raised};
 use super::directory_change::forgiven;
 use super::frame::{Section, page};
 use super::keys::{Names, ROWS, credentials};
@@ -255,8 +255,14 @@ async fn show(
             ("People", html! { a href={ "/console/people?directory=" (directory.id) } { (grouped(known.people)) } }),
             ("Groups", html! { a href={ "/console/groups?directory=" (directory.id) } { (grouped(known.groups)) } }),
             ("Made", html! { (time(directory.created_at)) }),
+            ("Left within the hour", html! {
+                @match &known.alarm {
+                    Some(standing) => { (left(standing)) },
+                    None => { span.muted { "your role does not see this" } },
+                }
+            }),
         ]))
-        @if let Some(standing) = &known.alarm { (leavers(&visitor, directory, standing)) }
+        @if let Some(standing) = &known.alarm { (raised(&visitor, directory, standing)) }
         @if !is_local { (connected(&visitor, &state, &known)) }
     };
     Ok(page(

@@ -16,7 +16,7 @@ use super::answer::{Failure, see_other};
 use super::directory_change::address;
 use super::frame::{Section, page};
 use super::page::{Access, Page};
-use super::parts::{badge, confirmation, facts, field_with_hint, form, heading, table};
+use super::parts::{badge, confirmation, field_with_hint, form, heading, table};
 use super::sign_in::Nothing;
 use super::visitor::{Confirmed, Posted, Visitor};
 use super::words::{ago, ago_or, counted, grouped};
@@ -106,8 +106,8 @@ async fn change(sent: Confirmed<Wanted>, state: web::Data<State>) -> Result<Http
     Ok(see_other(&format!("{PLACE}?done=alarm-changed")))
 }
 
-/// How many have left a directory of late; with what to do, where that has raised the alarm.
-pub(super) fn leavers(visitor: &Visitor, directory: &Directory, standing: &Standing) -> Markup {
+/// What to do where so many have left a directory that the alarm is raised.
+pub(super) fn raised(visitor: &Visitor, directory: &Directory, standing: &Standing) -> Markup {
     let now = visitor.now();
     let id = &directory.id;
     html! {
@@ -132,10 +132,14 @@ pub(super) fn leavers(visitor: &Visitor, directory: &Directory, standing: &Stand
                 }
             }
         }
-        (facts(&[("Left within the hour", html! {
-            (counted(standing.deprovisioned, "person", "people")) "; "
-            a href=(PLACE) { "admins are told at " (grouped(standing.alarms_at)) }
-        })]))
+    }
+}
+
+/// How many have left within the hour, and at how many admins are told.
+pub(super) fn left(standing: &Standing) -> Markup {
+    html! {
+        (counted(standing.deprovisioned, "person", "people")) "; "
+        a href=(PLACE) { "admins are told at " (grouped(standing.alarms_at)) }
     }
 }
 

@@ -118,7 +118,7 @@ async fn list(
                     small.muted { (directory.as_ref().map_or("", |directory| name_of(&known, directory))) }
                 },
                 time(Timestamp::from_millis(receipt.effective_at)),
-                html! { (receipt.reason.replace('_', " ")) },
+                html! { span.whole { (receipt.reason.replace('_', " ")) } },
                 html! { (receipt.actor_name.as_deref().unwrap_or(&receipt.actor_kind)) },
                 in_words(&receipt.revoked),
                 in_words(&receipt.orphaned),
