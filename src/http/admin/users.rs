@@ -35,7 +35,8 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
                     .explained(
                         "In the order in which they came; those that `search` finds in the order of what begins so.",
                     )
-                    .lists::<UserView>())
+                    .lists::<UserView>()
+                    .refuses(&[422]))
             .post(
                 write,
                 create,
