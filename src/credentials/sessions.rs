@@ -451,7 +451,13 @@ fn end_for(
     if table::revoke(connection, &session.id, reason, now)? {
         let event = Event::new(Action::SessionEnded);
         let event = match &session.owner_id {
-            Some(owner) => event.to("User", owner.as_str(), None),
+            Some(owner) => match resources::find_any(connection, owner)? {
+                Some(person) => {
+                    let event = event.within(&person.directory_id);
+                    event.to("User", owner.as_str(), person.label())
+                }
+                None => event.to("User", owner.as_str(), None),
+            },
             None => event,
         };
         let event = if reason == SIGNED_OUT {

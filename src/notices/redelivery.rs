@@ -3,7 +3,7 @@
 use crate::audit::{self, Action, Actor, Event};
 use crate::clock::Timestamp;
 use crate::store::DatabaseConnection;
-use crate::store::deliveries::{self, DeliveryRow, PENDING};
+use crate::store::deliveries::{self, DeliveryRow};
 use crate::store::id::{DeliveryId, WebhookId};
 
 use super::NoticeError;
@@ -43,12 +43,11 @@ pub fn redeliver(
             .with("kind", row.kind.as_str())
             .with("notice_id", row.notice_id.as_str())
     };
-    if row.state == PENDING {
+    if !deliveries::begin_again(connection, id, now, now.plus_days(GIVE_UP_DAYS))? {
         return Err(NoticeError::Conflict(
             "the delivery is on its way".to_owned(),
         ));
     }
-    deliveries::begin_again(connection, id, now, now.plus_days(GIVE_UP_DAYS))?;
     audit::record(connection, actor, now, again)?;
     found(connection, id)
 }

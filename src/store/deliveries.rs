@@ -440,7 +440,7 @@ pub fn not_delivered(
     Ok(())
 }
 
-/// Begins a delivery anew: due now, with all its time before it.
+/// Begins a delivery anew, due now, with all its time before it; says whether there was one that is not on its way.
 ///
 /// # Errors
 /// When the database fails.
@@ -449,8 +449,11 @@ pub fn begin_again(
     id: &DeliveryId,
     now: Timestamp,
     give_up_at: Timestamp,
-) -> Result<(), StoreError> {
-    diesel::update(deliveries::table.find(id.as_str()))
+) -> Result<bool, StoreError> {
+    let ended = deliveries::table
+        .find(id.as_str())
+        .filter(deliveries::state.ne(PENDING));
+    let begun = diesel::update(ended)
         .set((
             deliveries::state.eq(PENDING),
             deliveries::attempts.eq(0),
@@ -460,7 +463,7 @@ pub fn begin_again(
             deliveries::delivered_at.eq(None::<i64>),
         ))
         .execute(connection)?;
-    Ok(())
+    Ok(begun == 1)
 }
 
 /// Ends all that is on its way to a webhook.

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
+use diesel::SqliteConnection;
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 
 use super::connection::DatabaseConnection;
@@ -283,9 +284,13 @@ fn begin(connection: &mut DatabaseConnection) -> Result<(), StoreError> {
 
 /// Whether the batch is still one transaction: a disk that is full or fails has SQLite undo all of it at once.
 fn is_in_transaction(connection: &mut DatabaseConnection) -> bool {
-    let DatabaseConnection::Sqlite(sqlite) = connection else {
-        return true;
-    };
+    match connection {
+        DatabaseConnection::Sqlite(sqlite) => sqlite_is_in_transaction(sqlite),
+        DatabaseConnection::Postgres(_) => true,
+    }
+}
+
+fn sqlite_is_in_transaction(sqlite: &mut SqliteConnection) -> bool {
     // Past diesel, which goes by what it has begun itself. Within a transaction there is no other.
     let has_begun_another = sqlite.batch_execute("BEGIN").is_ok();
     if has_begun_another && let Err(error) = sqlite.batch_execute("ROLLBACK") {
@@ -301,7 +306,12 @@ fn roll_back(connection: &mut DatabaseConnection) -> Result<(), StoreError> {
             .transaction_depth()?
             .is_some()
         {
-            AnsiTransactionManager::rollback_transaction(sqlite)?;
+            let undone = AnsiTransactionManager::rollback_transaction(sqlite);
+            if let Err(error) = undone
+                && sqlite_is_in_transaction(sqlite)
+            {
+                return Err(error.into());
+            }
         }
     }
     Ok(())

@@ -82,7 +82,6 @@ pub(in super::super) async fn change_password(
             "new_password is the password that there is",
         ));
     }
-    let new = state.hashing(move || passwords::hash(&new)).await??;
     let caller = &person.caller;
     let (session, actor, now) = (
         caller.verified.credential.clone(),
@@ -90,28 +89,41 @@ pub(in super::super) async fn change_password(
         caller.requested_at,
     );
     let sealer = state.sealer.clone();
-    with_password(state, person, old, move |connection, shown| {
-        let change = OwnChange {
-            session: session.clone(),
-            shown: shown.clone(),
-            code: code.clone(),
-            new: new.clone(),
-        };
-        passwords::change_own(connection, &sealer, &change, &actor, now)
-    })
+    let hash_new = move || passwords::hash(&new);
+    with_password(
+        state,
+        person,
+        old,
+        hash_new,
+        move |connection, shown, new| {
+            let change = OwnChange {
+                session: session.clone(),
+                shown: shown.clone(),
+                code: code.clone(),
+                new: new.clone(),
+            };
+            passwords::change_own(connection, &sealer, &change, &actor, now)
+        },
+    )
     .await
 }
 
 /// Does something for a person who has shown their password. Wrong ones are counted, by person wherever they come
-/// from, and recorded. What was compared is given to what is done, since it may have changed since.
-pub(in super::super) async fn with_password<T: Send + 'static>(
+/// from, and recorded. What was compared is given to what is done, since it may have changed since; so is what takes
+/// long to prepare, which is prepared for the right password only.
+pub(in super::super) async fn with_password<P, T>(
     state: &State,
     person: &Person,
     password: String,
-    body: impl Fn(&mut DatabaseConnection, &StoredPassword) -> Result<T, CredentialError>
+    prepare: impl FnOnce() -> Result<P, CredentialError> + Send + 'static,
+    body: impl Fn(&mut DatabaseConnection, &StoredPassword, &P) -> Result<T, CredentialError>
     + Send
     + 'static,
-) -> Result<T, Problem> {
+) -> Result<T, Problem>
+where
+    P: Send + 'static,
+    T: Send + 'static,
+{
     let (actor, now) = (person.caller.actor.clone(), person.caller.requested_at);
     let attempt = Attempt::of_confirmation(person.id.as_str(), actor.source_ip);
     state.throttle.admit(&attempt, now).inspect_err(|_| {
@@ -129,18 +141,19 @@ pub(in super::super) async fn with_password<T: Send + 'static>(
         .read_now(|connection| stored_passwords::find(connection, &id))
         .map_err(|error| unserved(error.into()))?;
     let hash = stored.as_ref().map(|stored| stored.hash.clone());
-    let is_right = state
-        .hashing(move || passwords::is_password(&password, hash.as_deref()))
+    let prepared = state
+        .hashing(move || passwords::is_password(&password, hash.as_deref()).then(prepare))
         .await
         .map_err(unserved)?;
-    let outcome = match stored.filter(|_| is_right) {
+    let outcome = match stored.zip(prepared) {
         None => Err(CredentialError::Forbidden(
             "the password is not right".to_owned(),
         )),
-        Some(stored) => {
+        Some((_, Err(error))) => Err(error),
+        Some((stored, Ok(prepared))) => {
             state
                 .database
-                .write(move |connection| body(connection, &stored))
+                .write(move |connection| body(connection, &stored, &prepared))
                 .await
         }
     };

@@ -244,7 +244,10 @@ impl Filling<'_> {
                 let value = attribute(&attributes, "value").unwrap_or_else(|| "on".to_owned());
                 mark(&mut attributes, "checked", self.was_sent(name, &value));
             }
-            ("input", Some(name)) if kind != "hidden" && !is_secret => {
+            // What the sender saw is as they saw it: it is how somebody else's change meanwhile is noticed.
+            ("input", Some(name))
+                if (kind != "hidden" || says_what_was_seen(name)) && !is_secret =>
+            {
                 if let Some(value) = self.next_of(name) {
                     set(&mut attributes, "value", &value);
                 }
@@ -313,6 +316,11 @@ fn mark(attributes: &mut Vec<(String, String)>, name: &str, is: bool) {
     }
 }
 
+/// Whether a hidden field says what its form showed.
+fn says_what_was_seen(name: &str) -> bool {
+    name == "seen" || name.starts_with("seen_")
+}
+
 /// Whether a reason begins with the name of a field.
 fn is_about(reason: &str, field: &str) -> bool {
     let rest = reason.strip_prefix(field);
@@ -366,14 +374,16 @@ mod tests {
     }
 
     #[test]
-    fn nothing_secret_and_nothing_hidden_is_filled_in_again() {
+    fn nothing_secret_and_nothing_hidden_is_filled_in_again_but_what_was_seen() {
         let content = html! {
+            input type="hidden" name="product" value="1";
             input type="hidden" name="seen" value="1";
+            input type="hidden" name="seen_name" value="one";
             input type="password" name="own_password";
             input name="own_code" autocomplete="one-time-code";
         };
         let form = again(
-            "seen=2&own_password=hunter2hunter2&own_code=123456",
+            "product=2&seen=2&seen_name=two&own_password=hunter2hunter2&own_code=123456",
             "the password is not right",
             &content,
         );
@@ -381,7 +391,9 @@ mod tests {
             form.as_deref(),
             Some(
                 "<p id=\"refused\" role=\"alert\">The password is not right.</p>\
-                 <input name=\"seen\" type=\"hidden\" value=\"1\">\
+                 <input name=\"product\" type=\"hidden\" value=\"1\">\
+                 <input name=\"seen\" type=\"hidden\" value=\"2\">\
+                 <input name=\"seen_name\" type=\"hidden\" value=\"two\">\
                  <input name=\"own_password\" type=\"password\">\
                  <input autocomplete=\"one-time-code\" name=\"own_code\">"
             )

@@ -263,10 +263,16 @@ async fn confirm(visitor: &Visitor, state: &State, shown: Shown) -> Result<(), F
     };
     let session = person.caller.verified.credential.clone();
     let (sealer, code) = (state.sealer.clone(), shown.own_code);
-    with_password(state, person, password, move |connection, stored| {
-        let code = code.as_deref();
-        confirmation::confirm(connection, &sealer, &session, stored, code, &actor, now)
-    })
+    with_password(
+        state,
+        person,
+        password,
+        || Ok(()),
+        move |connection, stored, ()| {
+            let code = code.as_deref();
+            confirmation::confirm(connection, &sealer, &session, stored, code, &actor, now)
+        },
+    )
     .await?;
     Ok(())
 }

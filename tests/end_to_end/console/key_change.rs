@@ -140,6 +140,42 @@ on_both_databases!(
     }
 );
 
+on_both_databases!(
+    a_form_that_is_refused_and_sent_again_sets_nothing_back_either,
+    |server| {
+        let mut browser = Browser::of(&member(server, "admin", Some("admin")));
+        let body = json!({"name": "Okta"});
+        let directory = &server.directory_id;
+        let made = server
+            .admin()
+            .post(&format!("/directories/{directory}/scim-keys"), &body)
+            .expect(201);
+        let path = format!("/scim-keys/{}", made.id());
+        let narrowed = json!({"allowed_networks": ["192.0.2.7"]});
+        server.admin().patch(&path, &narrowed).expect(200);
+        let mut fields = [
+            ("name", "Okta Berlin"),
+            ("allowed_networks", ""),
+            ("requests_per_second", "many"),
+            ("seen_name", "Okta"),
+            ("seen_networks", ""),
+            ("seen_rate", ""),
+        ];
+        let change = format!("/console/keys{path}/change");
+        let again = browser.submit(&change, &fields).expect(422).text;
+        for name in ["seen_name", "seen_networks", "seen_rate"] {
+            let (_, sent) = fields.iter().find(|(field, _)| *field == name).unwrap();
+            assert_eq!(hidden(&again, name), *sent, "{name}");
+        }
+        fields[2] = ("requests_per_second", "7");
+        browser.submit(&change, &fields).expect(303);
+        assert_eq!(
+            limits(server, &path),
+            json!(["Okta Berlin", ["192.0.2.7/32"], 7])
+        );
+    }
+);
+
 on_both_databases!(a_new_key_has_the_rate_that_its_form_says, |server| {
     let mut browser = Browser::of(&member(server, "admin", Some("admin")));
     let fields = [

@@ -144,9 +144,13 @@ impl<'a> Browser<'a> {
 
 /// The value of a hidden field.
 fn hidden(page: &str, name: &str) -> String {
-    let start = format!("name=\"{name}\" value=\"");
-    let (_, rest) = page.split_once(&start).expect("the page has the field");
-    rest.split('"').next().expect("it ends").to_owned()
+    let named = format!("name=\"{name}\"");
+    let field = page
+        .split('<')
+        .find(|tag| tag.starts_with("input") && tag.contains(&named))
+        .expect("the page has the field");
+    let (_, value) = field.split_once("value=\"").expect("it has a value");
+    value.split('"').next().expect("it ends").to_owned()
 }
 
 /// What a page shows once.

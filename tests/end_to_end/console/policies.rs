@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::server::TestServer;
 
-use super::{Browser, member};
+use super::{Browser, hidden, member};
 
 fn default_policy(server: &TestServer) -> (String, String) {
     let list = server.admin().get("/policies").expect(200).body;
@@ -55,6 +55,38 @@ on_both_databases!(a_policy_is_changed_after_its_preview, |server| {
             .contains(">blocked</span>")
     );
 });
+
+on_both_databases!(
+    what_another_has_made_of_a_policy_meanwhile_is_not_undone_by_sending_again,
+    |server| {
+        let mut browser = Browser::of(&member(server, "admin", Some("admin")));
+        let (id, _) = default_policy(server);
+        let place = format!("/console/policies/{id}");
+        let fields = [
+            ("api_tokens", "allowed"),
+            ("second_factor", "optional"),
+            ("max_token_days", "90"),
+            ("session_hours", "10"),
+            ("idle_minutes", "60"),
+        ];
+        let preview = format!("{place}/preview");
+        let told = browser.submit(&preview, &fields).expect(200).text;
+        let mut seen = hidden(&told, "seen");
+        server.clock.advance_millis(1000);
+        let path = format!("/policies/{id}");
+        let blocked = json!({"api_tokens": "blocked"});
+        server.admin().patch(&path, &blocked).expect(200);
+        // However often it is sent, and by what is shown in answer too.
+        for _ in 0..2 {
+            let sent = [&fields[..], &[("seen", seen.as_str())]].concat();
+            let again = browser.submit(&format!("{place}/change"), &sent);
+            seen = hidden(&again.expect(409).text, "seen");
+        }
+        let after = server.admin().get(&path).expect(200).body;
+        assert_eq!(after["api_tokens"], "blocked");
+        assert_ne!(after["session_hours"], 10);
+    }
+);
 
 on_both_databases!(all_tokens_of_a_policy_end_only_by_its_name, |server| {
     let person = member(server, "holder", None);
