@@ -30,6 +30,7 @@ use super::sign_in::Nothing;
 use super::visitor::{Confirmed, Posted, Visitor};
 
 const MINE: (&str, &str) = ("/console/me", "Your account");
+const NEW: &str = "/console/me/tokens/new";
 
 pub(super) fn pages() -> Vec<Page> {
     let own = Access::SignedIn;
@@ -110,7 +111,7 @@ fn product_choice(open: &[Product], chosen: Option<&Product>) -> Markup {
     );
     let present = chosen.map_or("", |product| product.id.as_str());
     html! {
-        form.filters method="get" action="/console/me/tokens/new" {
+        form.filters method="get" action=(NEW) {
             (field("Product", &select("product", present, &options)))
             button { "Choose" }
         }
@@ -125,9 +126,14 @@ fn token_form(
     most_days: i64,
 ) -> Markup {
     let most = most_days.min(lifetime::MAX_DAYS);
+    // A form that is refused is shown by the address it was sent to: without the product, its fields would be gone.
+    let action = chosen.map_or_else(
+        || NEW.to_owned(),
+        |product| format!("{NEW}?product={}", product.id),
+    );
     form(
         visitor,
-        "/console/me/tokens/new",
+        &action,
         &html! {
             (field("Name", &html! { input name="name" maxlength="200" required autocomplete="off"; }))
             @if let Some(product) = chosen {

@@ -55,7 +55,8 @@ async fn show_scim_form(
     let asked = visitor.asked(&state)?;
     let content = html! {
         (heading("New SCIM key", Some(("/console/keys", "Keys and tokens")), &html! {}))
-        (form(&visitor, "/console/keys/scim-keys/new", &html! {
+        // With the query, so that whoever has to sign in again comes back to the same choice.
+        (form(&visitor, &visitor.place, &html! {
             (field("Directory", &select("directory", chosen, &options)))
             (common_fields("Okta"))
             (rate_field(""))

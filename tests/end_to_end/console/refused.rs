@@ -133,6 +133,72 @@ on_both_databases!(
 );
 
 on_both_databases!(
+    a_token_that_is_refused_keeps_its_product_scopes_and_instances,
+    |server| {
+        let products = server.admin();
+        let new = json!({"name": "Wiki", "scopes": ["pages:read", "pages:write"]});
+        let product = products.post("/products", &new).expect(201).id();
+        let new = json!({"name": "Berlin", "url": "https://berlin.example.org"});
+        let path = format!("/products/{product}/instances");
+        let instance = products.post(&path, &new).expect(201).id();
+        let person = member(server, "maker", None);
+        let mut browser = Browser::of(&person);
+        let place = format!("/console/me/tokens/new?product={product}");
+        let page = browser.get(&place).expect(200).text;
+        form_of(&page, &place);
+
+        let fields = [
+            ("name", "Laptop"),
+            ("product", product.as_str()),
+            ("scopes", "pages:read"),
+            ("instances", instance.as_str()),
+            ("expires_in_days", "9999"),
+        ];
+        let refused = browser.submit(&place, &fields).expect(422).text;
+        let form = form_of(&refused, &place);
+        assert!(
+            form.contains(&format!(
+                "name=\"product\" type=\"hidden\" value=\"{product}\""
+            )),
+            "{form}"
+        );
+        for (value, is_chosen) in [
+            ("pages:read", true),
+            ("pages:write", false),
+            (instance.as_str(), true),
+        ] {
+            let wanted = format!("value=\"{value}\"");
+            let tag = form.split('<').find(|tag| tag.contains(&wanted));
+            let tag = tag.expect("the form has the box");
+            assert_eq!(tag.contains("checked"), is_chosen, "{tag}");
+        }
+        let mut mended = fields;
+        mended[4] = ("expires_in_days", "30");
+        browser.submit(&place, &mended).expect(200);
+        let session = server.with_token(&person.sign_in());
+        let list = session.get("/account/v1/tokens").expect(200).body;
+        let token = &list["items"][0];
+        assert_eq!(
+            (
+                &token["product_id"],
+                &token["scopes"],
+                &token["instance_ids"]
+            ),
+            (&json!(product), &json!(["pages:read"]), &json!([instance]))
+        );
+
+        // Whoever has to sign in again meanwhile comes back to the same choice.
+        browser.cookie = None;
+        let answer = browser.send(&place, &fields).expect(303);
+        let next = format!(
+            "/console/sign-in?next=%2Fconsole%2Fme%2Ftokens%2Fnew%3Fproduct%3D{}",
+            product.replace('-', "%2D")
+        );
+        assert_eq!(leads_to(&answer), next);
+    }
+);
+
+on_both_databases!(
     a_change_of_a_policy_that_was_previewed_is_previewed_again,
     |server| {
         let made = server.admin().post("/policies", &json!({"name": "Trial"}));
