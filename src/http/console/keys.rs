@@ -10,7 +10,6 @@ use crate::clock::Timestamp;
 use crate::credentials::view::status;
 use crate::credentials::{Creator, Credential};
 use crate::policies::Scope;
-use crate::secret::PlainSecret;
 use crate::store::credentials::newest;
 use crate::store::id::{ProductId, ResourceId, ServiceAccountId};
 use crate::store::service_accounts::ServiceAccount;
@@ -20,11 +19,11 @@ use crate::store::{
 
 use super::super::State;
 use super::super::admin::credentials::Narrowed;
-use super::answer::{Failure, see_other};
+use super::answer::Failure;
 use super::frame::{Section, page};
 use super::kinds::{ANY, KINDS, Kind};
 use super::page::Page;
-use super::parts::{badge, empty, encoded, field, filters, heading, pager, results, select, table};
+use super::parts::{badge, empty, field, filters, heading, pager, results, select, table};
 use super::service_accounts::called;
 use super::visitor::Visitor;
 use super::words::{ago, ago_or};
@@ -123,11 +122,6 @@ async fn list(
     filter: web::Query<Filter>,
 ) -> Result<HttpResponse, Failure> {
     let filter = filter.into_inner();
-    // Whoever pastes a whole secret has its beginning in the address, and not the rest.
-    if let Some(secret) = PlainSecret::recognise(filter.text()) {
-        let place = format!("/console/keys?q={}", encoded(&secret.public_prefix()));
-        return Ok(see_other(&place));
-    }
     let narrowed = filter.narrowed(visitor.now())?;
     let search = narrowed.search(&visitor.rights, visitor.now())?;
     let cursor = filter.cursor.clone();

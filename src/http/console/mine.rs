@@ -79,7 +79,7 @@ pub(super) async fn show(
 ) -> Result<HttpResponse, Failure> {
     let (person, now) = (visitor.person.id.clone(), visitor.now());
     let Place { q, cursor } = place.into_inner();
-    let typed = Some(q.trim().to_owned()).filter(|text| !text.is_empty());
+    let typed = Some(q.trim().trim_end_matches('…').to_owned()).filter(|text| !text.is_empty());
     let own = state
         .database
         .read(move |connection| {

@@ -36,6 +36,7 @@ mod orphans;
 mod overview;
 pub mod page;
 mod parts;
+mod pasted;
 mod people;
 mod people_in_and_out;
 mod person_actions;
@@ -158,12 +159,18 @@ pub fn routes() -> Vec<ConsoleRoute> {
     pages().iter().flat_map(Page::routes).collect()
 }
 
-/// Nothing of the console is kept by a cache, framed by another page, or lent a script; and what is refused before
+/// Nothing of the console is kept by a cache, framed by another page, or lent a script; no secret stays in an address
+/// of it; and what is refused before
 /// any page of it is asked, such as an address that cannot be read, is told to people.
 pub(super) async fn guarded<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    if let Some(place) = pasted::without_secrets(request.request()) {
+        let mut elsewhere = answer::see_other(&place);
+        complete(elsewhere.headers_mut());
+        return Ok(request.into_response(elsewhere));
+    }
     let mut response = next.call(request).await?.map_into_boxed_body();
     let page = response.response().error().and_then(|error| {
         let unread = error.as_error::<PayloadError>().map(|_| {

@@ -9,7 +9,7 @@ use crate::lifecycle;
 use crate::policies::Scope;
 use crate::provisioning::people::set_active;
 use crate::secret::SecretKind;
-use crate::store::credentials::{Search, Standing, newest};
+use crate::store::credentials::{Whose, count_owned};
 use crate::store::id::ResourceId;
 use crate::store::resources::Resource;
 
@@ -219,24 +219,18 @@ async fn ask_revoke_tokens(
 ) -> Result<HttpResponse, Failure> {
     let id = ResourceId::new(id.into_inner());
     let person = found(&state, &id)?;
-    let live = Search {
-        kinds: vec![SecretKind::UserToken],
-        owner: Some(id.clone()),
-        standing: Some((Standing::Active, visitor.now())),
-        ..Search::default()
-    };
-    let live = state
-        .database
-        .read(move |connection| newest(connection, &live, None, 1_000))
-        .await?;
+    let counts = state.database.read_now(|connection| {
+        count_owned(connection, Whose::Person(&id), &[SecretKind::UserToken])
+    })?;
+    let kind = SecretKind::UserToken.name();
+    let count = counts.get(kind).copied().unwrap_or_default();
     let name = person.label().unwrap_or("this person");
-    let count = i64::try_from(live.len()).unwrap_or(i64::MAX);
     let question = Question {
         title: &format!("Revoke the tokens of {name}"),
         back: (&format!("/console/people/{id}"), name),
         consequences: html! {
-            p { (impact::of_kind("user_token", count)) " of " (name) " " (if count == 1 { "stops" } else { "stop" })
-                " working at once and for good. Their sessions go on." }
+            p { (impact::of_kind(kind, count)) " of " (name) " " (if count == 1 { "ends" } else { "end" })
+                " at once and for good, those that have expired among them. Their sessions go on." }
         },
         fields: html! {},
         button: "Revoke tokens",

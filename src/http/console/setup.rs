@@ -19,7 +19,7 @@ use super::visitor::secret_cookie;
 use super::words::sentence;
 
 /// Where this page is, and the cookie goes.
-const PLACE: &str = "/console/setup";
+pub(super) const PLACE: &str = "/console/setup";
 /// For how long the browser keeps a link that was opened, in seconds: while somebody thinks of a password. Whoever
 /// takes longer opens the link once more.
 const KEPT_SECONDS: u32 = 15 * 60;

@@ -95,3 +95,57 @@ on_both_databases!(
             .expect(403);
     }
 );
+
+on_both_databases!(
+    a_secret_that_is_pasted_into_any_search_leaves_the_address,
+    |server| {
+        let admin = member(server, "admin", Some("admin"));
+        let session = admin.sign_in();
+        let token = admin.create_token(&session, &json!({"name": "Laptop"}));
+        let mut browser = Browser::of(&admin);
+        for path in [
+            "/console/people?q=",
+            "/console/me?q=",
+            "/console/products?q=",
+            "/console/groups?q=",
+            "/console/sign-in?next=",
+            "/console/nowhere?x=",
+        ] {
+            let answer = browser.get(&format!("{path}{token}")).expect(303);
+            let place = answer.header("location").expect("a place").to_owned();
+            assert!(
+                place.starts_with(path) && !place.contains(&token),
+                "{place}"
+            );
+            assert!(!answer.text.contains(&token));
+        }
+        let own = browser.get(&format!("/console/me?q={token}")).expect(303);
+        let place = own.header("location").expect("a place").to_owned();
+        for place in [place.clone(), format!("{place}%E2%80%A6")] {
+            let page = browser.get(&place).expect(200).text;
+            assert!(page.contains("Laptop") && !page.contains(&token), "{page}");
+        }
+    }
+);
+
+on_both_databases!(
+    tokens_that_a_successor_has_still_count_among_those_that_are_revoked,
+    |server| {
+        let person = member(server, "owner", None);
+        let session = person.sign_in();
+        person.create_token(&session, &json!({"name": "Laptop"}));
+        let client = server.with_token(&session);
+        let list = client.get("/account/v1/tokens").expect(200);
+        let id = list.body["items"][0]["id"].as_str().expect("an id");
+        let rotate = format!("/account/v1/tokens/{id}/rotate");
+        client.post(&rotate, &json!({})).expect(201);
+        let asked = Browser::of(&member(server, "admin", Some("admin")))
+            .get(&format!("/console/people/{}/revoke-tokens", person.id))
+            .expect(200)
+            .text;
+        assert!(
+            asked.contains("2 API tokens of The owner end at once"),
+            "{asked}"
+        );
+    }
+);

@@ -156,7 +156,7 @@ on_both_databases!(
             .expect(200)
             .text;
         assert!(
-            asked.contains("1 API token of The owner stops working"),
+            asked.contains("1 API token of The owner ends at once"),
             "{asked}"
         );
         browser
