@@ -1,6 +1,7 @@
 //! Orphaned keys: what leavers have left behind, adopted, rotated or revoked, one or many at once; and the service
 //! accounts that nobody answers for, each of which is adopted on its own page.
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -22,12 +23,13 @@ use super::keys::{Names, ROWS, UNUSED, days_before, first_of};
 use super::kinds::{KINDS, Kind};
 use super::page::{Access, Page};
 use super::parts::{
-    Question, confirm, empty, field, filters, heading, pager, results, secret, select,
+    Question, confirm, empty, field, filters, heading, pager, results, secret_of, select,
     table as rows_of,
 };
 use super::service_accounts::{address, called};
+use super::typed_name::{check_number, typed_number};
 use super::visitor::{Confirmed, Visitor, query};
-use super::words::{ago, counted};
+use super::words::{ago, counted, sentence};
 
 /// The same as the admin interface's list of them.
 const READ: Access = Access::With(Scope::ScimKeysRead);
@@ -41,6 +43,7 @@ const WRITING: [Scope; 4] = [
 ];
 
 const LIST: &str = "/console/orphans";
+const NONE_CHOSEN: &str = "choose at least one key";
 /// Who has left what the command line has made.
 const NOBODY: &str = "nobody known";
 
@@ -59,7 +62,7 @@ pub(super) fn pages() -> Vec<Page> {
     ]
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Filter {
     #[serde(default)]
     kind: String,
@@ -82,8 +85,18 @@ async fn list(
     state: web::Data<State>,
     filter: web::Query<Filter>,
 ) -> Result<HttpResponse, Failure> {
-    let now = visitor.now();
     let filter = filter.into_inner();
+    shown_list(&visitor, &state, filter, &html! {}).await
+}
+
+/// `told` is what is said above it.
+async fn shown_list(
+    visitor: &Visitor,
+    state: &State,
+    filter: Filter,
+    told: &Markup,
+) -> Result<HttpResponse, Failure> {
+    let now = visitor.now();
     let seen = orphans(&visitor.rights).kinds;
     let known: Vec<Kind> = KINDS
         .into_iter()
@@ -130,6 +143,7 @@ async fn list(
     let may_change = WRITE.admits(&visitor.rights);
     let content = html! {
         (heading("Orphaned keys", None, &html! {}))
+        (told)
         p.muted {
             "Whoever made these has left or lost their role. They go on working, so that nothing stops by itself, "
             "until somebody adopts, rotates or revokes them."
@@ -144,7 +158,7 @@ async fn list(
         (results(&html! {
             @if !left.is_empty() {
                 h2 { "Service accounts" }
-                (account_table(&left, &visitor))
+                (account_table(&left, visitor))
                 h2 { "Keys and tokens" }
             }
             @if shown.is_empty() && is_narrow {
@@ -158,7 +172,7 @@ async fn list(
                     @if may_change {
                         label.check data-script hidden { input type="checkbox" data-all; span { "All on this page" } }
                     }
-                    (orphan_table(&shown, &names, &visitor))
+                    (orphan_table(&shown, &names, visitor))
                     @if may_change {
                         div.buttons {
                             button.primary { "Adopt those chosen" }
@@ -168,10 +182,10 @@ async fn list(
                     }
                 }
             }
-            (pager(&visitor, next.as_deref()))
+            (pager(visitor, next.as_deref()))
         }))
     };
-    Ok(page(&visitor, Section::Orphans, "Orphaned keys", &content))
+    Ok(page(visitor, Section::Orphans, "Orphaned keys", &content))
 }
 
 /// The accounts that nobody answers for, as many as a page has.
@@ -263,9 +277,7 @@ fn chosen_keys(
     rights: &Rights,
 ) -> Result<Vec<(Kind, Credential)>, CredentialError> {
     if ids.is_empty() {
-        return Err(CredentialError::Invalid(
-            "choose at least one key".to_owned(),
-        ));
+        return Err(CredentialError::Invalid(NONE_CHOSEN.to_owned()));
     }
     let mut keys = Vec::with_capacity(ids.len());
     for id in ids {
@@ -285,9 +297,19 @@ fn chosen_keys(
     Ok(keys)
 }
 
+/// The keys to be revoked, and how many they are, typed, where they are more than one.
+#[derive(Deserialize)]
+struct Ended {
+    #[serde(default)]
+    id: Vec<CredentialId>,
+    #[serde(default)]
+    typed: String,
+}
+
 /// What is asked before something is done with several keys.
 struct Several {
     verb: &'static str,
+    /// Whether it is final; of more than one key their number is typed then.
     is_dangerous: bool,
     /// Whether it can be done with a kind at all.
     takes: fn(Kind) -> bool,
@@ -331,7 +353,7 @@ async fn ask_adopt(
     state: web::Data<State>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Failure> {
-    ask(&visitor, &state, &request, &ADOPT)
+    ask(&visitor, &state, &request, &ADOPT).await
 }
 
 async fn ask_rotate(
@@ -339,7 +361,7 @@ async fn ask_rotate(
     state: web::Data<State>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Failure> {
-    ask(&visitor, &state, &request, &ROTATE)
+    ask(&visitor, &state, &request, &ROTATE).await
 }
 
 async fn ask_revoke(
@@ -347,16 +369,22 @@ async fn ask_revoke(
     state: web::Data<State>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Failure> {
-    ask(&visitor, &state, &request, &REVOKE)
+    ask(&visitor, &state, &request, &REVOKE).await
 }
 
-fn ask(
+async fn ask(
     visitor: &Visitor,
     state: &State,
     request: &HttpRequest,
     several: &Several,
 ) -> Result<HttpResponse, Failure> {
     let chosen: Chosen = query(request)?;
+    if chosen.id.is_empty() {
+        let told = html! { p role="alert" { (sentence(NONE_CHOSEN)) } };
+        let mut response = shown_list(visitor, state, Filter::default(), &told).await?;
+        *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+        return Ok(response);
+    }
     let (found, left_out): (Vec<_>, Vec<_>) = state
         .database
         .read_now(|connection| chosen_keys(connection, &chosen.id, &visitor.rights))?
@@ -389,7 +417,10 @@ fn ask(
                     (listed(&left_out))
                 }
             },
-            fields: html! { @for (_, key) in &found { input type="hidden" name="id" value=(key.id); } },
+            fields: html! {
+                @for (_, key) in &found { input type="hidden" name="id" value=(key.id); }
+                @if several.is_dangerous && found.len() > 1 { (typed_number("keys", found.len())) }
+            },
             button: several.verb,
             is_dangerous: several.is_dangerous,
         },
@@ -441,7 +472,10 @@ async fn adopt(sent: Confirmed<Chosen>, state: web::Data<State>) -> Result<HttpR
     Ok(see_other("/console/orphans?done=keys-adopted"))
 }
 
-async fn revoke(sent: Confirmed<Chosen>, state: web::Data<State>) -> Result<HttpResponse, Failure> {
+async fn revoke(sent: Confirmed<Ended>, state: web::Data<State>) -> Result<HttpResponse, Failure> {
+    if sent.form.id.len() > 1 {
+        check_number(&sent.form.typed, sent.form.id.len())?;
+    }
     with_each(
         &state,
         &sent.visitor,
@@ -479,7 +513,7 @@ async fn rotate(sent: Confirmed<Chosen>, state: web::Data<State>) -> Result<Http
         (heading("The successors", Some(("/console/orphans", "Orphaned keys")), &html! {}))
         @for one in &issued {
             h2 { (one.credential.name) }
-            (secret(&one.credential.name, one.secret.expose(), one.credential.expires_at))
+            (secret_of(one))
         }
         p { a.button href="/console/orphans" { "I have copied them" } }
     };

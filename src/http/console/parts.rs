@@ -4,10 +4,15 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use crate::clock::Timestamp;
+use crate::credentials::Issued;
 use crate::credentials::confirmation::Asked;
 
 use super::visitor::Visitor;
 use super::words::time;
+
+/// What a secret is found by on its page.
+const SECRET: &str = "secret";
+const HASHED: &str = "It is stored only as a hash, and nobody can show it again.";
 
 /// The title of a page, what it is a part of, and what can be done there.
 pub(super) fn heading(title: &str, above: Option<(&str, &str)>, actions: &Markup) -> Markup {
@@ -264,24 +269,42 @@ pub(super) fn badge(tone: &str, text: &str) -> Markup {
 
 /// A secret, this once: the answer that made it is the only one that ever shows it.
 pub(super) fn secret(label: &str, secret: &str, expires_at: Timestamp) -> Markup {
-    shown_once(
+    once(
+        SECRET,
         label,
         secret,
-        "It is stored only as a hash, and nobody can show it again.",
+        HASHED,
         &html! { "It works until " (time(expires_at)) "." },
+    )
+}
+
+/// The secret of one of several credentials on a page, each of which is copied by itself.
+pub(super) fn secret_of(issued: &Issued) -> Markup {
+    let credential = &issued.credential;
+    once(
+        &format!("{SECRET}-{}", credential.id),
+        &credential.name,
+        issued.secret.expose(),
+        HASHED,
+        &html! { "It works until " (time(credential.expires_at)) "." },
     )
 }
 
 /// A secret of another sort, this once: why it is not shown again, and what to know of it.
 pub(super) fn shown_once(label: &str, secret: &str, why: &str, further: &Markup) -> Markup {
+    once(SECRET, label, secret, why, further)
+}
+
+/// `id` is what the button finds the secret by, and no other's on the page.
+fn once(id: &str, label: &str, secret: &str, why: &str, further: &Markup) -> Markup {
     html! {
         div.secret {
             p role="status" { strong { "Copy it now." } " " (why) }
             (field(label, &html! {
-                input id="secret" value=(secret) readonly spellcheck="false" autocomplete="off";
+                input id=(id) value=(secret) readonly spellcheck="false" autocomplete="off";
             }))
             div.buttons {
-                button type="button" data-copy="secret" data-script hidden { "Copy" }
+                button type="button" data-copy=(id) data-script hidden { "Copy" }
             }
             p.muted { (further) }
         }

@@ -23,7 +23,7 @@ use super::parts::{
     Question, confirm, confirmation, field, field_with_hint, form, heading, select,
 };
 use super::products::{address, ending_of};
-use super::sign_in::Nothing;
+use super::typed_name::{Typed, typed};
 use super::visitor::{Confirmed, Posted, Visitor};
 
 pub(super) fn pages() -> Vec<Page> {
@@ -167,7 +167,7 @@ async fn ask_delete_instance(
             (ending_of(&counts))
             p { "What is for other instances too goes on working there." }
         },
-        fields: html! {},
+        fields: typed("instance", &found.name),
         button: "Delete it",
         is_dangerous: true,
     };
@@ -176,13 +176,17 @@ async fn ask_delete_instance(
 }
 
 async fn delete_instance(
-    sent: Confirmed<Nothing>,
+    sent: Confirmed<Typed>,
     state: web::Data<State>,
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, Failure> {
     let (product, instance) = path.into_inner();
     let (product, instance) = (ProductId::new(product), InstanceId::new(instance));
     let place = address(&product);
+    let found = state
+        .database
+        .read_now(|connection| rules::find(connection, &product, &instance))?;
+    sent.form.check(&found.name)?;
     sent.visitor
         .admin(Scope::ProductsWrite)
         .write(&state, move |connection, admin| {

@@ -227,7 +227,10 @@ on_both_databases!(
 
         // One that is none makes the whole choice nothing.
         browser
-            .submit("/console/orphans/revoke", &[("id", product), ("id", scim)])
+            .submit(
+                "/console/orphans/revoke",
+                &[("id", product), ("id", scim), ("typed", "2")],
+            )
             .expect(409);
         let rotated = browser
             .submit("/console/orphans/rotate", &[("id", product)])
@@ -252,6 +255,7 @@ on_both_databases!(
         let ids = [
             ("id", second.scim_key.id.as_str()),
             ("id", second.api_key.id.as_str()),
+            ("typed", "2"),
         ];
         let query = format!("id={}&id={}", ids[0].1, ids[1].1);
         let asked = browser

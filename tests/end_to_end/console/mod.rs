@@ -156,8 +156,9 @@ fn hidden(page: &str, name: &str) -> String {
 /// What a page shows once.
 fn shown_secret(page: &str) -> String {
     let (_, rest) = page
-        .split_once("id=\"secret\" value=\"")
+        .split_once("<input id=\"secret")
         .expect("the page shows a secret");
+    let (_, rest) = rest.split_once("value=\"").expect("it has a value");
     rest.split('"').next().expect("it ends").to_owned()
 }
 

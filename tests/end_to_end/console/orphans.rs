@@ -5,6 +5,7 @@ use jsonwebtoken::Algorithm;
 use serde_json::json;
 
 use crate::machine::program::Pair;
+use crate::people::Leaver;
 use crate::server::{Client, TestServer};
 
 use super::{Browser, member};
@@ -141,5 +142,87 @@ on_both_databases!(
         browser.submit(&format!("{place}/adopt"), &[]).expect(303);
         let page = browser.get(&place).expect(200).text;
         assert!(!page.contains("has left"), "{page}");
+    }
+);
+
+on_both_databases!(each_successor_is_copied_by_itself, |server| {
+    let leaver = Leaver::arrange(server, "leaver");
+    deprovision(server, &leaver.person.id);
+    let mut browser = Browser::of(&member(server, "stays", Some("admin")));
+    let (one, other) = (leaver.scim_key.id.as_str(), leaver.api_key.id.as_str());
+    let fields = [("id", one), ("id", other)];
+    let place = format!("/console/orphans/rotate?id={one}&id={other}");
+    let page = browser.submit(&place, &fields).expect(200).text;
+    let ids: Vec<&str> = page
+        .split("<input id=\"")
+        .skip(1)
+        .filter_map(|rest| rest.split_once("\" value=\"pc"))
+        .map(|(id, _)| id)
+        .collect();
+    let buttons: Vec<&str> = page
+        .split("data-copy=\"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .collect();
+    assert_eq!(ids, buttons, "{page}");
+    assert!(ids.len() == 2 && ids[0] != ids[1], "{ids:?}");
+});
+
+on_both_databases!(
+    where_nothing_is_chosen_the_list_is_shown_with_the_reason,
+    |server| {
+        let leaver = Leaver::arrange(server, "leaver");
+        deprovision(server, &leaver.person.id);
+        let mut browser = Browser::of(&member(server, "stays", Some("admin")));
+        for action in ["adopt", "rotate", "revoke"] {
+            let place = format!("/console/orphans/{action}");
+            let page = browser.get(&place).expect(422).text;
+            assert!(
+                page.contains("<p role=\"alert\">Choose at least one key.</p>"),
+                "{page}"
+            );
+            let box_of = format!("name=\"id\" value=\"{}\"", leaver.scim_key.id);
+            assert!(page.contains(&box_of), "{page}");
+        }
+    }
+);
+
+on_both_databases!(
+    several_keys_are_revoked_by_whoever_types_how_many_they_are,
+    |server| {
+        let leaver = Leaver::arrange(server, "leaver");
+        deprovision(server, &leaver.person.id);
+        let mut browser = Browser::of(&member(server, "stays", Some("admin")));
+        let (one, other) = (leaver.scim_key.id.as_str(), leaver.api_key.id.as_str());
+        let place = format!("/console/orphans/revoke?id={one}&id={other}");
+        let asked = browser.get(&place).expect(200).text;
+        assert!(asked.contains("Type the number of keys: 2"), "{asked}");
+        let is_orphaned = |id: &str| {
+            let list = server
+                .admin()
+                .get("/credentials?state=orphaned")
+                .expect(200);
+            list.text.contains(id)
+        };
+        for typed in ["", "1", "two"] {
+            let fields = [("id", one), ("id", other), ("typed", typed)];
+            let page = browser.submit(&place, &fields).expect(422).text;
+            assert!(
+                page.contains("Type 2 to confirm; nothing was changed."),
+                "{page}"
+            );
+        }
+        assert!(is_orphaned(one) && is_orphaned(other));
+        let fields = [("id", one), ("id", other), ("typed", "2")];
+        browser.submit(&place, &fields).expect(303);
+        assert!(!is_orphaned(one) && !is_orphaned(other));
+
+        // Of one key it is asked for nothing more.
+        let last = leaver.product_key.id.as_str();
+        let place = format!("/console/orphans/revoke?id={last}");
+        let asked = browser.get(&place).expect(200).text;
+        assert!(!asked.contains("Type the number"), "{asked}");
+        browser.submit(&place, &[("id", last)]).expect(303);
+        assert!(!is_orphaned(last));
     }
 );

@@ -128,7 +128,13 @@ on_both_databases!(an_instance_ends_with_what_is_limited_to_it, |server| {
     let ending = format!("{place}/instances/{berlin}/delete");
     let asked = browser.get(&ending).expect(200).text;
     assert!(asked.contains("1 product credential"), "{asked}");
-    browser.submit(&ending, &[]).expect(303);
+    let wrong = browser.submit(&ending, &[("typed", "Lagos")]).expect(422);
+    assert!(
+        wrong.text.contains("to confirm; nothing was changed"),
+        "{}",
+        wrong.text
+    );
+    browser.submit(&ending, &[("typed", "Berlin")]).expect(303);
     let status = |secret: &str| {
         let form = [("Content-Type", "application/x-www-form-urlencoded")];
         server
