@@ -196,6 +196,22 @@ pub async fn authenticate_secret(
     Ok(caller)
 }
 
+/// The caller whose secret this is, of a request that nobody has asked for: a page that is open asks by itself. This
+/// is no use of it, so that a session that nobody uses falls idle beside such a page.
+///
+/// # Errors
+/// The [`AuthenticationFailure`].
+pub fn authenticate_unattended(
+    text: &str,
+    request: &HttpRequest,
+    state: &State,
+) -> Result<Caller, AuthenticationFailure> {
+    let source_ip = source_ip(request, state);
+    let caller = admitted(text, SignIn::Complete, source_ip, state)?;
+    edge::identify(request, (&caller.verified).into());
+    Ok(caller)
+}
+
 /// The caller whose secret this is, where it does not speak for the address that the request came from.
 ///
 /// # Errors
@@ -248,6 +264,18 @@ async fn authenticate_with(
     source_ip: Option<IpAddr>,
     state: &State,
 ) -> Result<Caller, AuthenticationFailure> {
+    let caller = admitted(text, needed, source_ip, state)?;
+    write_use(&caller, state).await?;
+    Ok(caller)
+}
+
+/// The caller whose secret this is, of whose use nothing is noted.
+fn admitted(
+    text: &str,
+    needed: SignIn,
+    source_ip: Option<IpAddr>,
+    state: &State,
+) -> Result<Caller, AuthenticationFailure> {
     let requested_at = state.clock.now();
     let outcome = verified(text, source_ip, requested_at, state).inspect_err(|refusal| {
         state.metrics.count_refusal(refusal.name());
@@ -269,13 +297,11 @@ async fn authenticate_with(
     if needed == SignIn::Complete {
         is_complete(&verified)?;
     }
-    let caller = Caller {
+    Ok(Caller {
         actor: verified.actor(source_ip),
         verified,
         requested_at,
-    };
-    write_use(&caller, state).await?;
-    Ok(caller)
+    })
 }
 
 /// Why a transaction of a caller was undone.

@@ -26,6 +26,8 @@ pub(super) enum Failure {
     },
     /// The sign-in has to be completed first.
     SecondFactor {
+        /// Where they wanted to go.
+        next: String,
         /// Whether a script asked.
         is_script: bool,
     },
@@ -71,7 +73,10 @@ impl ResponseError for Failure {
                 let next = utf8_percent_encode(next, NON_ALPHANUMERIC);
                 elsewhere(&format!("/console/sign-in?next={next}{ended}"), *is_script)
             }
-            Self::SecondFactor { is_script } => elsewhere("/console/second-factor", *is_script),
+            Self::SecondFactor { next, is_script } => {
+                let next = utf8_percent_encode(next, NON_ALPHANUMERIC);
+                elsewhere(&format!("/console/second-factor?next={next}"), *is_script)
+            }
             Self::Problem(problem) => shown(problem),
         }
     }

@@ -32,7 +32,7 @@ use super::parts::{
     Typed as Narrowed, badge, confirmation, empty, facts, field, filters, form, heading, none_left,
     pager, results, select, table,
 };
-use super::visitor::{Confirmed, Visitor};
+use super::visitor::{Confirmed, UNATTENDED_HEADERS, Visitor};
 use super::words::{ago, grouped, time};
 
 /// How many requests the page of a directory shows.
@@ -279,7 +279,7 @@ fn connected(visitor: &Visitor, state: &State, known: &Known) -> Markup {
         h2 { "Connect it" }
         // Looked at again until the first call has arrived.
         div id="first-call" hx-get=[known.recent.is_empty().then(|| format!("/console/directories/{}", directory.id))]
-            hx-trigger="every 3s" hx-select="#first-call" hx-swap="outerHTML" {
+            hx-trigger="every 3s" hx-select="#first-call" hx-swap="outerHTML" hx-headers=(UNATTENDED_HEADERS) {
             (first_call(known, visitor.now()))
         }
         (guide(visitor, state, directory))
@@ -449,7 +449,7 @@ async fn requests(
             (field("Result", &select("result", if only_failed { FAILED } else { "" }, &RESULTS)))
         }))
         div id="results" hx-get=[is_newest.then_some(again.as_str())] hx-trigger="every 3s" hx-select="#results"
-            hx-swap="outerHTML" {
+            hx-swap="outerHTML" hx-headers=(UNATTENDED_HEADERS) {
             @if only_failed && found.is_empty() { (empty("Nothing was refused, and nothing has failed.", &html! {})) }
             @else { (requests_table(&found)) }
             (pager(&visitor, next.as_deref()))

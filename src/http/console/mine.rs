@@ -33,6 +33,8 @@ use super::sign_in::{Code, Nothing, recovery_codes};
 use super::visitor::{Posted, Visitor};
 use super::words::{ago, ago_or, time};
 
+const MINE: &str = "/console/me";
+
 pub(super) fn pages() -> Vec<Page> {
     let own = Access::SignedIn;
     vec![
@@ -348,7 +350,7 @@ async fn renew_recovery_codes(
     state: web::Data<State>,
 ) -> Result<HttpResponse, Failure> {
     let codes = recovery_codes_with(&state, &sent.visitor.person, &sent.form.code).await?;
-    let content = recovery_codes(&codes);
+    let content = recovery_codes(&codes, MINE);
     Ok(page(
         &sent.visitor,
         Section::Mine,

@@ -26,6 +26,8 @@ use super::visitor::{
 };
 use super::words::sentence;
 
+const FIRST_PAGE: &str = "/console/";
+
 /// What those see who are not signed in yet.
 pub(super) fn configure(config: &mut web::ServiceConfig) {
     config
@@ -62,6 +64,28 @@ struct Credentials {
     next: Option<String>,
 }
 
+/// Where somebody goes on to once their sign-in is complete.
+#[derive(Deserialize)]
+struct Onward {
+    next: Option<String>,
+}
+
+impl Onward {
+    /// A place within the console: its first page, where they wanted nothing else.
+    fn place(&self) -> &str {
+        let next = self.next.as_deref();
+        next.filter(|next| is_within_console(next))
+            .unwrap_or(FIRST_PAGE)
+    }
+}
+
+/// A code that completes a sign-in.
+#[derive(Deserialize)]
+struct Completing {
+    code: String,
+    next: Option<String>,
+}
+
 /// A form without fields of its own.
 #[derive(Deserialize)]
 pub(super) struct Nothing {}
@@ -73,7 +97,7 @@ pub(super) struct Code {
 }
 
 async fn enter() -> HttpResponse {
-    see_other("/console/")
+    see_other(FIRST_PAGE)
 }
 
 async fn show(state: web::Data<State>, place: web::Query<Place>) -> HttpResponse {
@@ -117,7 +141,7 @@ async fn sign_in(
         Ok(session) => Ok(with_session(
             &state,
             &session,
-            see_other(next.unwrap_or("/console/")),
+            see_other(next.unwrap_or(FIRST_PAGE)),
         )),
         Err(problem) if problem.status_code().is_server_error() => Err(Failure::Problem(problem)),
         Err(problem) => {
@@ -213,10 +237,11 @@ async fn sign_out(sent: Posted<Nothing>, state: web::Data<State>) -> Result<Http
     Ok(response)
 }
 
-async fn show_code(visitor: Visitor) -> Result<HttpResponse, Failure> {
+async fn show_code(visitor: Visitor, onward: web::Query<Onward>) -> Result<HttpResponse, Failure> {
+    let next = onward.place();
     let content = match visitor.person.caller.verified.outstanding {
-        None => return Ok(see_other("/console/")),
-        Some(Outstanding::Code) => code_form(&visitor, None),
+        None => return Ok(see_other(next)),
+        Some(Outstanding::Code) => code_form(&visitor, next, None),
         Some(Outstanding::Enrolment) => html! {
             h1 { "A second factor is required" }
             p {
@@ -224,6 +249,7 @@ async fn show_code(visitor: Visitor) -> Result<HttpResponse, Failure> {
                 "password. Have such an app ready on your phone."
             }
             (form(&visitor, "/console/second-factor/enrolment", &html! {
+                input type="hidden" name="next" value=(next);
                 button.primary { "Set it up" }
             }))
             (cancel(&visitor))
@@ -232,11 +258,12 @@ async fn show_code(visitor: Visitor) -> Result<HttpResponse, Failure> {
     Ok(frame::answer(&bare("Second factor", &content)))
 }
 
-fn code_form(visitor: &Visitor, error: Option<&str>) -> Markup {
+fn code_form(visitor: &Visitor, next: &str, error: Option<&str>) -> Markup {
     html! {
         h1 { "Enter your code" }
         @if let Some(error) = error { p role="alert" { (sentence(error)) } }
         (form(visitor, "/console/second-factor", &html! {
+            input type="hidden" name="next" value=(next);
             (field("The code that your authenticator shows, or a recovery code", &html! {
                 input name="code" autocomplete="one-time-code" spellcheck="false" required autofocus;
             }))
@@ -254,11 +281,14 @@ fn cancel(visitor: &Visitor) -> Markup {
     )
 }
 
-async fn pass(sent: Posted<Code>, state: web::Data<State>) -> Result<HttpResponse, Failure> {
-    match pass_with(&state, &sent.visitor.person, &sent.form.code).await {
-        Ok(issued) => Ok(with_session(&state, &issued.secret, see_other("/console/"))),
+async fn pass(sent: Posted<Completing>, state: web::Data<State>) -> Result<HttpResponse, Failure> {
+    let Posted { visitor, form } = sent;
+    let onward = Onward { next: form.next };
+    let next = onward.place();
+    match pass_with(&state, &visitor.person, &form.code).await {
+        Ok(issued) => Ok(with_session(&state, &issued.secret, see_other(next))),
         Err(problem) => again(&problem, |error| {
-            bare("Second factor", &code_form(&sent.visitor, Some(error)))
+            bare("Second factor", &code_form(&visitor, next, Some(error)))
         }),
     }
 }
@@ -275,7 +305,7 @@ fn again(problem: &Problem, page: impl FnOnce(&str) -> Markup) -> Result<HttpRes
 }
 
 /// Shows what an authenticator app has to be told, in the answer that makes it and nowhere else.
-async fn enrol(sent: Confirmed<Nothing>, state: web::Data<State>) -> Result<HttpResponse, Failure> {
+async fn enrol(sent: Confirmed<Onward>, state: web::Data<State>) -> Result<HttpResponse, Failure> {
     let visitor = sent.visitor;
     let enrolment = begin_enrolment(&state, &visitor.person).await?;
     let picture = data_address(&picture(&enrolment)?);
@@ -290,16 +320,17 @@ async fn enrol(sent: Confirmed<Nothing>, state: web::Data<State>) -> Result<Http
         (field("The key, if you cannot scan", &html! {
             input id="secret" value=(enrolment.secret) readonly spellcheck="false" autocomplete="off";
         }))
-        (confirm_form(&visitor))
+        (confirm_form(&visitor, sent.form.place()))
     };
     Ok(frame::answer(&bare("Set up your authenticator", &content)))
 }
 
-fn confirm_form(visitor: &Visitor) -> Markup {
+fn confirm_form(visitor: &Visitor, next: &str) -> Markup {
     form(
         visitor,
         "/console/second-factor/enrolment/confirm",
         &html! {
+            input type="hidden" name="next" value=(next);
             (field("The code that the app shows", &html! {
                 input name="code" inputmode="numeric" autocomplete="one-time-code" required;
             }))
@@ -315,11 +346,19 @@ fn data_address(svg: &str) -> String {
     format!("data:image/svg+xml;base64,{text}")
 }
 
-async fn confirm(sent: Confirmed<Code>, state: web::Data<State>) -> Result<HttpResponse, Failure> {
-    let visitor = sent.visitor;
-    match confirm_enrolment(&state, &visitor.person, &sent.form.code).await {
+async fn confirm(
+    sent: Confirmed<Completing>,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Failure> {
+    let Confirmed { visitor, form } = sent;
+    let onward = Onward { next: form.next };
+    let next = onward.place();
+    match confirm_enrolment(&state, &visitor.person, &form.code).await {
         Ok(confirmed) => {
-            let page = bare("Recovery codes", &recovery_codes(&confirmed.recovery_codes));
+            let page = bare(
+                "Recovery codes",
+                &recovery_codes(&confirmed.recovery_codes, next),
+            );
             Ok(with_session(
                 &state,
                 &confirmed.session.secret,
@@ -331,15 +370,15 @@ async fn confirm(sent: Confirmed<Code>, state: web::Data<State>) -> Result<HttpR
                 h1 { "The code was not right" }
                 p role="alert" { (sentence(error)) }
                 p { "Enter the code that the app shows now." }
-                (confirm_form(&visitor))
+                (confirm_form(&visitor, next))
             };
             bare("Set up your authenticator", &content)
         }),
     }
 }
 
-/// Recovery codes, this once.
-pub(super) fn recovery_codes(codes: &[String]) -> Markup {
+/// Recovery codes, this once. `next` is where one goes on to.
+pub(super) fn recovery_codes(codes: &[String], next: &str) -> Markup {
     html! {
         h1 { "Keep these recovery codes" }
         p role="status" {
@@ -347,6 +386,6 @@ pub(super) fn recovery_codes(codes: &[String]) -> Markup {
             " Each works once in place of a code, should you lose your authenticator. Nobody can show them again."
         }
         ul.codes { @for code in codes { li { code { (code) } } } }
-        p { a.button.primary href="/console/" { "I have them" } }
+        p { a.button.primary href=(next) { "I have them" } }
     }
 }

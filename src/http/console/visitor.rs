@@ -27,6 +27,7 @@ use super::super::account::password::with_password;
 use super::super::admin::{self, Admin};
 use super::super::caller::{
     AuthenticationFailure, authenticate_secret, authenticate_secret_half_way,
+    authenticate_unattended,
 };
 use super::super::problem::{Problem, ProblemKind};
 use super::answer::Failure;
@@ -37,6 +38,10 @@ use super::refused::{Refused, Sent};
 const COOKIE_NAME: &str = "__Host-portcullis_session";
 /// The same on a machine of one's own, without TLS.
 const LOCAL_COOKIE_NAME: &str = "portcullis_session";
+/// The header of what a page asks for by itself, again and again.
+const UNATTENDED: &str = "portcullis-unattended";
+/// The same for htmx: the headers of what an element asks for.
+pub(super) const UNATTENDED_HEADERS: &str = r#"{"Portcullis-Unattended":"true"}"#;
 /// What a form's token is made for.
 const FORM: &[u8] = b"portcullis console form";
 
@@ -77,10 +82,14 @@ impl Visitor {
         let secret = shown.ok_or_else(|| turned_away(false))?;
         let caller = match access {
             Access::HalfWay => authenticate_secret_half_way(secret.expose(), request, state).await,
+            _ if request.headers().contains_key(UNATTENDED) => {
+                authenticate_unattended(secret.expose(), request, state)
+            }
             _ => authenticate_secret(secret.expose(), request, state).await,
         };
         let caller = caller.map_err(|failure| match failure {
             AuthenticationFailure::SecondFactorRequired => Failure::SecondFactor {
+                next: place(request),
                 is_script: is_script(request),
             },
             AuthenticationFailure::TooMany(_) | AuthenticationFailure::Store(_) => failure.into(),

@@ -6,7 +6,7 @@ use crate::server::TestServer;
 
 use super::{Browser, member, shown_secret};
 
-fn policy_of_all(server: &TestServer, settings: &serde_json::Value) {
+pub(super) fn policy_of_all(server: &TestServer, settings: &serde_json::Value) {
     let policies = server.admin().get("/policies").expect(200);
     let items = policies.body["items"].as_array().expect("a list").clone();
     let default = items

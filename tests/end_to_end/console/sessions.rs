@@ -183,7 +183,7 @@ on_both_databases!(
         let mut browser = Browser::of(&enrolled.person);
         assert_eq!(
             location(&browser.get("/console/me").expect(303)),
-            "/console/second-factor"
+            "/console/second-factor?next=%2Fconsole%2Fme"
         );
         let page = browser.get("/console/second-factor").expect(200).text;
         let token = hidden(&page, "form_token");
@@ -205,6 +205,72 @@ on_both_databases!(
         browser.get("/console/me").expect(200);
         browser.cookie = half_way;
         assert!(location(&browser.get("/console/me").expect(303)).contains("/console/sign-in"));
+    }
+);
+
+on_both_databases!(
+    whoever_signs_in_with_a_code_comes_to_the_page_that_they_wanted,
+    |server| {
+        let enrolled = Enrolled::arrange(server, "careful");
+        let wanted = "/console/me?q=laptop";
+        let mut browser = Browser::new(server);
+        let fields = [
+            ("directory", enrolled.person.directory_name.as_str()),
+            ("user_name", enrolled.person.user_name.as_str()),
+            ("password", PASSWORD),
+            ("next", wanted),
+        ];
+        let signed_in = browser.send("/console/sign-in", &fields).expect(303);
+        assert_eq!(location(&signed_in), wanted);
+        let asked = browser.get(wanted).expect(303);
+        let place = location(&asked).to_owned();
+        assert_eq!(
+            place,
+            "/console/second-factor?next=%2Fconsole%2Fme%3Fq%3Dlaptop"
+        );
+        let page = browser.get(&place).expect(200).text;
+        let token = hidden(&page, "form_token");
+        let mut next = hidden(&page, "next");
+        let elsewhere = "/console/second-factor?next=https%3A%2F%2Fevil.example%2F";
+        let page = browser.get(elsewhere).expect(200).text;
+        assert_eq!(hidden(&page, "next"), "/console/");
+
+        let wrong = enrolled.app.wrong_code(server.clock.now());
+        for (code, status) in [(wrong, 403), (enrolled.code(), 303)] {
+            let fields = [("form_token", &*token), ("code", &*code), ("next", &*next)];
+            let answer = browser.send("/console/second-factor", &fields);
+            let answer = answer.expect(status);
+            if status == 303 {
+                assert_eq!(location(&answer), wanted);
+            } else {
+                next = hidden(&answer.text, "next");
+            }
+        }
+    }
+);
+
+on_both_databases!(
+    a_page_that_is_left_open_does_not_keep_its_session_from_falling_idle,
+    |server| {
+        super::own::policy_of_all(server, &json!({"idle_minutes": 15}));
+        let person = member(server, "admin", Some("admin"));
+        let (mut idle, mut at_work) = (Browser::of(&person), Browser::of(&person));
+        let place = format!("/console/directories/{}/requests", server.directory_id);
+        let page = idle.get(&place).expect(200).text;
+        assert!(
+            page.contains("hx-headers=\"{&quot;Portcullis-Unattended&quot;:&quot;true&quot;}\""),
+            "{page}"
+        );
+        let headers = [("HX-Request", "true"), ("Portcullis-Unattended", "true")];
+        let mut last = None;
+        for _ in 0..3 {
+            server.clock.advance_millis(6 * 60_000);
+            last = Some(idle.request("GET", &place, &headers, "").expect(200));
+            at_work.get(&place).expect(200);
+        }
+        let last = last.expect("it has asked");
+        let sign_in = last.header("hx-redirect").expect("it leads to the sign-in");
+        assert!(sign_in.starts_with("/console/sign-in?next="), "{sign_in}");
     }
 );
 
