@@ -198,8 +198,10 @@ fn alarm_if_crossed(
     }
     let found = directories::find(connection, directory)?;
     let name = found.map(|directory| directory.name).unwrap_or_default();
+    let people = if left == 1 { "person" } else { "people" };
+    let were = if left == 1 { "was" } else { "were" };
     let subject =
-        format!("{left} people of the directory {name} were deprovisioned within an hour");
+        format!("{left} {people} of the directory {name} {were} deprovisioned within an hour");
     let notice = Notice::new(NoticeKind::MassDeprovisioning, subject)
         .within(Some(directory))
         .with("directory", json!({"id": directory, "name": name}))
