@@ -1,13 +1,15 @@
 //! Receipts of deprovisionings: what each one ended, for an auditor.
 
 use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 
 use crate::clock::Timestamp;
 
-use super::DatabaseConnection;
 use super::error::StoreError;
 use super::id::{DirectoryId, ResourceId};
 use super::schema::receipts;
+use super::sql::Statement;
+use super::{DatabaseConnection, SqlDialect};
 
 /// A receipt; times are in milliseconds since the epoch, `revoked` and `orphaned` the text of JSON objects
 /// that count by kind of credential.
@@ -123,4 +125,40 @@ pub fn list(
         query = query.filter(receipts::id.lt(before.to_owned()));
     }
     Ok(query.load(connection)?)
+}
+
+/// What leavers have lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, QueryableByName)]
+pub struct Leavers {
+    /// How many have left, each counted once.
+    #[diesel(sql_type = BigInt)]
+    pub people: i64,
+    /// How many API tokens were revoked with that.
+    #[diesel(sql_type = BigInt)]
+    pub user_tokens: i64,
+}
+
+/// Who has left at this instant or later. Whoever has only lost a role is none of them: they stay.
+///
+/// # Errors
+/// When the database fails.
+pub fn leavers_since(
+    connection: &mut DatabaseConnection,
+    since: Timestamp,
+) -> Result<Leavers, StoreError> {
+    let tokens = match connection.dialect() {
+        SqlDialect::Sqlite => "json_extract(revoked, '$.user_token')",
+        SqlDialect::Postgres => "CAST(CAST(revoked AS JSON) ->> 'user_token' AS BIGINT)",
+    };
+    let found: Vec<Leavers> = Statement::sql("SELECT COUNT(DISTINCT person_id) AS people, ")
+        .push(format!(
+            "CAST(COALESCE(SUM({tokens}), 0) AS BIGINT) AS user_tokens FROM receipts WHERE effective_at >= "
+        ))
+        .integer(since.as_millis())
+        .push(" AND reason <> 'role_lost'")
+        .load(connection)?;
+    Ok(found.into_iter().next().unwrap_or(Leavers {
+        people: 0,
+        user_tokens: 0,
+    }))
 }

@@ -2,7 +2,6 @@
 
 use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
-use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::lifecycle::{GROUP, USER};
@@ -11,8 +10,9 @@ use crate::store::deliveries::{self, Undelivered};
 use crate::store::deprovisioning_counts::{self, Alarm};
 use crate::store::directories::{self, Directory, DirectoryKind};
 use crate::store::figures::{Keys, WEEKS};
+use crate::store::receipts::{self, Leavers};
 use crate::store::scim_requests::{self, ScimRequestRow};
-use crate::store::{DatabaseConnection, StoreError, orphans, receipts, resource_counts};
+use crate::store::{DatabaseConnection, StoreError, orphans, resource_counts};
 
 use super::super::State;
 use super::super::background;
@@ -28,8 +28,7 @@ use super::words::{ago, grouped};
 
 /// For how long what leavers have lost is counted.
 const DAYS: i64 = 30;
-/// At most so many receipts are added up, and so many requests looked at.
-const RECEIPTS: i64 = 1_000;
+/// At most so many requests are looked at.
 const REQUESTS: i64 = 100;
 /// For how long something is told of that did not arrive, and how many are looked at.
 const UNDELIVERED_DAYS: i64 = 7;
@@ -66,8 +65,7 @@ pub(super) struct Totals {
     pub(super) undelivered: Undelivered,
     /// What a minute ago is as good as now.
     known: Option<Known>,
-    leavers: i64,
-    tokens_ended: i64,
+    left: Leavers,
 }
 
 impl Totals {
@@ -90,16 +88,7 @@ impl Totals {
                 directory,
             });
         }
-        let since = receipts::Selection {
-            since: Some(now.plus_days(-DAYS)),
-            ..receipts::Selection::default()
-        };
-        let left = receipts::list(connection, &since, None, RECEIPTS)?;
-        let tokens_ended = left
-            .iter()
-            .filter_map(|receipt| serde_json::from_str::<Value>(&receipt.revoked).ok())
-            .filter_map(|counts| counts.get("user_token").and_then(Value::as_i64))
-            .sum();
+        let left = receipts::leavers_since(connection, now.plus_days(-DAYS))?;
         Ok(Self {
             directories: filled,
             orphans: orphans::count(connection, now)?,
@@ -111,8 +100,7 @@ impl Totals {
                 DELIVERIES,
             )?,
             known,
-            leavers: i64::try_from(left.len()).unwrap_or(i64::MAX),
-            tokens_ended,
+            left,
         })
     }
 
@@ -156,8 +144,8 @@ async fn show(visitor: Visitor, state: web::Data<State>) -> Result<HttpResponse,
             (tile(totals.standing("active") + totals.orphans, "keys that work"))
             (tile(totals.orphans, "orphaned keys"))
             (tile(totals.orphaned_accounts, "orphaned service accounts"))
-            (tile(totals.leavers, "leavers in 30 days"))
-            (tile(totals.tokens_ended, "tokens revoked by them"))
+            (tile(totals.left.people, "leavers in 30 days"))
+            (tile(totals.left.user_tokens, "tokens revoked by them"))
         }
         div.columns-2 {
             (bars("Keys by state", &keys_by_state(&totals)))

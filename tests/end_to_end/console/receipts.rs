@@ -178,3 +178,46 @@ on_both_databases!(
         }
     }
 );
+
+on_both_databases!(
+    a_leaver_counts_once_on_the_first_page_and_whoever_stays_does_not,
+    |server| {
+        let leaver = Leaver::arrange(server, "leaver");
+        let stays = Leaver::arrange(server, "stays");
+        let path = format!("/roles/assignments/{}/admin", stays.person.id);
+        server.admin().delete(&path).expect(204);
+        let mut browser = Browser::of(&member(server, "admin", Some("admin")));
+        let mut tile = |what: &str| {
+            let page = browser.get("/console/").expect(200).text;
+            let (before, _) = page
+                .split_once(&format!("</strong><span>{what}</span>"))
+                .expect("the page has the tile");
+            let (_, number) = before.rsplit_once("<strong>").expect("it has a number");
+            number.to_owned()
+        };
+        assert_eq!(tile("leavers in 30 days"), "0");
+        assert_eq!(tile("tokens revoked by them"), "0");
+
+        let person = format!("/users/{}", leaver.person.id);
+        for step in ["deprovision", "reactivate", "deprovision"] {
+            let path = format!("{person}/{step}");
+            server.admin().post(&path, &json!({})).expect(200);
+        }
+        let receipts = server.admin().get("/receipts").expect(200);
+        assert_eq!(receipts.body["items"].as_array().map(Vec::len), Some(3));
+        assert_eq!(tile("leavers in 30 days"), "1");
+        assert_eq!(
+            tile("tokens revoked by them"),
+            leaver.tokens.len().to_string()
+        );
+        server.clock.advance_millis(31 * 24 * 60 * 60_000);
+        let again = Browser::of(&member(server, "later", Some("admin")))
+            .get("/console/")
+            .expect(200)
+            .text;
+        assert!(
+            again.contains("<strong>0</strong><span>leavers in 30 days</span>"),
+            "{again}"
+        );
+    }
+);
