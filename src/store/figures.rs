@@ -12,7 +12,8 @@ use super::sql::Statement;
 
 /// How many weeks ahead it is looked for what expires.
 pub const WEEKS: i64 = 13;
-const WEEK_DAYS: i64 = 7;
+/// How long a week is.
+pub const WEEK_DAYS: i64 = 7;
 
 /// The kinds that are counted, as the index of kinds has them.
 const KEYS: &str = "kind IN ('scim_key', 'api_key', 'product_credential', 'service_account_token', \

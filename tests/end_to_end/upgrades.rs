@@ -85,6 +85,7 @@ impl Secrets {
         let kinds = [
             ("scim_key", SecretKind::ScimKey),
             ("revoked_scim_key", SecretKind::ScimKey),
+            ("expired_scim_key", SecretKind::ScimKey),
             ("api_key", SecretKind::AdminKey),
             ("user_token", SecretKind::UserToken),
             ("product_credential", SecretKind::ProductCredential),

@@ -1,4 +1,5 @@
-//! Credentials of every kind in one list, the newest first, narrowed as the console narrows them.
+//! Credentials of every kind in one list, the newest first or what expires soonest, narrowed as the console narrows
+//! them.
 
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
@@ -9,8 +10,9 @@ use crate::credentials::Credential;
 use crate::credentials::view::CredentialView;
 use crate::policies::{Rights, Scope};
 use crate::secret::SecretKind;
-use crate::store::credentials::{Search, Standing, newest};
-use crate::store::id::{ProductId, ResourceId, ServiceAccountId};
+use crate::store::DatabaseConnection;
+use crate::store::credentials::{ExpiryPlace, Search, Standing, newest, soonest_to_expire};
+use crate::store::id::{CredentialId, DirectoryId, ProductId, ResourceId, ServiceAccountId};
 
 use super::super::State;
 use super::super::openapi::Operation;
@@ -33,7 +35,10 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
         Scope::ScimKeysRead,
         list,
         Operation::new("List keys and tokens of every kind, newest first")
-            .explained("Those of the kinds that the caller may see; sessions and links are not among them.")
+            .explained(
+                "Those of the kinds that the caller may see; sessions and links are not among them. With \
+                 `expires_before` or `expires_since` what expires soonest comes first.",
+            )
             .lists::<CredentialView>(),
     )]
 }
@@ -47,6 +52,8 @@ pub(in super::super) struct Narrowed {
     pub(in super::super) state: Option<String>,
     /// Whose name contains this, or whose secret begins with it
     pub(in super::super) search: Option<String>,
+    /// Bound to this directory only
+    pub(in super::super) directory_id: Option<String>,
     /// Of this product only
     pub(in super::super) product_id: Option<String>,
     /// Of this service account only
@@ -57,6 +64,10 @@ pub(in super::super) struct Narrowed {
     pub(in super::super) creator_id: Option<String>,
     /// Made before this only, as RFC 3339
     pub(in super::super) made_before: Option<String>,
+    /// Expiring at this time or later only, as RFC 3339; the soonest first
+    pub(in super::super) expires_since: Option<String>,
+    /// Expiring before this only, as RFC 3339; the soonest first
+    pub(in super::super) expires_before: Option<String>,
     /// Not used since this only, as RFC 3339
     pub(in super::super) unused_since: Option<String>,
 }
@@ -106,9 +117,12 @@ impl Narrowed {
             standing: standing.map(|standing| (standing, now)),
             owner: text(&self.owner_id).map(ResourceId::new),
             creator: text(&self.creator_id).map(ResourceId::new),
+            directory: text(&self.directory_id).map(DirectoryId::new),
             product: text(&self.product_id).map(ProductId::new),
             service_account: text(&self.service_account_id).map(ServiceAccountId::new),
             made_before: instant("made_before", &self.made_before)?,
+            expires_since: instant("expires_since", &self.expires_since)?,
+            expires_before: instant("expires_before", &self.expires_before)?,
             unused_since: instant("unused_since", &self.unused_since)?,
             text: text(&self.search),
             ..Search::default()
@@ -123,6 +137,59 @@ fn not_understood(name: &str, value: &str) -> Problem {
     )
 }
 
+/// One of the list, and the cursor with which the list goes on after it.
+pub(in super::super) struct Listed {
+    /// The key or token.
+    pub(in super::super) credential: Credential,
+    /// What follows is asked for with this.
+    pub(in super::super) cursor: String,
+}
+
+/// So many of what is looked for, after a cursor: the newest first, or what expires soonest where it is narrowed by
+/// that.
+///
+/// # Errors
+/// 400 for a cursor that is none of such a list; when the database fails.
+pub(in super::super) fn listed(
+    connection: &mut DatabaseConnection,
+    search: &Search,
+    cursor: Option<&str>,
+    fetch: i64,
+) -> Result<Vec<Listed>, Problem> {
+    if search.expires_since.is_none() && search.expires_before.is_none() {
+        let found = newest(connection, search, cursor, fetch)?.into_iter();
+        let listed = found.map(|credential| Listed {
+            cursor: credential.id.to_string(),
+            credential,
+        });
+        return Ok(listed.collect());
+    }
+    let after = cursor.map(place_of).transpose()?;
+    let found = soonest_to_expire(connection, search, after.as_ref(), fetch)?.into_iter();
+    let listed = found.map(|credential| Listed {
+        cursor: format!("{}.{}", credential.expires_at.as_millis(), credential.id),
+        credential,
+    });
+    Ok(listed.collect())
+}
+
+/// The place in what expires soonest that a cursor names.
+fn place_of(cursor: &str) -> Result<ExpiryPlace, Problem> {
+    let parts = cursor.split_once('.');
+    let place = parts.and_then(|(millis, id)| {
+        Some(ExpiryPlace {
+            expires_at: Timestamp::from_millis(millis.parse().ok()?),
+            id: CredentialId::try_from(id.to_owned()).ok()?,
+        })
+    });
+    place.ok_or_else(|| {
+        Problem::new(
+            ProblemKind::InvalidRequest,
+            "cursor is none of this list: begin it anew",
+        )
+    })
+}
+
 async fn list(
     admin: Admin,
     state: web::Data<State>,
@@ -134,11 +201,11 @@ async fn list(
     let place = window.clone();
     let found = state
         .database
-        .read(move |connection| newest(connection, &search, place.cursor(), place.fetch()))
+        .read(move |connection| listed(connection, &search, place.cursor(), place.fetch()))
         .await?;
     Ok(HttpResponse::Ok().json(window.page(
         found,
-        |credential: &Credential| credential.id.to_string(),
-        |credential| view::credential(credential, admin.now),
+        |one: &Listed| one.cursor.clone(),
+        |one| view::credential(&one.credential, admin.now),
     )))
 }

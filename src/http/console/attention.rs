@@ -6,6 +6,7 @@ use crate::clock::Timestamp;
 use crate::store::directories::DirectoryKind;
 
 use super::directory_change::address;
+use super::keys::expiring;
 use super::overview::{Filled, Totals};
 use super::words::{counted, distance};
 
@@ -52,7 +53,7 @@ fn tasks(totals: &Totals, certificate: Option<(Timestamp, bool)>, now: Timestamp
     if soon > 0 {
         let keys = counted(soon, "key expires", "keys expire");
         let why = format!("{keys} within two weeks");
-        tasks.push(Task::at("/console/keys?state=active", "Rotate", why));
+        tasks.push(Task::at(&expiring(0, 14), "Rotate", why));
     }
     tasks.extend(undelivered(totals));
     let filled = totals.directories.iter();

@@ -288,6 +288,7 @@ fn connected(visitor: &Visitor, state: &State, known: &Known) -> Markup {
             (empty("There is no key yet.", &html! {}))
         } @else {
             (credentials("The newest first", &known.keys, &known.names, visitor.now()))
+            p { a href={ "/console/keys?kind=scim-keys&directory=" (directory.id) } { "All of its keys" } }
         }
         @if visitor.may(Scope::ScimKeysWrite) {
             p { a.button href={ "/console/keys/scim-keys/new?directory=" (directory.id) } { "New SCIM key" } }

@@ -10,26 +10,30 @@ use crate::clock::Timestamp;
 use crate::credentials::view::status;
 use crate::credentials::{Creator, Credential};
 use crate::policies::Scope;
-use crate::store::credentials::newest;
-use crate::store::id::{ProductId, ResourceId, ServiceAccountId};
+use crate::secret::SecretKind;
+use crate::store::id::{DirectoryId, ProductId, ResourceId, ServiceAccountId};
 use crate::store::service_accounts::ServiceAccount;
 use crate::store::{
     DatabaseConnection, StoreError, directories, products, resources, service_accounts,
 };
 
 use super::super::State;
-use super::super::admin::credentials::Narrowed;
+use super::super::admin::credentials::{Narrowed, listed};
+use super::super::problem::Problem;
 use super::answer::Failure;
 use super::frame::{Section, page};
 use super::kinds::{ANY, KINDS, Kind};
 use super::page::Page;
 use super::parts::{badge, empty, field, filters, heading, pager, results, select, table};
 use super::service_accounts::called;
+use super::things::in_path;
 use super::visitor::Visitor;
 use super::words::{ago, ago_or};
 
 /// How many rows a page of a list has.
 pub(super) const ROWS: i64 = 50;
+/// The same as a length.
+const ROWS_SHOWN: usize = 50;
 
 pub(super) fn pages() -> Vec<Page> {
     vec![Page::at("/keys").get(ANY, list)]
@@ -48,7 +52,16 @@ struct Filter {
     /// Whoever made them.
     #[serde(default, deserialize_with = "serde_html_form::de::empty_as_none")]
     creator: Option<ResourceId>,
+    #[serde(default, deserialize_with = "serde_html_form::de::empty_as_none")]
+    directory: Option<DirectoryId>,
+    /// The service account that they are of.
+    #[serde(default, deserialize_with = "serde_html_form::de::empty_as_none")]
+    account: Option<ServiceAccountId>,
     age: Option<String>,
+    /// Within how many days from now they expire.
+    expires: Option<String>,
+    /// In how many days from now, or later, they expire; a week of the first page's chart has both.
+    expires_from: Option<String>,
     unused: Option<String>,
     cursor: Option<String>,
 }
@@ -67,6 +80,16 @@ const AGES: [(&str, &str); 4] = [
     ("90", "Over 90 days"),
     ("365", "Over a year"),
 ];
+const EXPIRING: [(&str, &str); 6] = [
+    ("", "At any time"),
+    ("7", "Within a week"),
+    ("14", "Within two weeks"),
+    ("30", "Within 30 days"),
+    ("90", "Within 90 days"),
+    ("365", "Within a year"),
+];
+/// What the first page counts: every kind but the tokens of people.
+const WITHOUT_PEOPLES: (&str, &str) = ("keys", "All but user tokens");
 pub(super) const UNUSED: [(&str, &str); 4] = [
     ("", "Used or not"),
     ("30", "Not in 30 days"),
@@ -76,16 +99,34 @@ pub(super) const UNUSED: [(&str, &str); 4] = [
 
 /// The instant so many days before now; none, where nothing is chosen.
 pub(super) fn days_before(days: Option<&str>, now: Timestamp) -> Option<Timestamp> {
+    Some(now.plus_days(-number_of(days)?))
+}
+
+fn number_of(days: Option<&str>) -> Option<i64> {
     let days: i64 = days?.parse().ok()?;
-    Some(now.plus_days(-days.clamp(0, 3_650)))
+    Some(days.clamp(0, 3_650))
+}
+
+/// The address of the keys that expire between so many days and so many days from now, as the first page counts them.
+pub(super) fn expiring(from: i64, until: i64) -> String {
+    let kind = WITHOUT_PEOPLES.0;
+    let from = if from == 0 {
+        String::new()
+    } else {
+        format!("&expires_from={from}")
+    };
+    format!("/console/keys?kind={kind}&state=active{from}&expires={until}")
 }
 
 impl Filter {
     /// The same as the list of the admin interface is asked for.
     fn narrowed(&self, now: Timestamp) -> Result<Narrowed, Failure> {
-        let slug = self.kind.as_deref().filter(|slug| !slug.is_empty());
+        let slug = self.kind.as_deref();
+        let slug = slug.filter(|slug| !slug.is_empty() && *slug != WITHOUT_PEOPLES.0);
         let kind = slug.map(Kind::of).transpose()?;
         let instant = |days: Option<&str>| days_before(days, now).map(Timestamp::to_rfc3339);
+        let from_now =
+            |days: Option<&str>| number_of(days).map(|days| now.plus_days(days).to_rfc3339());
         Ok(Narrowed {
             kind: kind.map(|kind| kind.secret.name().to_owned()),
             state: self.state.clone(),
@@ -93,7 +134,11 @@ impl Filter {
             product_id: self.product.as_ref().map(ToString::to_string),
             owner_id: self.owner.as_ref().map(ToString::to_string),
             creator_id: self.creator.as_ref().map(ToString::to_string),
+            directory_id: self.directory.as_ref().map(ToString::to_string),
+            service_account_id: self.account.as_ref().map(ToString::to_string),
             made_before: instant(self.age.as_deref()),
+            expires_since: from_now(self.expires_from.as_deref()),
+            expires_before: from_now(self.expires.as_deref()),
             unused_since: instant(self.unused.as_deref()),
             ..Narrowed::default()
         })
@@ -105,14 +150,76 @@ impl Filter {
     }
 
     fn is_narrow(&self) -> bool {
-        let texts = [&self.kind, &self.state, &self.age, &self.unused];
+        let texts = [
+            &self.kind,
+            &self.state,
+            &self.age,
+            &self.expires,
+            &self.expires_from,
+            &self.unused,
+        ];
         !self.text().is_empty()
             || self.product.is_some()
             || self.owner.is_some()
             || self.creator.is_some()
+            || self.directory.is_some()
+            || self.account.is_some()
             || texts
                 .into_iter()
                 .any(|text| text.as_deref().is_some_and(|text| !text.is_empty()))
+    }
+}
+
+/// Of what alone the list is, where that is no choice of the form.
+enum Whose {
+    Owner(ResourceId),
+    Creator(ResourceId),
+    Directory(DirectoryId),
+    Account(ServiceAccountId),
+    Anybody,
+}
+
+impl Whose {
+    fn of(filter: &Filter) -> Self {
+        let owner = filter.owner.clone().map(Self::Owner);
+        let creator = filter.creator.clone().map(Self::Creator);
+        let directory = filter.directory.clone().map(Self::Directory);
+        let account = filter.account.clone().map(Self::Account);
+        let first = owner.or(creator).or(directory).or(account);
+        first.unwrap_or(Self::Anybody)
+    }
+
+    /// What is said of them, the page of whom or what they are of, and its name.
+    fn named(
+        &self,
+        connection: &mut DatabaseConnection,
+    ) -> Result<Option<(&'static str, String, String)>, StoreError> {
+        let (before, place, id, name) = match self {
+            Self::Anybody => return Ok(None),
+            Self::Owner(id) | Self::Creator(id) => {
+                let is_owner = matches!(self, Self::Owner(_));
+                let before = if is_owner {
+                    "Those of"
+                } else {
+                    "Those made by"
+                };
+                let name = resources::labels(connection, std::slice::from_ref(id))?.remove(id);
+                (before, "people", id.as_str(), name)
+            }
+            Self::Directory(id) => {
+                let known = directories::list(connection)?.into_iter();
+                let name = known.filter(|one| one.id == *id).map(|one| one.name).next();
+                ("Those of the directory", "directories", id.as_str(), name)
+            }
+            Self::Account(id) => {
+                let name = service_accounts::find(connection, id)?.map(|account| account.name);
+                let before = "Those of the service account";
+                (before, "service-accounts", id.as_str(), name)
+            }
+        };
+        let name = name.unwrap_or_else(|| id.to_owned());
+        let place = format!("/console/{place}/{}", in_path(id));
+        Ok(Some((before, place, name)))
     }
 }
 
@@ -123,29 +230,36 @@ async fn list(
 ) -> Result<HttpResponse, Failure> {
     let filter = filter.into_inner();
     let narrowed = filter.narrowed(visitor.now())?;
-    let search = narrowed.search(&visitor.rights, visitor.now())?;
+    let mut search = narrowed.search(&visitor.rights, visitor.now())?;
+    if filter.kind.as_deref() == Some(WITHOUT_PEOPLES.0) {
+        search.kinds.retain(|kind| *kind != SecretKind::UserToken);
+    }
+    let by_expiry = search.expires_since.is_some() || search.expires_before.is_some();
     let cursor = filter.cursor.clone();
     let sees_products = visitor.may(Scope::ProductsRead);
-    let of_whom = filter.owner.clone().or_else(|| filter.creator.clone());
-    let (found, names, known_products, whose) = state
+    let whose = Whose::of(&filter);
+    let (shown, next, names, known_products, whose) = state
         .database
         .read(move |connection| {
-            let found = newest(connection, &search, cursor.as_deref(), ROWS + 1)?;
+            let mut found = listed(connection, &search, cursor.as_deref(), ROWS + 1)?;
+            let more = found.len() > ROWS_SHOWN;
+            found.truncate(ROWS_SHOWN);
+            let next = found
+                .last()
+                .filter(|_| more)
+                .map(|last| last.cursor.clone());
+            let found: Vec<Credential> = found.into_iter().map(|one| one.credential).collect();
             let names = Names::of(connection, &found)?;
             let known = if sees_products {
                 products::list(connection)?
             } else {
                 Vec::new()
             };
-            let whose = match &of_whom {
-                Some(id) => resources::labels(connection, std::slice::from_ref(id))?.remove(id),
-                None => None,
-            };
-            Ok::<_, StoreError>((found, names, known, whose))
+            let whose = whose.named(connection)?;
+            Ok::<_, Problem>((found, next, names, known, whose))
         })
         .await?;
-    let (shown, next) = first_of(found);
-    let mut kinds = vec![("", "Every kind")];
+    let mut kinds = vec![("", "Every kind"), WITHOUT_PEOPLES];
     kinds.extend(
         KINDS
             .iter()
@@ -158,6 +272,19 @@ async fn list(
             .iter()
             .map(|product| (product.id.as_str(), product.name.as_str())),
     );
+    let mut expiring = EXPIRING.to_vec();
+    let until = number_of(filter.expires.as_deref())
+        .map(|days| (days.to_string(), format!("Within {days} days")));
+    if let Some((days, label)) = &until
+        && !expiring.iter().any(|(known, _)| known == days)
+    {
+        expiring.push((days, label));
+    }
+    let caption = if by_expiry {
+        "What expires soonest first"
+    } else {
+        "The newest first"
+    };
     let chosen = |text: &Option<String>| text.clone().unwrap_or_default();
     let product = filter.product.as_ref().map_or("", |id| id.as_str());
     let content = html! {
@@ -166,16 +293,17 @@ async fn list(
                 a.button href="/console/keys/api-keys/new" { "New admin API key" }
             }
         }))
-        @if let Some(id) = filter.owner.as_ref().or(filter.creator.as_ref()) {
+        @if let Some((before, place, name)) = &whose {
             p.muted {
-                (if filter.owner.is_some() { "Those of " } else { "Those made by " })
-                a href={ "/console/people/" (id) } { (whose.as_deref().unwrap_or(id.as_str())) }
-                ". " a href="/console/keys" { "Show everything" }
+                (before) " " a href=(place) { (name) } ". " a href="/console/keys" { "Show everything" }
             }
         }
         (filters("/console/keys", &html! {
             @if let Some(owner) = &filter.owner { input type="hidden" name="owner" value=(owner); }
             @if let Some(creator) = &filter.creator { input type="hidden" name="creator" value=(creator); }
+            @if let Some(directory) = &filter.directory { input type="hidden" name="directory" value=(directory); }
+            @if let Some(account) = &filter.account { input type="hidden" name="account" value=(account); }
+            @if let Some(from) = &filter.expires_from { input type="hidden" name="expires_from" value=(from); }
             (field("Name, or how it begins", &html! {
                 input type="search" name="q" value=(filter.q) autocomplete="off" spellcheck="false";
             }))
@@ -183,6 +311,7 @@ async fn list(
             (field("State", &select("state", &chosen(&filter.state), &STATES)))
             @if products.len() > 1 { (field("Product", &select("product", product, &products))) }
             (field("Age", &select("age", &chosen(&filter.age), &AGES)))
+            (field("Expires", &select("expires", &chosen(&filter.expires), &expiring)))
             (field("Last use", &select("unused", &chosen(&filter.unused), &UNUSED)))
         }))
         (results(&html! {
@@ -193,7 +322,7 @@ async fn list(
                     (empty("There are no keys or tokens yet.", &html! {}))
                 }
             } @else {
-                (credentials("The newest first", &shown, &names, visitor.now()))
+                (credentials(caption, &shown, &names, visitor.now()))
             }
             (pager(&visitor, next.as_deref()))
         }))
@@ -324,7 +453,7 @@ pub(super) fn credentials(
                         Some(kind) => { a href=(kind.address(&credential.id)) { (credential.name) } },
                         None => { (credential.name) },
                     }
-                    small.muted { code { (credential.prefix) "…" } }
+                    small { code { (credential.prefix) "…" } }
                 },
                 html! { (kind.map_or("", |kind| kind.one)) },
                 names.holder(credential),

@@ -54,6 +54,7 @@ mod service_accounts;
 mod setup;
 mod sign_in;
 mod signing_keys;
+mod things;
 mod typed_name;
 mod visitor;
 mod webhooks;

@@ -9,7 +9,7 @@ use crate::policies::Scope;
 use crate::store::deliveries::{self, Undelivered};
 use crate::store::deprovisioning_counts::{self, Alarm};
 use crate::store::directories::{self, Directory, DirectoryKind};
-use crate::store::figures::{Keys, WEEKS};
+use crate::store::figures::{Keys, WEEK_DAYS, WEEKS};
 use crate::store::receipts::{self, Leavers};
 use crate::store::scim_requests::{self, ScimRequestRow};
 use crate::store::{DatabaseConnection, StoreError, orphans, resource_counts};
@@ -21,6 +21,7 @@ use super::answer::{Failure, see_other};
 use super::attention::attention;
 use super::charts::{Bar, bars};
 use super::frame::{Section, page};
+use super::keys::expiring;
 use super::page::{Access, Page};
 use super::parts::{badge, heading, table};
 use super::visitor::Visitor;
@@ -170,6 +171,7 @@ fn keys_by_state(totals: &Totals) -> Vec<Bar<'static>> {
             label: name.to_owned(),
             value: totals.standing(name),
             tone,
+            place: None,
         })
         .collect()
 }
@@ -178,6 +180,7 @@ fn by_week(totals: &Totals) -> Vec<Bar<'static>> {
     (0..WEEKS)
         .map(|week| Bar {
             label: (week + 1).to_string(),
+            place: Some(expiring(week * WEEK_DAYS, (week + 1) * WEEK_DAYS)),
             value: totals.expiring_in(week),
             tone: if week < 2 {
                 "bad"

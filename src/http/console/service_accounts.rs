@@ -217,7 +217,10 @@ async fn show(
         ]))
         h2 { "Tokens and public keys" }
         @if keys.is_empty() { (empty("It has none yet, so that it can do nothing.", &html! {})) }
-        @else { (credentials("The newest first", &keys, &names, now)) }
+        @else {
+            (credentials("The newest first", &keys, &names, now))
+            p { a href={ "/console/keys?account=" (account.id) } { "All of its tokens and keys" } }
+        }
     };
     Ok(page(
         &visitor,

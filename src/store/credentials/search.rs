@@ -1,14 +1,15 @@
-//! Credentials as people look for them: the newest first, narrowed by how they stand.
+//! Credentials as people look for them: the newest first, or what expires soonest, narrowed by how they stand.
 
+use diesel::dsl::{AsSelect, IntoBoxed, Select, sql};
 use diesel::prelude::*;
-use diesel::sql_types::Text;
+use diesel::sql_types::{Bool, Text};
 
 use crate::clock::Timestamp;
 use crate::secret::SecretKind;
 
 use super::super::DatabaseConnection;
 use super::super::error::StoreError;
-use super::super::id::{DirectoryId, ProductId, ResourceId, ServiceAccountId};
+use super::super::id::{CredentialId, DirectoryId, ProductId, ResourceId, ServiceAccountId};
 use super::super::schema::{credentials, service_accounts};
 use super::super::service_accounts::escaped;
 use super::{Credential, Row};
@@ -49,6 +50,10 @@ pub struct Search {
     pub service_account: Option<ServiceAccountId>,
     /// Made before this.
     pub made_before: Option<Timestamp>,
+    /// Expiring at this instant or later.
+    pub expires_since: Option<Timestamp>,
+    /// Expiring before this.
+    pub expires_before: Option<Timestamp>,
     /// Not used since this, or never.
     pub unused_since: Option<Timestamp>,
     /// Last used from an address that begins so.
@@ -96,6 +101,62 @@ pub fn newest(
     Ok(found)
 }
 
+type Backend = <DatabaseConnection as Connection>::Backend;
+type Narrowed<'a> = IntoBoxed<'a, Select<credentials::table, AsSelect<Row, Backend>>, Backend>;
+
+/// A place in what expires soonest: when the one before expires, and which it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExpiryPlace {
+    /// When it expires.
+    pub expires_at: Timestamp,
+    /// Its identifier.
+    pub id: CredentialId,
+}
+
+/// Credentials that are looked for, what expires soonest first, from after a place. Each kind is a walk of its own
+/// up the index of what expires, in which there are neither sessions nor one-time links: of those it finds none.
+///
+/// # Errors
+/// When the database fails.
+pub fn soonest_to_expire(
+    connection: &mut DatabaseConnection,
+    search: &Search,
+    after: Option<&ExpiryPlace>,
+    limit: i64,
+) -> Result<Vec<Credential>, StoreError> {
+    let mut found = Vec::new();
+    for kind in &search.kinds {
+        found.extend(soonest_of_kind(connection, *kind, search, after, limit)?);
+    }
+    found.sort_by(|one, other| (one.expires_at, &one.id).cmp(&(other.expires_at, &other.id)));
+    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(found)
+}
+
+fn soonest_of_kind(
+    connection: &mut DatabaseConnection,
+    kind: SecretKind,
+    search: &Search,
+    after: Option<&ExpiryPlace>,
+    limit: i64,
+) -> Result<Vec<Credential>, StoreError> {
+    let mut query = narrowed(kind, search)
+        // Word for word the condition of the index, or else it is not used.
+        .filter(sql::<Bool>("kind NOT IN ('session', 'password_link')"))
+        .order((credentials::expires_at.asc(), credentials::id.asc()))
+        .limit(limit);
+    if let Some(place) = after {
+        let at = place.expires_at.as_millis();
+        // The first condition is where the walk begins.
+        query = query.filter(credentials::expires_at.ge(at)).filter(
+            credentials::expires_at
+                .gt(at)
+                .or(credentials::id.gt(place.id.as_str())),
+        );
+    }
+    query.load(connection)?.into_iter().map(Row::read).collect()
+}
+
 fn newest_of_kind(
     connection: &mut DatabaseConnection,
     kind: SecretKind,
@@ -103,12 +164,21 @@ fn newest_of_kind(
     before: Option<&str>,
     limit: i64,
 ) -> Result<Vec<Credential>, StoreError> {
-    let mut query = credentials::table
-        .filter(credentials::kind.eq(kind.name()))
+    let mut query = narrowed(kind, search)
         .order(credentials::id.desc())
-        .limit(limit)
+        .limit(limit);
+    if let Some(before) = before {
+        query = query.filter(credentials::id.lt(before));
+    }
+    query.load(connection)?.into_iter().map(Row::read).collect()
+}
+
+/// Those of a kind that are looked for, in no order yet.
+fn narrowed(kind: SecretKind, search: &Search) -> Narrowed<'_> {
+    let mut query = credentials::table
         .select(Row::as_select())
-        .into_boxed();
+        .into_boxed()
+        .filter(credentials::kind.eq(kind.name()));
     if let Some(directory) = &search.directory {
         query = query.filter(credentials::directory_id.eq(directory.as_str()));
     }
@@ -129,6 +199,12 @@ fn newest_of_kind(
     }
     if let Some(before) = search.made_before {
         query = query.filter(credentials::created_at.lt(before.as_millis()));
+    }
+    if let Some(since) = search.expires_since {
+        query = query.filter(credentials::expires_at.ge(since.as_millis()));
+    }
+    if let Some(before) = search.expires_before {
+        query = query.filter(credentials::expires_at.lt(before.as_millis()));
     }
     if let Some(since) = search.unused_since {
         let unused = credentials::last_used_at
@@ -185,8 +261,5 @@ fn newest_of_kind(
                 ),
         };
     }
-    if let Some(before) = before {
-        query = query.filter(credentials::id.lt(before));
-    }
-    query.load(connection)?.into_iter().map(Row::read).collect()
+    query
 }

@@ -157,6 +157,116 @@ on_both_databases!(keys_of_every_kind_are_in_one_list, |server| {
     assert_eq!(kinds, ["scim_key"]);
 });
 
+on_both_databases!(keys_that_expire_are_listed_the_soonest_first, |server| {
+    let api = server.admin();
+    let directory = json!({"name": "Second"});
+    let directory = api.post("/directories", &directory).expect(201).id();
+    let person = member(server, "maker", None);
+    let token = json!({"name": "In 2 days", "expires_in_days": 2});
+    person.create_token(&person.sign_in(), &token);
+    let scim = format!("/directories/{directory}/scim-keys");
+    for (path, days) in [
+        ("/api-keys", 20),
+        (scim.as_str(), 4),
+        ("/api-keys", 10),
+        (scim.as_str(), 12),
+    ] {
+        let mut body = json!({"name": format!("In {days} days"), "expires_in_days": days});
+        if path == "/api-keys" {
+            body["scopes"] = json!(["users:read"]);
+        }
+        api.post(path, &body).expect(201);
+    }
+    let day = |days: i64| server.clock.now().plus_days(days).to_rfc3339();
+    let names = |query: &str| {
+        let found = api.get(&format!("/credentials?{query}")).expect(200).body;
+        texts(&items(&found), "name")
+    };
+    let before = format!("expires_before={}", day(14));
+    let soon = ["In 2 days", "In 4 days", "In 10 days", "In 12 days"];
+    assert_eq!(names(&before), soon);
+    let between = format!("expires_since={}&expires_before={}", day(3), day(11));
+    assert_eq!(names(&between), ["In 4 days", "In 10 days"]);
+    assert_eq!(
+        names(&format!("{before}&directory_id={directory}")),
+        ["In 4 days", "In 12 days"]
+    );
+
+    // Page by page, across kinds.
+    let mut seen = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let page = api
+            .get(&format!("/credentials?{before}&limit=1{cursor}"))
+            .expect(200)
+            .body;
+        seen.extend(texts(&items(&page), "name"));
+        let Some(next) = page["next_cursor"].as_str() else {
+            break;
+        };
+        cursor = format!("&cursor={next}");
+    }
+    assert_eq!(seen, soon);
+    for query in ["expires_before=soon", "expires_since=2026"] {
+        api.get(&format!("/credentials?{query}")).expect(400);
+    }
+    for cursor in ["x", "1.%00", "a.b"] {
+        api.get(&format!("/credentials?{before}&cursor={cursor}"))
+            .expect(400);
+    }
+
+    // The first page leads to what it counts.
+    let mut browser = admin(server);
+    let first = browser.get("/console/").expect(200).text;
+    let task = "/console/keys?kind=keys&amp;state=active&amp;expires=14";
+    let week = "/console/keys?kind=keys&amp;state=active&amp;expires_from=7&amp;expires=14";
+    assert!(first.contains("3 keys expire within two weeks"), "{first}");
+    for (link, left) in [(task, &soon[1..]), (week, &soon[2..])] {
+        assert!(first.contains(&format!("href=\"{link}\"")), "{first}");
+        let page = browser.get(&link.replace("&amp;", "&")).expect(200).text;
+        let (_, list) = page.split_once("id=\"results\"").expect("a list");
+        let mut places: Vec<(usize, &str)> = [
+            "In 2 days",
+            "In 4 days",
+            "In 10 days",
+            "In 12 days",
+            "In 20 days",
+        ]
+        .iter()
+        .filter_map(|name| Some((list.find(&format!(">{name}</a>"))?, *name)))
+        .collect();
+        places.sort_unstable();
+        let places: Vec<&str> = places.into_iter().map(|(_, name)| name).collect();
+        assert_eq!(places, left, "{link}");
+        assert!(list.contains("What expires soonest first"), "{list}");
+    }
+
+    // The pages of a directory and of a service account lead to all that is of them.
+    let page = browser
+        .get(&format!("/console/directories/{directory}"))
+        .expect(200)
+        .text;
+    let link = format!("/console/keys?kind=scim-keys&amp;directory={directory}");
+    assert!(page.contains(&link), "{page}");
+    let page = browser.get(&link.replace("&amp;", "&")).expect(200).text;
+    assert!(page.contains("Those of the directory") && page.contains(">Second</a>"));
+    assert!(page.contains(">In 4 days</a>") && !page.contains(">In 10 days</a>"));
+    let account = json!({"name": "Backup", "purpose": "Runs", "owner_id": server.admin_id});
+    let account = api.post("/service-accounts", &account).expect(201).id();
+    let tokens = format!("/service-accounts/{account}/tokens");
+    api.post(&tokens, &json!({"name": "Of the backup"}))
+        .expect(201);
+    let page = browser
+        .get(&format!("/console/service-accounts/{account}"))
+        .expect(200)
+        .text;
+    let link = format!("/console/keys?account={account}");
+    assert!(page.contains(&link), "{page}");
+    let page = browser.get(&link).expect(200).text;
+    assert!(page.contains("Those of the service account") && page.contains(">Backup</a>"));
+    assert!(page.contains(">Of the backup</a>") && !page.contains(">In 10 days</a>"));
+});
+
 on_both_databases!(
     an_admin_ends_sessions_of_somebody_who_stays_active,
     |server| {
