@@ -152,6 +152,83 @@ pub enum Action {
 }
 
 impl Action {
+    /// Every action.
+    pub const ALL: [Self; 73] = [
+        Self::ResourceCreated,
+        Self::ResourceUpdated,
+        Self::ResourceDeleted,
+        Self::UserDeprovisioned,
+        Self::UserReactivated,
+        Self::UserRecovered,
+        Self::DeletedUserForgotten,
+        Self::AlarmThresholdSet,
+        Self::AlarmLifted,
+        Self::RoleAssigned,
+        Self::RoleUnassigned,
+        Self::RoleLost,
+        Self::RoleMappingCreated,
+        Self::RoleMappingDeleted,
+        Self::CredentialCreated,
+        Self::CredentialUpdated,
+        Self::CredentialRotated,
+        Self::CredentialRetiring,
+        Self::CredentialRevoked,
+        Self::CredentialAdopted,
+        Self::CredentialsRevoked,
+        Self::SessionStarted,
+        Self::SessionEnded,
+        Self::SessionConfirmed,
+        Self::SignInRefused,
+        Self::PasswordLinkCreated,
+        Self::PasswordSet,
+        Self::SecondFactorBegun,
+        Self::SecondFactorEnrolled,
+        Self::SecondFactorPassed,
+        Self::SecondFactorRefused,
+        Self::SecondFactorRemoved,
+        Self::SecondFactorReset,
+        Self::RecoveryCodesRenewed,
+        Self::DirectoryCreated,
+        Self::DirectoryUpdated,
+        Self::DirectoryRemoved,
+        Self::ProductCreated,
+        Self::ProductUpdated,
+        Self::ProductDeleted,
+        Self::AuditEventsRemoved,
+        Self::WebhookCreated,
+        Self::WebhookUpdated,
+        Self::WebhookDeleted,
+        Self::WebhookSecretRotated,
+        Self::WebhookTested,
+        Self::WebhookRedelivered,
+        Self::MailRedelivered,
+        Self::PolicyCreated,
+        Self::PolicyUpdated,
+        Self::PolicyChangeScheduled,
+        Self::PolicyChangeWithdrawn,
+        Self::PolicyDeleted,
+        Self::PoliciesReordered,
+        Self::PolicyMemberAdded,
+        Self::PolicyMemberRemoved,
+        Self::DeploymentInitialised,
+        Self::BackupMade,
+        Self::DeploymentRestored,
+        Self::SigningKeyCreated,
+        Self::SigningKeyEnded,
+        Self::AccessTokenIssued,
+        Self::MasterKeyRotated,
+        Self::CredentialLeaked,
+        Self::ServiceAccountCreated,
+        Self::ServiceAccountUpdated,
+        Self::ServiceAccountAdopted,
+        Self::ServiceAccountDisabled,
+        Self::ServiceAccountEnabled,
+        Self::ServiceAccountDeleted,
+        Self::InstanceCreated,
+        Self::InstanceUpdated,
+        Self::InstanceDeleted,
+    ];
+
     /// The stable name in answers and filters.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -247,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn the_documentation_lists_every_action_once_and_no_other() {
+    fn the_documentation_and_the_list_have_every_action_once_and_no_other() {
         let (_, types) = include_str!("../../docs/audit.md")
             .split_once("## Event types")
             .unwrap();
@@ -258,5 +335,8 @@ mod tests {
         let actions = between(source, " => \"", "\"");
         assert!(actions.contains(&"user.deprovisioned"));
         assert_eq!(between(types, "| `", "`"), actions);
+        let mut known = super::Action::ALL.map(super::Action::name);
+        known.sort_unstable();
+        assert_eq!(known.to_vec(), actions);
     }
 }

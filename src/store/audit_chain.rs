@@ -62,6 +62,39 @@ pub struct ChainedEvent {
     pub event: AuditEventRow,
 }
 
+/// An event, and its place in the chain where it has one yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlacedEvent {
+    /// The event.
+    pub event: AuditEventRow,
+    /// Its place.
+    pub place: Option<ChainRow>,
+}
+
+/// One event.
+///
+/// # Errors
+/// When the database fails.
+pub fn find_event(
+    connection: &mut DatabaseConnection,
+    id: &str,
+) -> Result<Option<PlacedEvent>, StoreError> {
+    let event = audit_events::table
+        .find(id)
+        .select(AuditEventRow::as_select())
+        .first(connection)
+        .optional()?;
+    let Some(event) = event else {
+        return Ok(None);
+    };
+    let place = audit_chain::table
+        .filter(audit_chain::event_id.eq(id))
+        .select(ChainRow::as_select())
+        .first(connection)
+        .optional()?;
+    Ok(Some(PlacedEvent { event, place }))
+}
+
 /// Holds off everybody else who changes the chain, until the transaction ends. SQLite has one writer anyway.
 ///
 /// # Errors

@@ -128,6 +128,11 @@ fn lived_in() -> (House, Vec<(&'static str, String)>) {
     let receipts = format!("/admin/v1/receipts?user_id={lena}");
     let receipts = house.send("GET", &receipts, &admin, &json!({}), 200);
     let receipt = text(&receipts["items"][0]["id"]);
+    let notices = house.send("GET", "/admin/v1/notices", &admin, &json!({}), 200);
+    let notice = text(&notices["items"][0]["id"]);
+    let events = format!("/admin/v1/audit-events?target_id={lena}&action=user.deprovisioned");
+    let events = house.send("GET", &events, &admin, &json!({}), 200);
+    let event = text(&events["items"][0]["id"]);
     let directory = house.credential("directory_id").to_owned();
     let path = format!("/admin/v1/users/{otto}/password-link");
     let link = text(&house.send("POST", &path, &admin, &json!({}), 201)["secret"]);
@@ -159,6 +164,7 @@ fn lived_in() -> (House, Vec<(&'static str, String)>) {
         ("roles", "/roles".to_owned()),
         ("role-grant", format!("/roles/grant?user={otto}")),
         ("notices", "/notices".to_owned()),
+        ("notice", format!("/notices/{notice}")),
         ("notices-narrowed", "/notices?state=unread".to_owned()),
         ("nothing-found", "/products?q=nothing".to_owned()),
         (
@@ -166,6 +172,11 @@ fn lived_in() -> (House, Vec<(&'static str, String)>) {
             "/service-accounts?orphaned=perhaps".to_owned(),
         ),
         ("audit", "/audit".to_owned()),
+        ("audit-event", format!("/audit/{event}")),
+        (
+            "keys-expiring",
+            "/keys?kind=keys&state=active&expires=14".to_owned(),
+        ),
         ("person-who-left", format!("/people/{lena}")),
         ("receipts", "/receipts".to_owned()),
         ("receipt", format!("/receipts/{receipt}")),

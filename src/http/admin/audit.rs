@@ -21,7 +21,7 @@ use super::super::lines::{self, ClientGone, Lines};
 use super::super::openapi::Operation;
 use super::super::problem::{Problem, ProblemKind};
 use super::page::PageQuery;
-use super::view::{AuditEventView, ChainedEventView, ReceiptView};
+use super::view::{AuditEventView, ChainedEventView, PlacedEventView, ReceiptView};
 use super::{Admin, AdminEndpoint, view};
 
 pub(super) fn endpoints() -> Vec<AdminEndpoint> {
@@ -43,6 +43,12 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
             read,
             verify,
             Operation::new("Verify the chain of audit events").shows::<Report>(),
+        ),
+        AdminEndpoint::at("/audit-events/{id}").get(
+            read,
+            show_event,
+            Operation::new("Show an audit event and its place in the chain")
+                .shows::<PlacedEventView>(),
         ),
         AdminEndpoint::at("/receipts").get(
             read,
@@ -181,6 +187,19 @@ async fn list_events(
         })
         .await?;
     Ok(HttpResponse::Ok().json(window.page(found, |event| event.id.clone(), view::audit_event)))
+}
+
+async fn show_event(
+    _: Admin,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let id = id.into_inner();
+    let found = state
+        .database
+        .read_now(|connection| audit_chain::find_event(connection, &id))?
+        .ok_or(PolicyError::NotFound("audit event"))?;
+    Ok(HttpResponse::Ok().json(view::placed_event(&found)))
 }
 
 /// Oldest first, in the order of the chain, so that none is left out that was committed late.

@@ -4,6 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use maud::html;
 use serde::{Deserialize, Serialize};
 
+use crate::audit::Action;
 use crate::clock::Timestamp;
 use crate::policies::Scope;
 use crate::store::audit_events::{self, Selection};
@@ -11,6 +12,7 @@ use crate::store::{StoreError, audit_chain, directories};
 
 use super::super::State;
 use super::super::admin::audit::{send, verify_chain};
+use super::super::problem::{Problem, ProblemKind};
 use super::answer::Failure;
 use super::downloads;
 use super::frame::{Section, page};
@@ -65,26 +67,39 @@ const OUTCOMES: [(&str, &str); 3] = [
     ("refused", "Refused"),
 ];
 
-/// When a day begins, as a date field sends it.
-pub(super) fn start_of(day: &str) -> Option<Timestamp> {
-    Timestamp::parse_rfc3339(&format!("{day}T00:00:00Z"))
+/// When a day begins, as a date field sends it; none where there is none.
+///
+/// # Errors
+/// 400 for what is no day.
+pub(super) fn start_of(name: &str, day: &str) -> Result<Option<Timestamp>, Problem> {
+    let day = day.trim();
+    if day.is_empty() {
+        return Ok(None);
+    }
+    let start = Timestamp::parse_rfc3339(&format!("{day}T00:00:00Z"));
+    start.map(Some).ok_or_else(|| {
+        Problem::new(
+            ProblemKind::InvalidRequest,
+            format!("{name} is {day:?}, which is no day such as 2026-01-31"),
+        )
+    })
 }
 
 impl Filter {
-    fn selection(&self) -> Selection {
+    fn selection(&self) -> Result<Selection, Problem> {
         let text = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
-        Selection {
+        Ok(Selection {
             action: text(&self.action),
             outcome: text(&self.outcome),
             target_id: text(&self.target),
             person_id: text(&self.person),
             credential_id: text(&self.credential),
             directory_id: text(&self.directory),
-            since: start_of(&self.since),
+            since: start_of("since", &self.since)?,
             // The day that is chosen is among them.
-            until: start_of(&self.until).map(|start| start.plus_days(1)),
+            until: start_of("until", &self.until)?.map(|start| start.plus_days(1)),
             ..Selection::default()
-        }
+        })
     }
 
     /// The same in an address.
@@ -99,7 +114,7 @@ async fn list(
     filter: web::Query<Filter>,
 ) -> Result<HttpResponse, Failure> {
     let filter = filter.into_inner();
-    let (selection, cursor) = (filter.selection(), filter.cursor.clone());
+    let (selection, cursor) = (filter.selection()?, filter.cursor.clone());
     let (mut found, last, pending, known) = state
         .database
         .read(move |connection| {
@@ -141,7 +156,8 @@ async fn list(
         }
         (filters("/console/audit", &html! {
             (field("Action, such as session.started", &html! {
-                input type="search" name="action" value=(filter.action) autocomplete="off" spellcheck="false";
+                input type="search" name="action" list="actions" value=(filter.action) autocomplete="off" spellcheck="false";
+                datalist id="actions" { @for action in Action::ALL { option value=(action.name()); } }
             }))
             (field("Outcome", &select("outcome", &filter.outcome, &OUTCOMES)))
             (field("Identifier of what it was done to", &html! {
@@ -172,7 +188,7 @@ async fn export(
     state: web::Data<State>,
     filter: web::Query<Filter>,
 ) -> Result<HttpResponse, Failure> {
-    let selection = filter.into_inner().selection();
+    let selection = filter.into_inner().selection()?;
     let still_may = downloads::still_may(SCOPE, request, &state);
     let events = send(&state, selection, still_may, None).await?;
     Ok(downloads::as_file(events, "audit-events.ndjson"))

@@ -140,7 +140,6 @@ impl Filter {
             expires_since: from_now(self.expires_from.as_deref()),
             expires_before: from_now(self.expires.as_deref()),
             unused_since: instant(self.unused.as_deref()),
-            ..Narrowed::default()
         })
     }
 

@@ -12,6 +12,7 @@ mod answer;
 mod assets;
 mod attention;
 mod audit;
+mod audit_event;
 mod charts;
 mod chosen;
 mod deliveries;
@@ -125,6 +126,7 @@ fn pages() -> Vec<Page> {
         signing_keys::pages,
         notices::pages,
         audit::pages,
+        audit_event::pages,
         receipts::pages,
         mine::pages,
         my_tokens::pages,

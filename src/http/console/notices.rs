@@ -1,4 +1,4 @@
-//! Notices: what admins were told, and that they have read it.
+//! Notices: what admins were told, in a list and one by one, and that they have read it.
 
 use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::clock::Timestamp;
 use crate::notices::NoticeKind;
 use crate::policies::Scope;
-use crate::store::notices::{self, Selection};
+use crate::store::notices::{self, NoticeRow, Selection};
 
 use super::super::State;
 use super::super::problem::Problem;
@@ -17,13 +17,17 @@ use super::frame::{Section, page};
 use super::keys::ROWS;
 use super::page::{Access, Page};
 use super::parts::{
-    badge, empty, field, filters, form, heading, none_like_that, pager, results, select, table,
+    badge, empty, facts, field, filters, form, heading, none_like_that, pager, results, select,
+    table,
 };
 use super::sign_in::Nothing;
+use super::things::{detail, link};
 use super::visitor::{Posted, Visitor};
-use super::words::ago;
+use super::words::{ago, time};
 
 const LIST: &str = "/console/notices";
+/// What a detail has of what is to be done, in words.
+const WHAT_TO_DO: &str = "What to do";
 
 pub(super) fn pages() -> Vec<Page> {
     let access = Access::With(Scope::Notices);
@@ -32,6 +36,8 @@ pub(super) fn pages() -> Vec<Page> {
         Page::at("/notices/read")
             .on(access, list)
             .post(access, mark_all_read),
+        // After `read`, which is no identifier.
+        Page::at("/notices/{id}").get(access, show),
         Page::at("/notices/{id}/read")
             .on(access, list)
             .post(access, mark_read),
@@ -77,23 +83,13 @@ async fn list(
         .map(|notice| {
             vec![
                 ago(Timestamp::from_millis(notice.at), now),
-                html! { (notice.subject) },
-                html! {
-                    @match NoticeKind::from_name(&notice.kind) {
-                        Some(kind) => { (kind.title()) },
-                        None => { code { (notice.kind) } },
-                    }
-                },
-                if notice.read_at.is_some() {
-                    badge("off", "read")
-                } else {
-                    badge("warn", "unread")
-                },
+                html! { a href=(address(&notice.id)) { (notice.subject) } },
+                title(notice),
+                standing(notice),
                 html! {
                     @if notice.read_at.is_none() {
-                        (form(&visitor, &format!("/console/notices/{}/read", notice.id), &html! {
-                            button.quiet aria-label={ "Mark as read: " (notice.subject) } { "Mark as read" }
-                        }))
+                        button.quiet formaction={ (address(&notice.id)) "/read" }
+                            aria-label={ "Mark as read: " (notice.subject) } { "Mark as read" }
                     }
                 },
             ]
@@ -123,12 +119,92 @@ async fn list(
             } @else if rows.is_empty() {
                 (empty("There is nothing to tell.", &html! {}))
             } @else {
-                (table("The newest first", &["When", "What", "Kind", "State", "Action"], &rows))
+                // One form for all rows: each button says itself where it goes.
+                (form(&visitor, LIST, &table(
+                    "The newest first",
+                    &["When", "What", "Kind", "State", "Action"],
+                    &rows,
+                )))
             }
             (pager(&visitor, next.as_deref()))
         }))
     };
     Ok(page(&visitor, Section::Notices, "Notices", &content))
+}
+
+/// The page of one.
+fn address(id: &str) -> String {
+    format!("{LIST}/{id}")
+}
+
+fn title(notice: &NoticeRow) -> Markup {
+    html! {
+        @match NoticeKind::from_name(&notice.kind) {
+            Some(kind) => { (kind.title()) },
+            None => { code { (notice.kind) } },
+        }
+    }
+}
+
+fn standing(notice: &NoticeRow) -> Markup {
+    if notice.read_at.is_some() {
+        badge("off", "read")
+    } else {
+        badge("warn", "unread")
+    }
+}
+
+/// One notice with all that it tells, and the way to what it is about.
+async fn show(
+    visitor: Visitor,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let id = id.into_inner();
+    let wanted = id.clone();
+    let found = state
+        .database
+        .read(move |connection| notices::find(connection, &wanted))
+        .await?;
+    let notice = found.ok_or_else(|| Problem::not_found("notice", &id))?;
+    let (to_do, told): (Vec<_>, Vec<_>) = detail(&notice.detail)
+        .into_iter()
+        .partition(|(name, _)| name == WHAT_TO_DO);
+    let told: Vec<(&str, Markup)> = told
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.clone()))
+        .collect();
+    let at = Timestamp::from_millis(notice.at);
+    let mut rows = vec![
+        ("Kind", title(&notice)),
+        (
+            "When",
+            html! { (time(at)) " (" (ago(at, visitor.now())) ")" },
+        ),
+        ("State", standing(&notice)),
+    ];
+    if let Some(person) = &notice.person_id {
+        rows.push(("About", link("User", person, None)));
+    }
+    if let Some(directory) = &notice.directory_id {
+        rows.push(("Directory", link("directory", directory, None)));
+    }
+    let content = html! {
+        (heading(&notice.subject, Some((LIST, "Notices")), &html! {
+            @if notice.read_at.is_none() {
+                (form(&visitor, &format!("{}/read", address(&notice.id)), &html! {
+                    button { "Mark as read" }
+                }))
+            }
+        }))
+        @for (_, steps) in &to_do { div.note { strong { (WHAT_TO_DO) } (steps) } }
+        (facts(&rows))
+        @if !told.is_empty() {
+            h2 { "What is told of it" }
+            (facts(&told))
+        }
+    };
+    Ok(page(&visitor, Section::Notices, &notice.subject, &content))
 }
 
 async fn mark_read(

@@ -201,7 +201,7 @@ fn account_table(left: &[ServiceAccount], visitor: &Visitor) -> Markup {
                 html! { (account.owner.as_ref().map_or_else(|| NOBODY.to_owned(), called)) },
                 html! {
                     @if let Some(at) = account.orphaned_at { (ago(at, visitor.now())) }
-                    @if let Some(reason) = &account.orphaned_reason { small.muted { (reason.replace('_', " ")) } }
+                    @if let Some(reason) = &account.orphaned_reason { small { (reason.replace('_', " ")) } }
                 },
             ]
         })
@@ -235,7 +235,7 @@ fn orphan_table(shown: &[Credential], names: &Names, visitor: &Visitor) -> Marku
                         Some(kind) => { a href=(kind.address(&key.id)) { (key.name) } },
                         None => { (key.name) },
                     }
-                    small.muted { code { (key.prefix) "…" } }
+                    small { code { (key.prefix) "…" } }
                 },
                 html! { (kind.map_or("", |kind| kind.one)) },
                 names.holder(key),
@@ -247,7 +247,7 @@ fn orphan_table(shown: &[Credential], names: &Names, visitor: &Visitor) -> Marku
                 },
                 html! {
                     @if let Some(at) = key.orphaned_at { (ago(at, now)) }
-                    @if let Some(reason) = &key.orphaned_reason { small.muted { (reason.replace('_', " ")) } }
+                    @if let Some(reason) = &key.orphaned_reason { small { (reason.replace('_', " ")) } }
                 },
                 super::words::ago_or(key.last_used_at, now, "never"),
                 ago(key.expires_at, now),

@@ -30,6 +30,7 @@ use super::super::admin::user_records::document;
 use super::super::admin::users::find;
 use super::super::problem::Problem;
 use super::answer::Failure;
+use super::audit_event;
 use super::frame::{Section, page};
 use super::keys::{Names, ROWS, credentials};
 use super::page::{Access, Page};
@@ -450,7 +451,7 @@ pub(super) fn history(events: &[AuditEventRow]) -> Markup {
         .iter()
         .map(|event| {
             vec![
-                time(Timestamp::from_millis(event.at)),
+                html! { a href=(audit_event::address(&event.id)) { (time(Timestamp::from_millis(event.at))) } },
                 html! {
                     code { (event.action) }
                     @if event.outcome != "success" { " " (badge("bad", &event.outcome)) }

@@ -15,6 +15,7 @@ use crate::store::{StoreError, directories, resources};
 
 use super::super::State;
 use super::super::admin::audit::send_receipts;
+use super::super::problem::Problem;
 use super::answer::Failure;
 use super::audit::start_of;
 use super::downloads;
@@ -68,15 +69,15 @@ struct Filter {
 }
 
 impl Filter {
-    fn selection(&self) -> Selection {
+    fn selection(&self) -> Result<Selection, Problem> {
         let text = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
-        Selection {
+        Ok(Selection {
             person: text(&self.person).map(ResourceId::new),
             directory: text(&self.directory).map(DirectoryId::new),
-            since: start_of(&self.since),
+            since: start_of("since", &self.since)?,
             // The day that is chosen is among them.
-            until: start_of(&self.until).map(|start| start.plus_days(1)),
-        }
+            until: start_of("until", &self.until)?.map(|start| start.plus_days(1)),
+        })
     }
 
     fn is_narrow(&self) -> bool {
@@ -96,7 +97,7 @@ async fn list(
     filter: web::Query<Filter>,
 ) -> Result<HttpResponse, Failure> {
     let filter = filter.into_inner();
-    let (selection, cursor) = (filter.selection(), filter.cursor.clone());
+    let (selection, cursor) = (filter.selection()?, filter.cursor.clone());
     let (mut found, known) = state
         .database
         .read(move |connection| {
@@ -115,7 +116,7 @@ async fn list(
             vec![
                 html! {
                     a href=(address(&receipt.id)) { (name(receipt)) }
-                    small.muted { (directory.as_ref().map_or("", |directory| name_of(&known, directory))) }
+                    small { (directory.as_ref().map_or("", |directory| name_of(&known, directory))) }
                 },
                 time(Timestamp::from_millis(receipt.effective_at)),
                 html! { span.whole { (receipt.reason.replace('_', " ")) } },
@@ -190,7 +191,7 @@ async fn export(
     filter: web::Query<Filter>,
 ) -> Result<HttpResponse, Failure> {
     let still_may = downloads::still_may(SCOPE, request, &state);
-    let receipts = send_receipts(&state, filter.into_inner().selection(), still_may);
+    let receipts = send_receipts(&state, filter.into_inner().selection()?, still_may);
     Ok(downloads::as_file(receipts, "receipts.ndjson"))
 }
 

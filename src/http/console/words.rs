@@ -19,10 +19,10 @@ pub(super) fn instant(at: Timestamp) -> Markup {
     html! { time datetime=(text) { (text) } }
 }
 
-/// How long ago something was, or how soon it will be; the exact time is in its title.
+/// How long ago something was, or how soon it will be; the exact time is in its title, and there alone: lists have
+/// three of these in each row.
 pub(super) fn ago(at: Timestamp, now: Timestamp) -> Markup {
-    let text = at.to_rfc3339();
-    html! { time datetime=(text) title=(text) { (distance(at, now)) } }
+    html! { span title=(at.to_rfc3339()) { (distance(at, now)) } }
 }
 
 /// The same of something that may never have been.

@@ -111,6 +111,104 @@ on_both_databases!(
     }
 );
 
+on_both_databases!(an_event_is_read_whole_and_so_is_its_place, |server| {
+    let api = server.admin();
+    let key = json!({"name": "Sync", "scopes": ["users:read"], "expires_in_days": 9});
+    let key = api.post("/api-keys", &key).expect(201).id();
+    let path = format!("/audit-events?target_id={key}");
+    let event = api.get(&path).expect(200).body["items"][0].clone();
+    let id = event["id"].as_str().expect("an id");
+    let one = format!("/audit-events/{id}");
+    let mut waiting = event.clone();
+    for name in ["position", "previous_hash", "hash"] {
+        waiting[name] = Value::Null;
+    }
+    assert_eq!(api.get(&one).expect(200).body, waiting);
+    // An export chains what waits.
+    let export = api.get("/audit-events/export").expect(200).text;
+    let lines = export
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let exported: Vec<Value> = lines.collect();
+    let place = exported
+        .iter()
+        .position(|line| line["id"] == *id)
+        .expect("it is exported");
+    let shown = api.get(&one).expect(200).body;
+    for name in ["position", "hash", "detail", "actor"] {
+        assert_eq!(shown[name], exported[place][name], "{name}");
+    }
+    assert_eq!(shown["previous_hash"], exported[place - 1]["hash"]);
+    let nobodys = uuid::Uuid::now_v7();
+    api.get(&format!("/audit-events/{nobodys}")).expect(404);
+
+    let mut auditor = Browser::of(&member(server, "auditor", Some("auditor")));
+    let list = auditor
+        .get(&format!("/console/audit?target={key}"))
+        .expect(200)
+        .text;
+    let address = format!("/console/audit/{id}");
+    assert!(list.contains(&format!("<a href=\"{address}\">")), "{list}");
+    assert!(
+        list.contains("<option value=\"user.deprovisioned\">"),
+        "{list}"
+    );
+    let page = auditor.get(&address).expect(200).text;
+    let by = event["actor"]["credential_id"].as_str().expect("a key");
+    let hash = shown["hash"].as_str().expect("a hash");
+    for text in [
+        "<code>127.0.0.1</code>",
+        &format!("<a href=\"/console/keys/api-keys/{by}\">"),
+        &format!("<a href=\"/console/keys/api-keys/{key}\">Sync</a>"),
+        "users:read",
+        hash,
+    ] {
+        assert!(page.contains(text), "no {text}: {page}");
+    }
+    auditor
+        .get(&format!("/console/audit/{nobodys}"))
+        .expect(404);
+
+    // What a leaver lost: the event leads to the receipt.
+    let leaver = member(server, "leaver", None);
+    api.post(&format!("/users/{}/deprovision", leaver.id), &json!({}))
+        .expect(200);
+    let path = format!(
+        "/audit-events?action=user.deprovisioned&target_id={}",
+        leaver.id
+    );
+    let event = api.get(&path).expect(200).body["items"][0].clone();
+    let page = auditor
+        .get(&format!(
+            "/console/audit/{}",
+            event["id"].as_str().expect("an id")
+        ))
+        .expect(200)
+        .text;
+    let receipt = event["detail"]["receipt_id"].as_str().expect("a receipt");
+    for link in [
+        format!("<a href=\"/console/receipts/{receipt}\">"),
+        format!("<a href=\"/console/people/{}\">", leaver.id),
+    ] {
+        assert!(page.contains(&link), "no {link}: {page}");
+    }
+
+    // A day that is none is told.
+    for path in ["audit", "audit/export", "receipts", "receipts/export"] {
+        for name in ["since", "until"] {
+            let refused = auditor
+                .get(&format!("/console/{path}?{name}=yesterday"))
+                .expect(400)
+                .text;
+            let told = "is &quot;yesterday&quot;, which is no day";
+            assert!(refused.contains(told), "{refused}");
+        }
+    }
+    Browser::of(&member(server, "plain", None))
+        .get(&address)
+        .expect(403);
+});
+
 on_both_databases!(signing_keys_are_rotated_by_whoever_may, |server| {
     let keys = || {
         let list = server.admin().get("/signing-keys").expect(200).body;

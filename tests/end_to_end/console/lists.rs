@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::people::{Leaver, group};
+use crate::people::{Leaver, USER_SCHEMA, group};
 use crate::server::TestServer;
 
 use super::{Browser, member};
@@ -149,7 +149,24 @@ on_both_databases!(
         }
 
         let id = orphaned[0]["id"].as_str().expect("an id");
-        let nobody = format!("/console/notices/{}/read", uuid::Uuid::now_v7());
+        // One of them, with all that it tells and the way to what it is about.
+        let page = browser.get(&format!("/console/notices/{id}")).expect(200);
+        for text in [
+            subject.to_owned(),
+            format!("<a href=\"/console/people/{}\">", leaver.person.id),
+            format!(
+                "<a href=\"/console/keys/scim-keys/{}\">",
+                leaver.scim_key.id
+            ),
+            format!("action=\"/console/notices/{id}/read\""),
+        ] {
+            assert!(page.text.contains(&text), "no {text}: {}", page.text);
+        }
+        let nobody = uuid::Uuid::now_v7();
+        browser
+            .get(&format!("/console/notices/{nobody}"))
+            .expect(404);
+        let nobody = format!("/console/notices/{nobody}/read");
         browser.submit(&nobody, &[]).expect(404);
         let kind = [("kind", "directory_removed")];
         browser.submit("/console/notices/read", &kind).expect(303);
@@ -161,6 +178,31 @@ on_both_databases!(
         assert_eq!(shown(&mut browser, unread, &[subject]), [""; 0]);
     }
 );
+
+on_both_databases!(deleted_people_are_found_by_how_a_name_begins, |server| {
+    let scim = server.scim();
+    for (user_name, display_name) in [("ada@example.org", "Zoë Ångström"), ("berta", "Ada B.")] {
+        let user = json!({
+            "schemas": [USER_SCHEMA],
+            "userName": user_name,
+            "displayName": display_name,
+        });
+        let id = scim.post("/Users", &user).expect(201).id();
+        scim.delete(&format!("/Users/{id}")).expect(204);
+    }
+    let mut browser = admin(server);
+    let texts = ["Zoë Ångström", "Ada B."];
+    for (typed, left) in [
+        ("ADA", texts.to_vec()),
+        ("ber", vec![texts[1]]),
+        ("Zo%C3%AB", vec![texts[0]]),
+        ("erta", vec![]),
+        ("", texts.to_vec()),
+    ] {
+        let path = format!("/console/people/deleted?q={typed}");
+        assert_eq!(shown(&mut browser, &path, &texts), left, "{typed}");
+    }
+});
 
 on_both_databases!(requests_are_narrowed_to_those_that_failed, |server| {
     server.scim().get("/Groups").expect(200);

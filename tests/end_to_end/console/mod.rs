@@ -25,6 +25,7 @@ mod roles;
 mod service_accounts;
 mod sessions;
 mod set_up;
+mod sizes;
 mod webhooks;
 
 use crate::people::{PASSWORD, Person};

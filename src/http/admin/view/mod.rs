@@ -24,8 +24,9 @@ pub use people::{
 };
 pub use products::{InstanceView, ProductView, instance, product};
 pub use records::{
-    AuditEventView, ChainedEventView, LeniencyCountView, ReceiptView, ScimRequestView, audit_event,
-    chained_event, leniency_count, receipt, scim_request,
+    AuditEventView, ChainedEventView, LeniencyCountView, PlacedEventView, ReceiptView,
+    ScimRequestView, audit_event, chained_event, leniency_count, placed_event, receipt,
+    scim_request,
 };
 
 /// JSON that was stored as text.

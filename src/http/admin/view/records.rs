@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::clock::Timestamp;
 use crate::credentials::view::PersonReference;
-use crate::store::audit_chain::ChainedEvent;
+use crate::store::audit_chain::{ChainedEvent, PlacedEvent};
 use crate::store::audit_events::AuditEventRow;
 use crate::store::receipts::ReceiptRow;
 use crate::store::scim_requests::ScimRequestRow;
@@ -100,6 +100,33 @@ pub fn chained_event(chained: &ChainedEvent) -> ChainedEventView {
         event: audit_event(&chained.event),
         position: chained.position,
         hash: chained.hash.clone(),
+    }
+}
+
+/// An audit event with its place in the chain, where it has one yet.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = PlacedAuditEvent)]
+pub struct PlacedEventView {
+    #[serde(flatten)]
+    event: AuditEventView,
+    /// Null until it is chained, about a second after it happened.
+    #[schema(required)]
+    position: Option<i64>,
+    #[schema(required)]
+    previous_hash: Option<String>,
+    #[schema(required)]
+    hash: Option<String>,
+}
+
+/// An audit event with its place in the chain, where it has one yet.
+#[must_use]
+pub fn placed_event(placed: &PlacedEvent) -> PlacedEventView {
+    let place = placed.place.as_ref();
+    PlacedEventView {
+        event: audit_event(&placed.event),
+        position: place.map(|place| place.position),
+        previous_hash: place.map(|place| place.previous_hash.clone()),
+        hash: place.map(|place| place.hash.clone()),
     }
 }
 
