@@ -232,15 +232,17 @@ fn recovery_days(context: &CommandContext) -> u32 {
 }
 
 fn list_deleted(context: &CommandContext, directory: Option<&str>) -> Result<(), CommandError> {
-    let directory = match directory {
-        Some(named) => Some(context.directory(named)?.id),
-        None => None,
+    let selection = deleted_people::Selection {
+        directory: match directory {
+            Some(named) => Some(context.directory(named)?.id),
+            None => None,
+        },
+        text: None,
     };
     let days = recovery_days(context);
     let since = recovery::since(days, context.now);
-    let found = context.read(|connection| {
-        deleted_people::list(connection, directory.as_ref(), since, None, LIST_LIMIT)
-    })?;
+    let found = context
+        .read(|connection| deleted_people::list(connection, &selection, since, None, LIST_LIMIT))?;
     let shown: Vec<_> = found
         .iter()
         .map(|deleted| view::deleted_user(deleted, days))

@@ -2,6 +2,7 @@
 //! were in. Nothing that authenticates them is here.
 
 use diesel::prelude::*;
+use diesel::sql_types::{Nullable, Text};
 
 use crate::clock::Timestamp;
 
@@ -11,6 +12,7 @@ use super::error::StoreError;
 use super::id::{DirectoryId, ResourceId};
 use super::resources::Resource;
 use super::schema::deleted_people;
+use super::service_accounts::escaped;
 
 /// A person who was deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,13 +157,29 @@ pub fn find_for_update(
     .transpose()
 }
 
-/// A page of those who were deleted at an instant or later, after an id, in the order of their ids.
+/// Which of the deleted are listed: those that are all of what is said here.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// Those of this directory.
+    pub directory: Option<DirectoryId>,
+    /// Those whose user name or display name begins with this, in capitals or not.
+    pub text: Option<String>,
+}
+
+#[diesel::declare_sql_function]
+extern "SQL" {
+    /// Lower case; on SQLite of ASCII alone.
+    fn lower(text: Nullable<Text>) -> Nullable<Text>;
+}
+
+/// A page of those who were deleted at an instant or later, after an id, in the order of their ids. They are few, and
+/// looked through one by one where a name is looked for.
 ///
 /// # Errors
 /// When the database fails.
 pub fn list(
     connection: &mut DatabaseConnection,
-    directory: Option<&DirectoryId>,
+    selection: &Selection,
     since: Timestamp,
     after: Option<&str>,
     limit: i64,
@@ -172,11 +190,25 @@ pub fn list(
         .limit(limit)
         .select(Row::as_select())
         .into_boxed();
-    if let Some(directory) = directory {
-        query = query.filter(deleted_people::directory_id.eq(directory.as_str().to_owned()));
+    if let Some(directory) = &selection.directory {
+        query = query.filter(deleted_people::directory_id.eq(directory.as_str()));
+    }
+    if let Some(text) = &selection.text {
+        let begins = |text: &str| format!("{}%", escaped(text));
+        let (folded, typed) = (begins(&text.to_lowercase()), begins(text));
+        // As it was typed too: what SQLite does not put in lower case is found so.
+        let user_name = lower(deleted_people::user_name)
+            .like(folded.clone())
+            .escape('\\')
+            .or(deleted_people::user_name.like(typed.clone()).escape('\\'));
+        let display_name = lower(deleted_people::display_name)
+            .like(folded)
+            .escape('\\')
+            .or(deleted_people::display_name.like(typed).escape('\\'));
+        query = query.filter(user_name.or(display_name).assume_not_null());
     }
     if let Some(after) = after {
-        query = query.filter(deleted_people::id.gt(after.to_owned()));
+        query = query.filter(deleted_people::id.gt(after));
     }
     query.load(connection)?.into_iter().map(Row::read).collect()
 }

@@ -7,7 +7,7 @@ use utoipa::IntoParams;
 use crate::lifecycle::recovery;
 use crate::policies::Scope;
 use crate::provisioning::people;
-use crate::store::deleted_people;
+use crate::store::deleted_people::{self, Selection};
 use crate::store::id::{DirectoryId, ResourceId};
 
 use super::super::State;
@@ -51,6 +51,8 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
 struct Filter {
     /// Of this directory only
     directory_id: Option<String>,
+    /// Of those only whose user name or display name begins with this
+    search: Option<String>,
 }
 
 async fn list(
@@ -59,7 +61,15 @@ async fn list(
     filter: web::Query<Filter>,
     place: web::Query<PageQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let directory = filter.into_inner().directory_id.map(DirectoryId::new);
+    let Filter {
+        directory_id,
+        search,
+    } = filter.into_inner();
+    let text = search.as_deref().map(str::trim).unwrap_or_default();
+    let selection = Selection {
+        directory: directory_id.map(DirectoryId::new),
+        text: Some(text.to_owned()).filter(|text| !text.is_empty()),
+    };
     let days = state.settings.limits.recovery_days;
     let window = place.window(&state.settings.limits)?;
     let place = window.clone();
@@ -68,7 +78,7 @@ async fn list(
         .read(move |connection| {
             deleted_people::list(
                 connection,
-                directory.as_ref(),
+                &selection,
                 recovery::since(days, admin.now),
                 place.cursor(),
                 place.fetch(),

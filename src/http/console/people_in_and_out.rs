@@ -7,8 +7,9 @@ use serde::Deserialize;
 use crate::lifecycle::recovery;
 use crate::policies::Scope;
 use crate::provisioning::people::{self as rules, NewPerson};
+use crate::store::deleted_people::{self, Selection};
 use crate::store::id::{DirectoryId, ResourceId};
-use crate::store::{StoreError, deleted_people, directories};
+use crate::store::{StoreError, directories};
 
 use super::super::State;
 use super::answer::{Failure, see_other};
@@ -16,8 +17,8 @@ use super::frame::{Section, page};
 use super::keys::ROWS;
 use super::page::{Access, Page};
 use super::parts::{
-    Question, confirm, empty, field, field_with_hint, filters, form, heading, pager, results,
-    select, table,
+    Question, confirm, empty, field, field_with_hint, filters, form, heading, none_like_that,
+    pager, results, select, table,
 };
 use super::people::name_of;
 use super::receipts;
@@ -105,6 +106,8 @@ async fn create(sent: Posted<Wanted>, state: web::Data<State>) -> Result<HttpRes
 struct Filter {
     #[serde(default, deserialize_with = "serde_html_form::de::empty_as_none")]
     directory: Option<DirectoryId>,
+    #[serde(default)]
+    q: String,
     cursor: Option<String>,
 }
 
@@ -114,14 +117,22 @@ async fn list(
     filter: web::Query<Filter>,
 ) -> Result<HttpResponse, Failure> {
     let (days, now) = (state.settings.limits.recovery_days, visitor.now());
-    let Filter { directory, cursor } = filter.into_inner();
-    let wanted = directory.clone();
+    let Filter {
+        directory,
+        q,
+        cursor,
+    } = filter.into_inner();
+    let wanted = Selection {
+        directory: directory.clone(),
+        text: Some(q.trim().to_owned()).filter(|text| !text.is_empty()),
+    };
+    let is_narrow = wanted != Selection::default();
     let (mut found, known) = state
         .database
         .read(move |connection| {
             let since = recovery::since(days, now);
-            let (directory, cursor) = (wanted.as_ref(), cursor.as_deref());
-            let found = deleted_people::list(connection, directory, since, cursor, ROWS + 1)?;
+            let cursor = cursor.as_deref();
+            let found = deleted_people::list(connection, &wanted, since, cursor, ROWS + 1)?;
             Ok::<_, StoreError>((found, directories::list(connection)?))
         })
         .await?;
@@ -163,9 +174,15 @@ async fn list(
             ": inactive, with the same identifier, in their groups but those that give a role, and with nothing to "
             "sign in with."
         }
-        (filters(LIST, &html! { (field("Directory", &select("directory", chosen, &options))) }))
+        (filters(LIST, &html! {
+            (field("Begins with, of a name or user name", &html! {
+                input type="search" name="q" value=(q) autocomplete="off" spellcheck="false";
+            }))
+            (field("Directory", &select("directory", chosen, &options)))
+        }))
         (results(&html! {
-            @if rows.is_empty() { (empty("Nobody was deleted who could be recovered.", &html! {})) }
+            @if rows.is_empty() && is_narrow { (none_like_that(LIST)) }
+            @else if rows.is_empty() { (empty("Nobody was deleted who could be recovered.", &html! {})) }
             @else {
                 (table(
                     "In the order of their identifiers",

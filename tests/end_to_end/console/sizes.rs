@@ -48,7 +48,7 @@ on_both_databases!(a_full_page_of_every_list_is_below_50_kb, |server| {
         scim.delete(&format!("/Users/{id}")).expect(204);
     }
     let at = server.clock.now().as_millis();
-    let directory = server.directory_id.to_string();
+    let directory = server.directory_id.clone();
     server
         .database
         .write_blocking(move |connection| {

@@ -45,6 +45,10 @@ on_both_databases!(
             |directory: &str| items(server, &format!("/deleted-users?directory_id={directory}"));
         assert_eq!(of(&server.directory_id).len(), 1);
         assert_eq!(of("another").len(), 0);
+        for (typed, number) in [("ADA", 1), ("da", 0), ("a_a", 0), ("%25", 0), ("", 1)] {
+            let found = items(server, &format!("/deleted-users?search={typed}"));
+            assert_eq!(found.len(), number, "{typed}");
+        }
 
         let recovered = recover(server, &ada).expect(200);
         assert_eq!(recovered.body["user"]["id"], ada);
