@@ -1,0 +1,2 @@
+INSERT INTO receipts (id, directory_id, person_id, user_name, display_name, reason, requested_at, effective_at, actor_kind, actor_credential_id, actor_name, revoked, orphaned) VALUES
+    ('01900000-0000-7000-8000-000000000171', '01900000-0000-7000-8000-000000000001', '01900000-0000-7000-8000-000000000012', 'grace@example.org', 'Grace', 'role_lost', 1700000002999, 1700000003000, 'admin_key', '01900000-0000-7000-8000-000000000032', 'first admin', '{"session":1}', '{}');
