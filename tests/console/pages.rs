@@ -84,6 +84,13 @@ fn one_too_many(house: &House, admin: &str, scim: &str) -> String {
     gone
 }
 
+/// The first thing of a list of the admin interface.
+fn first_of(house: &House, admin: &str, path: &str) -> String {
+    let path = format!("/admin/v1{path}");
+    let list = house.send("GET", &path, admin, &json!({}), 200);
+    text(&list["items"][0]["id"])
+}
+
 /// A house in which something has happened.
 fn lived_in() -> (House, Vec<(&'static str, String)>) {
     let house = House::open(DatabaseKind::Sqlite);
@@ -110,29 +117,19 @@ fn lived_in() -> (House, Vec<(&'static str, String)>) {
         "members": members,
     });
     let group = text(&house.scim("POST", "/Groups", &scim, &group, 201)["id"]);
-    house.scim(
-        "GET",
-        "/Users?filter=userName%20is%20x",
-        &scim,
-        &json!({}),
-        400,
-    );
+    let no_filter = "/Users?filter=userName%20is%20x";
+    house.scim("GET", no_filter, &scim, &json!({}), 400);
     let key = json!({"name": "Nightly report", "scopes": ["users:read", "audit:read"], "expires_in_days": 10});
     let key = text(&house.send("POST", "/admin/v1/api-keys", &admin, &key, 201)["id"]);
     let (lena, account) = left_behind(&house, &admin);
     let things = Things::make(&house, &admin, &otto);
-    let policies = house.send("GET", "/admin/v1/policies", &admin, &json!({}), 200);
-    let policy = text(&policies["items"][0]["id"]);
-    let orphans = house.send("GET", "/admin/v1/orphaned-keys", &admin, &json!({}), 200);
-    let orphan = text(&orphans["items"][0]["id"]);
-    let receipts = format!("/admin/v1/receipts?user_id={lena}");
-    let receipts = house.send("GET", &receipts, &admin, &json!({}), 200);
-    let receipt = text(&receipts["items"][0]["id"]);
-    let notices = house.send("GET", "/admin/v1/notices", &admin, &json!({}), 200);
-    let notice = text(&notices["items"][0]["id"]);
-    let events = format!("/admin/v1/audit-events?target_id={lena}&action=user.deprovisioned");
-    let events = house.send("GET", &events, &admin, &json!({}), 200);
-    let event = text(&events["items"][0]["id"]);
+    let first = |path: &str| first_of(&house, &admin, path);
+    let policy = first("/policies");
+    let orphan = first("/orphaned-keys");
+    let receipt = first(&format!("/receipts?user_id={lena}"));
+    let notice = first("/notices");
+    let events = format!("/audit-events?target_id={lena}&action=user.deprovisioned");
+    let event = first(&events);
     let directory = house.credential("directory_id").to_owned();
     let path = format!("/admin/v1/users/{otto}/password-link");
     let link = text(&house.send("POST", &path, &admin, &json!({}), 201)["secret"]);
