@@ -149,6 +149,6 @@ fn target(placed: &PlacedEvent, is_there: bool) -> Option<Markup> {
     Some(html! {
         @if is_resource && !is_there { (name.unwrap_or(id)) " " span.muted { "(deleted)" } }
         @else { (link(kind, id, name)) }
-        small { (kind.replace('_', " ")) " " code { (id) } }
+        " " small { (kind.replace('_', " ")) " " code { (id) } }
     })
 }

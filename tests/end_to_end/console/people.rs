@@ -291,7 +291,7 @@ on_both_databases!(whom_an_identity_provider_deleted_is_recovered, |server| {
     );
     let elsewhere = format!("/console/people/deleted?directory={}", uuid::Uuid::now_v7());
     let other = browser.get(&elsewhere).expect(200).text;
-    assert!(other.contains("Nobody was deleted who could be recovered."));
+    assert!(other.contains("There is none like that."));
     let asked = browser.get(&place).expect(200).text;
     assert!(asked.contains("1 person comes back with the same identifier, inactive"));
     browser.submit(&place, &[]).expect(303);
