@@ -26,8 +26,9 @@ use super::new_key::{common_fields, expiry_field, separated};
 use super::one_key::new_key_page;
 use super::page::{Access, Page};
 use super::parts::{confirmation, field, field_with_hint, form, heading, select};
+use super::posted::Confirmed;
 use super::service_accounts::{address, found};
-use super::visitor::{Confirmed, Visitor};
+use super::visitor::Visitor;
 
 const WRITE: Scope = Scope::ServiceAccountsWrite;
 

@@ -16,12 +16,12 @@ use super::super::problem::{Problem, ProblemKind};
 use super::answer::Failure;
 use super::downloads;
 use super::frame::{Section, page};
-use super::keys::ROWS;
 use super::page::{Access, Page};
 use super::parts::{
     facts, field, field_with_hint, filters, heading, pager, results, select, table,
 };
 use super::people::history;
+use super::rows::{ROWS, first_rows};
 use super::visitor::Visitor;
 use super::words::{counted, grouped};
 
@@ -115,7 +115,7 @@ async fn list(
 ) -> Result<HttpResponse, Failure> {
     let filter = filter.into_inner();
     let (selection, cursor) = (filter.selection()?, filter.cursor.clone());
-    let (mut found, last, pending, known) = state
+    let (found, last, pending, known) = state
         .database
         .read(move |connection| {
             let found = audit_events::list(connection, &selection, cursor.as_deref(), ROWS + 1)?;
@@ -125,10 +125,7 @@ async fn list(
             Ok::<_, StoreError>((found, last, pending, known))
         })
         .await?;
-    let shown = usize::try_from(ROWS).unwrap_or(usize::MAX);
-    let more = found.len() > shown;
-    found.truncate(shown);
-    let next = found.last().filter(|_| more).map(|last| last.id.clone());
+    let (found, next) = first_rows(found, |last| last.id.clone());
     let exported = filter.query();
     let mut places = vec![("", "Every directory")];
     places.extend(

@@ -18,13 +18,14 @@ use super::super::State;
 use super::super::admin::deliveries::redeliver_by;
 use super::answer::{Failure, see_other};
 use super::frame::{Section, page};
-use super::keys::ROWS;
 use super::page::{Access, Page};
 use super::parts::{
     badge, empty, field, filters, form, heading, none_like_that, pager, results, select, table,
 };
+use super::posted::Posted;
+use super::rows::{ROWS, first_rows};
 use super::sign_in::Nothing;
-use super::visitor::{Posted, Visitor};
+use super::visitor::Visitor;
 use super::webhooks::address;
 use super::words::{ago, counted};
 
@@ -96,24 +97,21 @@ async fn list(
     };
     let is_narrow = selection != Selection::default();
     let cursor = filter.cursor;
-    let shown = usize::try_from(ROWS).unwrap_or(usize::MAX);
-    let (found, named, more) = state
+    let (found, named, next) = state
         .database
         .read(move |connection| {
             let cursor = cursor.as_deref();
-            let mut found = deliveries::search(connection, &selection, cursor, ROWS + 1)?;
-            let more = found.len() > shown;
-            found.truncate(shown);
+            let found = deliveries::search(connection, &selection, cursor, ROWS + 1)?;
+            let (found, next) = first_rows(found, |last| last.id.clone());
             let ids: Vec<String> = found.iter().map(|one| one.notice_id.clone()).collect();
             let subjects = notices::find_all(connection, &ids)?.into_iter();
             let named = Named {
                 subjects: subjects.map(|notice| (notice.id, notice.subject)).collect(),
                 webhooks: webhooks::list(connection)?,
             };
-            Ok::<_, StoreError>((found, named, more))
+            Ok::<_, StoreError>((found, named, next))
         })
         .await?;
-    let next = found.last().filter(|_| more).map(|last| last.id.clone());
     let mut kinds = vec![("", "Every kind")];
     kinds.extend(
         NoticeKind::ALL

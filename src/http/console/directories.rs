@@ -26,13 +26,15 @@ use super::answer::{Failure, see_other};
 use super::directory_alarm::{left, raised};
 use super::directory_change::forgiven;
 use super::frame::{Section, page};
-use super::keys::{Names, ROWS, credentials};
+use super::keys::{Names, credentials};
 use super::page::{Access, Page};
 use super::parts::{
     Typed as Narrowed, badge, confirmation, empty, facts, field, filters, form, heading, none_left,
     pager, results, select, table,
 };
-use super::visitor::{Confirmed, UNATTENDED_HEADERS, Visitor};
+use super::posted::Confirmed;
+use super::rows::{ROWS, first_rows};
+use super::visitor::{UNATTENDED_HEADERS, Visitor};
 use super::words::{ago, grouped, time};
 
 /// How many requests the page of a directory shows.
@@ -424,7 +426,7 @@ async fn requests(
     let only_failed = chosen.result == FAILED;
     let cursor = chosen.cursor;
     let is_newest = cursor.is_none();
-    let (directory, mut found) = state
+    let (directory, found) = state
         .database
         .read(move |connection| {
             let directory = find(connection, &id)?;
@@ -433,10 +435,7 @@ async fn requests(
             Ok::<_, PolicyError>((directory, found))
         })
         .await?;
-    let shown = usize::try_from(ROWS).unwrap_or(usize::MAX);
-    let more = found.len() > shown;
-    found.truncate(shown);
-    let next = found.last().filter(|_| more).map(|last| last.id.clone());
+    let (found, next) = first_rows(found, |last| last.id.clone());
     let address = format!("/console/directories/{}", directory.id);
     let log_address = format!("{address}/requests");
     let again = if only_failed {

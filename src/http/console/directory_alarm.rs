@@ -17,8 +17,9 @@ use super::directory_change::address;
 use super::frame::{Section, page};
 use super::page::{Access, Page};
 use super::parts::{badge, confirmation, field_with_hint, form, heading, table};
+use super::posted::{Confirmed, Posted};
 use super::sign_in::Nothing;
-use super::visitor::{Confirmed, Posted, Visitor};
+use super::visitor::Visitor;
 use super::words::{ago, ago_or, counted, grouped};
 
 const READ: Scope = Scope::NotificationsRead;

@@ -17,7 +17,8 @@ use super::directories::{DIALECTS, Wanted};
 use super::frame::{Section, page};
 use super::page::{Access, Page};
 use super::parts::{confirmation, field, form, heading, select, table};
-use super::visitor::{Confirmed, Visitor};
+use super::posted::Confirmed;
+use super::visitor::Visitor;
 use super::words::{ago, grouped};
 
 const WRITE: Scope = Scope::DirectoriesWrite;

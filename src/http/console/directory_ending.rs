@@ -19,8 +19,9 @@ use super::frame::{Section, page};
 use super::impact;
 use super::page::{Access, Page};
 use super::parts::{Question, confirm};
+use super::posted::Confirmed;
 use super::typed_name::{Typed, typed};
-use super::visitor::{Confirmed, Visitor};
+use super::visitor::Visitor;
 
 pub(super) fn pages() -> Vec<Page> {
     let write = Access::With(Scope::DirectoriesWrite);

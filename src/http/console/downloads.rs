@@ -9,7 +9,7 @@ use super::super::State;
 use super::super::admin::audit::StillMay;
 use super::super::admin::rights_with;
 use super::super::caller::{AuthenticationFailure, verify_secret_again};
-use super::visitor::session_cookie;
+use super::cookies::session_cookie;
 
 /// Looks at the session again, and at whether its person still has this scope: a download outlives nobody's rights.
 pub(super) fn still_may(scope: Scope, request: HttpRequest, state: &web::Data<State>) -> StillMay {

@@ -14,10 +14,10 @@ use super::super::admin::groups::{find, members};
 use super::super::problem::Problem;
 use super::answer::Failure;
 use super::frame::{Section, page};
-use super::keys::ROWS;
 use super::page::{Access, Page};
 use super::parts::{badge, empty, facts, field, filters, heading, pager, results, table};
 use super::people::{Filter, name_of};
+use super::rows::{ROWS, first_rows};
 use super::visitor::Visitor;
 use super::words::time;
 
@@ -79,7 +79,7 @@ async fn show(
     let id = ResourceId::new(id.into_inner());
     let Place { q, cursor } = place.into_inner();
     let typed = q.clone();
-    let (group, directory, mapped, mut members) = state
+    let (group, directory, mapped, members) = state
         .database
         .read(move |connection| {
             let group = find(connection, &id)?;
@@ -94,13 +94,7 @@ async fn show(
             Ok::<_, Problem>((group, directory, mapped, members))
         })
         .await?;
-    let shown = usize::try_from(ROWS).unwrap_or(usize::MAX);
-    let more = members.len() > shown;
-    members.truncate(shown);
-    let next = members
-        .last()
-        .filter(|_| more)
-        .map(|last| last.cursor.clone());
+    let (members, next) = first_rows(members, |last| last.cursor.clone());
     let rows: Vec<Vec<Markup>> = members
         .iter()
         .map(|listed| {

@@ -18,7 +18,8 @@ use super::kinds::{KINDS, Kind};
 use super::new_key::separated;
 use super::page::{Access, Page};
 use super::parts::{confirmation, facts, field, field_with_hint, form, heading};
-use super::visitor::{Confirmed, Visitor};
+use super::posted::Confirmed;
+use super::visitor::Visitor;
 use super::words::ago_or;
 
 pub(super) fn pages() -> Vec<Page> {

@@ -25,15 +25,11 @@ use super::frame::{Section, page};
 use super::kinds::{ANY, KINDS, Kind};
 use super::page::Page;
 use super::parts::{badge, empty, field, filters, heading, pager, results, select, table};
+use super::rows::{ROWS, first_rows};
 use super::service_accounts::called;
 use super::things::in_path;
 use super::visitor::Visitor;
 use super::words::{ago, ago_or};
-
-/// How many rows a page of a list has.
-pub(super) const ROWS: i64 = 50;
-/// The same as a length.
-const ROWS_SHOWN: usize = 50;
 
 pub(super) fn pages() -> Vec<Page> {
     vec![Page::at("/keys").get(ANY, list)]
@@ -240,13 +236,8 @@ async fn list(
     let (shown, next, names, known_products, whose) = state
         .database
         .read(move |connection| {
-            let mut found = listed(connection, &search, cursor.as_deref(), ROWS + 1)?;
-            let more = found.len() > ROWS_SHOWN;
-            found.truncate(ROWS_SHOWN);
-            let next = found
-                .last()
-                .filter(|_| more)
-                .map(|last| last.cursor.clone());
+            let found = listed(connection, &search, cursor.as_deref(), ROWS + 1)?;
+            let (found, next) = first_rows(found, |last| last.cursor.clone());
             let found: Vec<Credential> = found.into_iter().map(|one| one.credential).collect();
             let names = Names::of(connection, &found)?;
             let known = if sees_products {
@@ -327,18 +318,6 @@ async fn list(
         }))
     };
     Ok(page(&visitor, Section::Keys, "Keys and tokens", &content))
-}
-
-/// What is shown of what was found with one more than a page has, and the cursor of the next page.
-pub(super) fn first_of(mut found: Vec<Credential>) -> (Vec<Credential>, Option<String>) {
-    let rows = usize::try_from(ROWS).unwrap_or(usize::MAX);
-    let more = found.len() > rows;
-    found.truncate(rows);
-    let next = found
-        .last()
-        .filter(|_| more)
-        .map(|last| last.id.to_string());
-    (found, next)
 }
 
 /// What people, products, accounts and directories that credentials name are called now.

@@ -22,15 +22,17 @@ use super::super::account::second_factor::{recovery_codes_with, remove_with};
 use super::super::account::sessions::{end_all_others, end_own};
 use super::answer::{Failure, see_other};
 use super::frame::{Section, page};
-use super::keys::{ROWS, first_of, standing};
+use super::keys::standing;
 use super::my_password;
 use super::page::{Access, Page};
 use super::parts::{
     badge, confirmation, empty, facts, field, filters, form, heading, pager, results, table,
 };
 use super::person_sessions::from_field;
+use super::posted::Posted;
+use super::rows::{ROWS, first_rows};
 use super::sign_in::{Code, Nothing, recovery_codes};
-use super::visitor::{Posted, Visitor};
+use super::visitor::Visitor;
 use super::words::{ago, ago_or, time};
 
 const MINE: &str = "/console/me";
@@ -92,7 +94,7 @@ pub(super) async fn show(
                 ..Search::default()
             };
             let found = newest(connection, &tokens, cursor.as_deref(), ROWS + 1)?;
-            let (tokens, next) = first_of(found);
+            let (tokens, next) = first_rows(found, |last| last.id.to_string());
             Ok::<_, StoreError>(Own {
                 tokens,
                 next,

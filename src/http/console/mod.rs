@@ -2,8 +2,8 @@
 //!
 //! Server-rendered; everything that matters works without scripts. A page calls the same functions as the admin
 //! and account interfaces do, with the same rights. [`page::Page`] is the only way to mount one: each of its
-//! methods says what the visitor must have, and one that changes something takes a [`visitor::Posted`] form,
-//! whose origin and token have been checked, or a [`visitor::Confirmed`] one, whose sender has just shown again
+//! methods says what the visitor must have, and one that changes something takes a [`posted::Posted`] form,
+//! whose origin and token have been checked, or a [`posted::Confirmed`] one, whose sender has just shown again
 //! who they are. [`frame`] is around each, and [`parts`] has what it
 //! is made of.
 
@@ -15,6 +15,7 @@ mod audit;
 mod audit_event;
 mod charts;
 mod chosen;
+mod cookies;
 mod deliveries;
 mod directories;
 mod directory_alarm;
@@ -33,6 +34,7 @@ mod my_tokens;
 mod new_key;
 mod notices;
 mod one_key;
+mod orphan_actions;
 mod orphans;
 mod overview;
 pub mod page;
@@ -46,11 +48,13 @@ mod person_sessions;
 mod policies;
 mod policy_change;
 mod policy_order;
+mod posted;
 mod product_parts;
 mod products;
 mod receipts;
 mod refused;
 mod roles;
+mod rows;
 mod service_accounts;
 mod setup;
 mod sign_in;
@@ -100,6 +104,7 @@ fn pages() -> Vec<Page> {
         one_key::pages,
         key_change::pages,
         orphans::pages,
+        orphan_actions::pages,
         // Before the pages of one person: `new` and `deleted` are no identifiers.
         people_in_and_out::pages,
         person_forgotten::pages,

@@ -16,7 +16,8 @@ use super::answer::{Failure, see_other};
 use super::frame::{Section, page};
 use super::page::{Access, Page};
 use super::parts::{field, field_with_hint, form, heading};
-use super::visitor::{Posted, Visitor};
+use super::posted::Posted;
+use super::visitor::Visitor;
 use super::words::sentence;
 
 const PLACE: &str = "/console/me/password";

@@ -26,8 +26,9 @@ use super::page::{Access, Page};
 use super::parts::{
     Question, confirm, confirmation, field, field_with_hint, form, heading, secret, select,
 };
+use super::posted::{Confirmed, Posted};
 use super::sign_in::Nothing;
-use super::visitor::{Confirmed, Posted, Visitor};
+use super::visitor::Visitor;
 
 const MINE: (&str, &str) = ("/console/me", "Your account");
 const NEW: &str = "/console/me/tokens/new";

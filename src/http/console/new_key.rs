@@ -20,7 +20,8 @@ use super::kinds::{KINDS, Kind};
 use super::one_key::issued_page;
 use super::page::{Access, Page};
 use super::parts::{confirmation, field, field_with_hint, form, heading, select};
-use super::visitor::{Confirmed, Visitor};
+use super::posted::Confirmed;
+use super::visitor::Visitor;
 
 pub(super) fn pages() -> Vec<Page> {
     let scim = Access::With(Scope::ScimKeysWrite);

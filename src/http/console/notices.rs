@@ -14,15 +14,16 @@ use super::super::problem::Problem;
 use super::answer::{Failure, see_other};
 use super::deliveries::LIST as DELIVERIES;
 use super::frame::{Section, page};
-use super::keys::ROWS;
 use super::page::{Access, Page};
 use super::parts::{
     badge, empty, facts, field, filters, form, heading, none_like_that, pager, results, select,
     table,
 };
+use super::posted::Posted;
+use super::rows::{ROWS, first_rows};
 use super::sign_in::Nothing;
 use super::things::{detail, link};
-use super::visitor::{Posted, Visitor};
+use super::visitor::Visitor;
 use super::words::{ago, time};
 
 const LIST: &str = "/console/notices";
@@ -69,14 +70,11 @@ async fn list(
     };
     let is_narrow = selection != Selection::default();
     let cursor = filter.cursor;
-    let mut found = state
+    let found = state
         .database
         .read(move |connection| notices::list(connection, &selection, cursor.as_deref(), ROWS + 1))
         .await?;
-    let shown = usize::try_from(ROWS).unwrap_or(usize::MAX);
-    let more = found.len() > shown;
-    found.truncate(shown);
-    let next = found.last().filter(|_| more).map(|last| last.id.clone());
+    let (found, next) = first_rows(found, |last| last.id.clone());
     let now = visitor.now();
     let rows: Vec<Vec<Markup>> = found
         .iter()

@@ -23,9 +23,10 @@ use super::keys::{Names, standing};
 use super::kinds::{KINDS, Kind};
 use super::page::{Access, Page};
 use super::parts::{Question, confirm, facts, field, field_with_hint, heading, secret};
+use super::posted::Confirmed;
 use super::service_accounts::address;
 use super::sign_in::Nothing;
-use super::visitor::{Confirmed, Visitor};
+use super::visitor::Visitor;
 use super::words::{ago, ago_or, grouped, time};
 
 pub(super) fn pages() -> Vec<Page> {

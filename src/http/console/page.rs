@@ -8,8 +8,9 @@ use actix_web::{FromRequest, Handler, HttpRequest, Responder, web};
 use crate::policies::{Rights, Scope};
 
 use super::super::Endpoint;
+use super::posted::{Confirmed, Posted};
 use super::refused::{self, FormPage, answering};
-use super::visitor::{Confirmed, Posted, Visitor};
+use super::visitor::Visitor;
 
 /// What a visitor must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -41,7 +41,7 @@ pub(super) fn form(visitor: &Visitor, action: &str, content: &Markup) -> Markup 
     }
 }
 
-/// What a form needs that takes [`super::visitor::Confirmed`]: the sender's own password, where their sign-in was
+/// What a form needs that takes [`super::posted::Confirmed`]: the sender's own password, where their sign-in was
 /// a while ago.
 pub(super) fn confirmation(asked: Asked) -> Markup {
     html! {

@@ -32,11 +32,12 @@ use super::super::problem::Problem;
 use super::answer::Failure;
 use super::audit_event;
 use super::frame::{Section, page};
-use super::keys::{Names, ROWS, credentials};
+use super::keys::{Names, credentials};
 use super::page::{Access, Page};
 use super::parts::{badge, empty, facts, field, filters, heading, pager, results, select, table};
 use super::person_sessions::sessions_of;
 use super::receipts::{address, address_of, in_words};
+use super::rows::{ROWS, first_rows};
 use super::visitor::Visitor;
 use super::words::{ago, time};
 
@@ -84,14 +85,8 @@ impl Filter {
             search: Some(self.q.clone()),
         };
         let cursor = self.cursor.as_deref();
-        let mut listed = narrowed.page(connection, resource_type, None, cursor, ROWS + 1)?;
-        let rows = usize::try_from(ROWS).unwrap_or(usize::MAX);
-        let more = listed.len() > rows;
-        listed.truncate(rows);
-        let next = listed
-            .last()
-            .filter(|_| more)
-            .map(|last| last.cursor.clone());
+        let listed = narrowed.page(connection, resource_type, None, cursor, ROWS + 1)?;
+        let (listed, next) = first_rows(listed, |last| last.cursor.clone());
         Ok(Listed {
             found: listed.into_iter().map(|one| one.resource).collect(),
             next,

@@ -14,16 +14,17 @@ use crate::store::{StoreError, directories};
 use super::super::State;
 use super::answer::{Failure, see_other};
 use super::frame::{Section, page};
-use super::keys::ROWS;
 use super::page::{Access, Page};
 use super::parts::{
     Question, confirm, empty, field, field_with_hint, filters, form, heading, none_like_that,
     pager, results, select, table,
 };
 use super::people::name_of;
+use super::posted::{Confirmed, Posted};
 use super::receipts;
+use super::rows::{ROWS, first_rows};
 use super::sign_in::Nothing;
-use super::visitor::{Confirmed, Posted, Visitor};
+use super::visitor::Visitor;
 use super::words::{ago, counted, time};
 
 /// Where the deleted are.
@@ -127,7 +128,7 @@ async fn list(
         text: Some(q.trim().to_owned()).filter(|text| !text.is_empty()),
     };
     let is_narrow = wanted != Selection::default();
-    let (mut found, known) = state
+    let (found, known) = state
         .database
         .read(move |connection| {
             let since = recovery::since(days, now);
@@ -136,11 +137,7 @@ async fn list(
             Ok::<_, StoreError>((found, directories::list(connection)?))
         })
         .await?;
-    let shown = usize::try_from(ROWS).unwrap_or(usize::MAX);
-    let more = found.len() > shown;
-    found.truncate(shown);
-    let last = found.last().filter(|_| more);
-    let next = last.map(|last| last.resource.id.to_string());
+    let (found, next) = first_rows(found, |last| last.resource.id.to_string());
     let rows: Vec<Vec<Markup>> = found
         .iter()
         .map(|deleted| {

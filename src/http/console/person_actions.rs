@@ -21,8 +21,9 @@ use super::frame::{Section, page};
 use super::impact;
 use super::page::{Access, Page};
 use super::parts::{Question, confirm, heading, secret};
+use super::posted::Confirmed;
 use super::sign_in::Nothing;
-use super::visitor::{Confirmed, Visitor};
+use super::visitor::Visitor;
 
 pub(super) fn pages() -> Vec<Page> {
     let write = Access::With(Scope::UsersWrite);

@@ -16,8 +16,9 @@ use super::frame::{Section, page};
 use super::page::{Access, Page};
 use super::parts::{Question, confirm};
 use super::people_in_and_out::LIST;
+use super::posted::Confirmed;
 use super::typed_name::{Typed, typed};
-use super::visitor::{Confirmed, Visitor};
+use super::visitor::Visitor;
 use super::words::counted;
 
 const WRITE: Scope = Scope::UsersWrite;

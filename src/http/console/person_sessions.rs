@@ -14,11 +14,12 @@ use super::super::admin::user_records::{end_session_by, end_sessions_by};
 use super::super::admin::users::find;
 use super::answer::{Failure, see_other};
 use super::frame::{Section, page};
-use super::keys::ROWS;
 use super::page::{Access, Page};
 use super::parts::{Question, confirm, empty, field, filters, heading, pager, results, table};
+use super::posted::Confirmed;
+use super::rows::ROWS;
 use super::sign_in::Nothing;
-use super::visitor::{Confirmed, Visitor};
+use super::visitor::Visitor;
 use super::words::{ago, ago_or, counted, time};
 
 const READ: Scope = Scope::UsersRead;

@@ -19,14 +19,15 @@ use super::super::problem::Problem;
 use super::answer::{Failure, see_other};
 use super::frame::{Section, page};
 use super::impact::of_kind;
-use super::keys::ROWS;
 use super::page::{Access, Page};
 use super::parts::{
     Question, Typed as Narrowed, badge, confirm, empty, facts, field, filters, heading, none_left,
     pager, results, table as rows_of,
 };
+use super::posted::Confirmed;
+use super::rows::{ROWS, first_rows};
 use super::typed_name::{Typed, typed};
-use super::visitor::{Confirmed, Visitor};
+use super::visitor::Visitor;
 use super::words::{counted, time};
 
 pub(super) fn pages() -> Vec<Page> {
@@ -121,7 +122,7 @@ async fn show(
     let (id, now) = (PolicyId::new(id.into_inner()), visitor.now());
     let Place { q, cursor } = place.into_inner();
     let wanted = q.clone();
-    let (policy, mut members) = state
+    let (policy, members) = state
         .database
         .read(move |connection| {
             let policy = rules::find(connection, &id, now)?;
@@ -130,13 +131,7 @@ async fn show(
             Ok::<_, Problem>((policy, members))
         })
         .await?;
-    let shown = usize::try_from(ROWS).unwrap_or(usize::MAX);
-    let more = members.len() > shown;
-    members.truncate(shown);
-    let next = members
-        .last()
-        .filter(|_| more)
-        .map(|(_, cursor)| cursor.clone());
+    let (members, next) = first_rows(members, |(_, cursor)| cursor.clone());
     let may_write = visitor.may(Scope::PoliciesWrite);
     let settings = &policy.settings;
     let off =

@@ -21,7 +21,8 @@ use super::new_key::separated;
 use super::page::{Access, Page};
 use super::parts::{confirmation, field, field_with_hint, form, heading, select};
 use super::policies::{days_of, found};
-use super::visitor::{Confirmed, Posted, Visitor};
+use super::posted::{Confirmed, Posted};
+use super::visitor::Visitor;
 use super::words::{counted, grouped};
 
 pub(super) fn pages() -> Vec<Page> {

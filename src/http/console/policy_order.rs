@@ -19,8 +19,9 @@ use super::page::{Access, Page};
 use super::parts::{Question, confirm, field, field_with_hint, form, heading, select};
 use super::policies::waiting;
 use super::policy_change::told;
+use super::posted::{Confirmed, Posted};
 use super::sign_in::Nothing;
-use super::visitor::{Confirmed, Posted, Visitor, query};
+use super::visitor::{Visitor, query};
 
 const LIST: (&str, &str) = ("/console/policies", "Policies");
 

@@ -22,9 +22,10 @@ use super::page::{Access, Page};
 use super::parts::{
     Question, confirm, confirmation, field, field_with_hint, form, heading, select,
 };
+use super::posted::{Confirmed, Posted};
 use super::products::{address, ending_of};
 use super::typed_name::{Typed, typed};
-use super::visitor::{Confirmed, Posted, Visitor};
+use super::visitor::Visitor;
 
 pub(super) fn pages() -> Vec<Page> {
     let write = Access::With(Scope::ProductsWrite);

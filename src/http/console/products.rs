@@ -21,15 +21,17 @@ use super::answer::{Failure, see_other};
 use super::chosen::all_named;
 use super::frame::{Section, page};
 use super::impact::of_kind;
-use super::keys::{Names, ROWS, credentials};
+use super::keys::{Names, credentials};
 use super::new_key::separated;
 use super::page::{Access, Page};
 use super::parts::{
     Question, Typed as Narrowed, confirm, confirmation, empty, facts, field_with_hint, form,
     heading, none_left, results, table,
 };
+use super::posted::{Confirmed, Posted};
+use super::rows::ROWS;
 use super::typed_name::{Typed, typed};
-use super::visitor::{Confirmed, Posted, Visitor};
+use super::visitor::Visitor;
 use super::words::time;
 
 pub(super) fn pages() -> Vec<Page> {

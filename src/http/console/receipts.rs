@@ -21,12 +21,12 @@ use super::audit::start_of;
 use super::downloads;
 use super::frame::{Section, page};
 use super::impact::{named, of_kind};
-use super::keys::ROWS;
 use super::page::{Access, Page};
 use super::parts::{
     empty, facts, field, filters, heading, none_like_that, pager, results, select, table,
 };
 use super::people::name_of;
+use super::rows::{ROWS, first_rows};
 use super::visitor::Visitor;
 use super::words::{grouped, instant, time};
 
@@ -98,17 +98,14 @@ async fn list(
 ) -> Result<HttpResponse, Failure> {
     let filter = filter.into_inner();
     let (selection, cursor) = (filter.selection()?, filter.cursor.clone());
-    let (mut found, known) = state
+    let (found, known) = state
         .database
         .read(move |connection| {
             let found = receipts::list(connection, &selection, cursor.as_deref(), ROWS + 1)?;
             Ok::<_, StoreError>((found, directories::list(connection)?))
         })
         .await?;
-    let shown = usize::try_from(ROWS).unwrap_or(usize::MAX);
-    let more = found.len() > shown;
-    found.truncate(shown);
-    let next = found.last().filter(|_| more).map(|last| last.id.clone());
+    let (found, next) = first_rows(found, |last| last.id.clone());
     let rows: Vec<Vec<Markup>> = found
         .iter()
         .map(|receipt| {

@@ -22,8 +22,9 @@ use super::parts::{
     Question, Typed, badge, confirm, field, field_with_hint, heading, none_left, results, select,
     table,
 };
+use super::posted::Confirmed;
 use super::sign_in::Nothing;
-use super::visitor::{Confirmed, Visitor, query};
+use super::visitor::{Visitor, query};
 use super::words::{counted, time};
 
 const LIST: &str = "/console/roles";

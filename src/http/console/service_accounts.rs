@@ -21,16 +21,18 @@ use super::super::admin::service_accounts::{adopt_by, update_within_rights};
 use super::answer::{Failure, see_other};
 use super::chosen::named;
 use super::frame::{Section, page};
-use super::keys::{Names, ROWS, credentials};
+use super::keys::{Names, credentials};
 use super::page::{Access, Page};
 use super::parts::{
     Question, badge, confirm, confirmation, empty, facts, field, field_with_hint, filters, form,
     heading, none_like_that, pager, results, table,
 };
+use super::posted::{Confirmed, Posted};
 use super::products::{ending_of, listed};
+use super::rows::{ROWS, first_rows};
 use super::sign_in::Nothing;
 use super::typed_name::{Typed, typed};
-use super::visitor::{Confirmed, Posted, Visitor};
+use super::visitor::Visitor;
 use super::words::{ago, time};
 
 const READ: Scope = Scope::ServiceAccountsRead;
@@ -91,17 +93,11 @@ async fn list(
     };
     let is_narrow = selection != accounts::Selection::default();
     let cursor = filter.cursor.clone();
-    let mut found = state
+    let found = state
         .database
         .read(move |connection| accounts::list(connection, &selection, cursor.as_deref(), ROWS + 1))
         .await?;
-    let shown = usize::try_from(ROWS).unwrap_or(usize::MAX);
-    let more = found.len() > shown;
-    found.truncate(shown);
-    let next = found
-        .last()
-        .filter(|_| more)
-        .map(|last| last.id.to_string());
+    let (found, next) = first_rows(found, |last| last.id.to_string());
     let rows: Vec<Vec<Markup>> = found
         .iter()
         .map(|account| {

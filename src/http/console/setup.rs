@@ -13,9 +13,9 @@ use crate::secret::{PlainSecret, SecretKind};
 use super::super::account::password::set_password_by_link;
 use super::super::{Endpoint, State};
 use super::answer::see_other;
+use super::cookies::secret_cookie;
 use super::frame::bare;
 use super::parts::field;
-use super::visitor::secret_cookie;
 use super::words::sentence;
 
 /// Where this page is, and the cookie goes.

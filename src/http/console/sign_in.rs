@@ -17,13 +17,12 @@ use super::super::account::sessions::{SignIn, open_session};
 use super::super::problem::Problem;
 use super::super::{Endpoint, State};
 use super::answer::{Failure, see_other};
+use super::cookies::{clear_cookie, is_on_this_machine, set_cookie};
 use super::frame::{self, bare};
 use super::page::{Access, Page};
 use super::parts::{field, form};
-use super::visitor::{
-    Confirmed, Posted, Visitor, check_origin, clear_cookie, fields, is_on_this_machine,
-    is_within_console, set_cookie,
-};
+use super::posted::{Confirmed, Posted, check_origin, fields};
+use super::visitor::{Visitor, is_within_console};
 use super::words::sentence;
 
 const FIRST_PAGE: &str = "/console/";

@@ -12,7 +12,8 @@ use super::answer::{Failure, see_other};
 use super::frame::{Section, page};
 use super::page::{Access, Page};
 use super::parts::{Question, Typed, badge, confirm, heading, none_left, results, table};
-use super::visitor::{Confirmed, Visitor};
+use super::posted::Confirmed;
+use super::visitor::Visitor;
 use super::words::time;
 
 pub(super) fn pages() -> Vec<Page> {

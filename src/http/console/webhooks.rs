@@ -18,14 +18,15 @@ use super::super::admin::webhooks::try_now;
 use super::answer::{Failure, see_other};
 use super::deliveries::{LIST as DELIVERIES, STATES, state_of, table_of};
 use super::frame::{Section, page};
-use super::keys::ROWS;
 use super::page::{Access, Page};
 use super::parts::{
     Question, Typed, badge, confirm, confirmation, empty, facts, field, field_with_hint, filters,
     form, heading, none_left, pager, results, select, shown_once, table as rows_of,
 };
+use super::posted::{Confirmed, Posted};
+use super::rows::{ROWS, first_rows};
 use super::sign_in::Nothing;
-use super::visitor::{Confirmed, Posted, Visitor};
+use super::visitor::Visitor;
 use super::words::time;
 
 const READ: Scope = Scope::NotificationsRead;
@@ -131,7 +132,7 @@ async fn show(
     let id = WebhookId::new(id.into_inner());
     let log = log.into_inner();
     let chosen = log.state.clone();
-    let (webhook, mut found) = state
+    let (webhook, found) = state
         .database
         .read(move |connection| {
             let webhook = rules::find(connection, &id)?;
@@ -141,10 +142,7 @@ async fn show(
             Ok::<_, NoticeError>((webhook, found))
         })
         .await?;
-    let rows = usize::try_from(ROWS).unwrap_or(usize::MAX);
-    let more = found.len() > rows;
-    found.truncate(rows);
-    let next = found.last().filter(|_| more).map(|last| last.id.clone());
+    let (found, next) = first_rows(found, |last| last.id.clone());
     let place = address(&webhook.id);
     let content = html! {
         (heading(&webhook.url, Some(LIST), &actions(&visitor, &place)))

@@ -240,50 +240,57 @@ fn has_name(database: &Database, name: &'static str) -> bool {
     database.write_blocking(query).unwrap() == 1
 }
 
+/// Queues a transaction that adds a name.
+fn queue_name(
+    database: &Database,
+    name: &'static str,
+) -> oneshot::Receiver<Result<(), StoreError>> {
+    let writer = database.writer.as_ref().unwrap();
+    let queued = queue(
+        writer,
+        move |connection| add_name(connection, name),
+        &Span::none(),
+    );
+    queued.unwrap().outcome
+}
+
+/// The same, which holds the writer until others share its commit.
+fn hold_with_name(
+    database: &Database,
+    name: &'static str,
+) -> (
+    std::sync::mpsc::Sender<()>,
+    oneshot::Receiver<Result<(), StoreError>>,
+) {
+    let (go, waits) = held();
+    let writer = database.writer.as_ref().unwrap();
+    let body = move |connection: &mut DatabaseConnection| {
+        waits();
+        add_name(connection, name)
+    };
+    (go, queue(writer, body, &Span::none()).unwrap().outcome)
+}
+
 #[test]
 fn of_those_that_share_a_commit_only_the_ones_that_fail_are_undone() {
     let (database, directory) = names();
-    let writer = database.writer.as_ref().unwrap();
     // A second round is run in savepoints from its beginning, since the first had one that failed.
     for _ in 0..2 {
-        let (go, waits) = held();
-        let first = queue(
-            writer,
-            move |connection| {
-                waits();
-                add_name(connection, "first")
-            },
-            &Span::none(),
-        )
-        .unwrap();
-        let refused = queue(
-            writer,
-            |connection| {
-                add_name(connection, "refused")?;
-                Err::<(), _>(Refused::NotThere)
-            },
-            &Span::none(),
-        )
-        .unwrap();
-        let taken = queue(
-            writer,
-            |connection| add_name(connection, "first"),
-            &Span::none(),
-        );
-        let taken = taken.unwrap();
-        let last = queue(
-            writer,
-            |connection| add_name(connection, "last"),
-            &Span::none(),
-        );
-        let last = last.unwrap();
-        go.send(()).unwrap();
+        let (go, first) = hold_with_name(&database, "first");
+        let leaves = |connection: &mut DatabaseConnection| {
+            add_name(connection, "refused")?;
+            Err::<(), _>(Refused::NotThere)
+        };
+        let writer = database.writer.as_ref().unwrap();
+        let refused = queue(writer, leaves, &Span::none()).unwrap();
+        let taken = queue_name(&database, "first");
+        let last = queue_name(&database, "last");
         drop(go);
-        first.outcome.blocking_recv().unwrap().unwrap();
-        last.outcome.blocking_recv().unwrap().unwrap();
+        first.blocking_recv().unwrap().unwrap();
+        last.blocking_recv().unwrap().unwrap();
         let refused = refused.outcome.blocking_recv().unwrap();
         assert!(matches!(refused, Err(Refused::NotThere)), "{refused:?}");
-        assert!(taken.outcome.blocking_recv().unwrap().is_err());
+        assert!(taken.blocking_recv().unwrap().is_err());
         let kept = ["first", "refused", "last"].map(|name| has_name(&database, name));
         assert_eq!(kept, [true, false, true]);
     }
@@ -293,36 +300,49 @@ fn of_those_that_share_a_commit_only_the_ones_that_fail_are_undone() {
 #[test]
 fn one_that_panics_takes_nobody_with_it() {
     let (database, directory) = names();
-    let writer = database.writer.as_ref().unwrap();
     for _ in 0..2 {
-        let (go, waits) = held();
-        let first = queue(
-            writer,
-            move |connection| {
-                waits();
-                add_name(connection, "first")
-            },
-            &Span::none(),
-        )
-        .unwrap();
+        let (go, first) = hold_with_name(&database, "first");
         let panics = |connection: &mut DatabaseConnection| -> Result<(), StoreError> {
             add_name(connection, "panicking")?;
             panic!("as it must")
         };
+        let writer = database.writer.as_ref().unwrap();
         let panics = queue(writer, panics, &Span::none()).unwrap();
-        let last = queue(
-            writer,
-            |connection| add_name(connection, "last"),
-            &Span::none(),
-        );
-        let last = last.unwrap();
-        go.send(()).unwrap();
+        let last = queue_name(&database, "last");
         drop(go);
-        first.outcome.blocking_recv().unwrap().unwrap();
-        last.outcome.blocking_recv().unwrap().unwrap();
+        first.blocking_recv().unwrap().unwrap();
+        last.blocking_recv().unwrap().unwrap();
         assert!(panics.outcome.blocking_recv().is_err());
         let kept = ["first", "panicking", "last"].map(|name| has_name(&database, name));
         assert_eq!(kept, [true, false, true]);
     }
+    std::fs::remove_dir_all(&directory).unwrap();
+}
+
+#[test]
+fn a_batch_that_a_prepared_statement_has_had_undone_is_run_again() {
+    let (database, directory) = full_database();
+    let fills = |connection: &mut DatabaseConnection| {
+        diesel::sql_query(FILL).execute(connection)?;
+        Ok::<_, StoreError>(())
+    };
+    let (go, waits) = held();
+    let writer = database.writer.as_ref().unwrap();
+    // Room is made the second time: the batch is whole then.
+    let runs = Arc::new(AtomicU8::new(0));
+    let counted = Arc::clone(&runs);
+    let first = move |connection: &mut DatabaseConnection| {
+        waits();
+        if counted.fetch_add(1, Ordering::Relaxed) == 1 {
+            connection.batch_execute("PRAGMA max_page_count = 1000000")?;
+        }
+        Ok::<_, StoreError>(())
+    };
+    let first = queue(writer, first, &Span::none()).unwrap();
+    let filling = queue(writer, fills, &Span::none()).unwrap();
+    drop(go);
+    first.outcome.blocking_recv().unwrap().unwrap();
+    filling.outcome.blocking_recv().unwrap().unwrap();
+    assert_eq!(runs.load(Ordering::Relaxed), 2);
     std::fs::remove_dir_all(&directory).unwrap();
 }
