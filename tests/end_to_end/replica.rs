@@ -199,7 +199,9 @@ fn a_replica_of_another_deployment_is_refused_and_one_that_is_away_is_not_missed
     let deployment = Deployment::create(DatabaseKind::Postgres);
     let other = Deployment::create(DatabaseKind::Postgres);
     let url = other.database_url();
-    let (code, error) = deployment.try_run(&["serve", "--replica-url", &url]);
+    // Whatever else listens where servers do by themselves.
+    let refused = ["serve", "--listen", "127.0.0.1:0", "--replica-url", &url];
+    let (code, error) = deployment.try_run(&refused);
     assert_eq!(code, Some(2), "{error}");
     assert!(error.contains("replica-url"), "{error}");
 
