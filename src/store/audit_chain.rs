@@ -136,13 +136,15 @@ pub fn pending(
     connection: &mut DatabaseConnection,
     limit: i64,
 ) -> Result<Vec<AuditEventRow>, StoreError> {
-    Statement::sql(
-        "SELECT audit_events.* FROM audit_pending CROSS JOIN audit_events \
-         WHERE audit_events.id = audit_pending.event_id ORDER BY audit_pending.event_id LIMIT ",
-    )
-    .integer(limit)
-    .cached()
-    .load(connection)
+    let waiting: Vec<String> = audit_pending::table
+        .order(audit_pending::event_id)
+        .limit(limit)
+        .select(audit_pending::event_id)
+        .load(connection)?;
+    // By their ids: PostgreSQL would merge a join of the two tables, through every event that there ever was.
+    let mut events = events_with(connection, &waiting)?;
+    events.sort_unstable_by(|left, right| left.id.cmp(&right.id));
+    Ok(events)
 }
 
 /// The last position of the chain.
@@ -223,14 +225,26 @@ pub fn events_of(
     connection: &mut DatabaseConnection,
     rows: &[ChainRow],
 ) -> Result<HashMap<String, AuditEventRow>, StoreError> {
-    let mut events = HashMap::new();
-    for some in rows.chunks(CHUNK) {
-        let ids = some.iter().map(|row| row.event_id.as_str());
+    let ids: Vec<&str> = rows.iter().map(|row| row.event_id.as_str()).collect();
+    let events = events_with(connection, &ids)?;
+    Ok(events
+        .into_iter()
+        .map(|event| (event.id.clone(), event))
+        .collect())
+}
+
+/// Those of these events that there are, in no order.
+fn events_with(
+    connection: &mut DatabaseConnection,
+    ids: &[impl AsRef<str>],
+) -> Result<Vec<AuditEventRow>, StoreError> {
+    let mut events = Vec::with_capacity(ids.len());
+    for some in ids.chunks(CHUNK) {
         let found: Vec<AuditEventRow> = audit_events::table
-            .filter(audit_events::id.eq_any(ids))
+            .filter(audit_events::id.eq_any(some.iter().map(AsRef::as_ref)))
             .select(AuditEventRow::as_select())
             .load(connection)?;
-        events.extend(found.into_iter().map(|event| (event.id.clone(), event)));
+        events.extend(found);
     }
     Ok(events)
 }

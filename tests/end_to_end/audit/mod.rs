@@ -5,6 +5,7 @@ mod chain;
 mod command_line;
 mod export;
 mod filters;
+mod growth;
 mod receipts;
 mod retention;
 
