@@ -1,10 +1,10 @@
-//! SCIM keys and admin API keys: create, list, show, rotate, adopt, revoke; and the list of orphans.
+//! SCIM keys and admin API keys: create, list, show, rotate, adopt, revoke. Orphans of every kind are in `orphans`.
 
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
-use crate::credentials::keys::{self, KeyChange};
+use crate::credentials::keys::KeyChange;
 use crate::credentials::view::CredentialView;
 use crate::credentials::{Credential, CredentialError, Issued, NewCredential, issue};
 use crate::policies::rate_limits::Rate;
@@ -12,7 +12,7 @@ use crate::policies::{Rights, Role, Scope, networks};
 use crate::secret::SecretKind;
 use crate::store::DatabaseConnection;
 use crate::store::credentials::{self as table, Selection};
-use crate::store::id::{CredentialId, DirectoryId, ResourceId};
+use crate::store::id::{CredentialId, DirectoryId};
 use crate::store::roles;
 
 use super::super::State;
@@ -58,13 +58,6 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
                     .creates::<IssuedView>()
                     .refuses(&[409]),
             ),
-        AdminEndpoint::at("/orphaned-keys").get(
-            Scope::ScimKeysRead,
-            list_orphans,
-            Operation::new("List keys whose makers have left")
-                .explained("Those of the kinds that the caller may see.")
-                .lists::<CredentialView>(),
-        ),
     ];
     for Collection {
         name, read, write, ..
@@ -292,46 +285,6 @@ async fn list_api_keys(
     list(&state, &query, of_kind(SecretKind::AdminKey), &admin).await
 }
 
-#[derive(Deserialize, IntoParams)]
-struct Left {
-    /// Those only that this person has left: that they made, or that are of a service account that they answered for
-    left_by: Option<String>,
-}
-
-/// Orphans of the kinds that the caller may read.
-async fn list_orphans(
-    admin: Admin,
-    state: web::Data<State>,
-    left: web::Query<Left>,
-    query: web::Query<PageQuery>,
-) -> Result<HttpResponse, Problem> {
-    let selection = Selection {
-        left_by: left.into_inner().left_by.map(ResourceId::new),
-        ..orphans(&admin.rights)
-    };
-    list(&state, &query, selection, &admin).await
-}
-
-/// The orphans that somebody with these rights may see.
-pub(in super::super) fn orphans(rights: &Rights) -> Selection {
-    let kinds = [
-        (Scope::ScimKeysRead, SecretKind::ScimKey),
-        (Scope::ApiKeysRead, SecretKind::AdminKey),
-        (Scope::ServiceAccountsRead, SecretKind::ServiceAccountToken),
-        (Scope::ServiceAccountsRead, SecretKind::ServiceAccountKey),
-        (Scope::ProductsRead, SecretKind::ProductCredential),
-    ];
-    Selection {
-        kinds: kinds
-            .into_iter()
-            .filter(|(scope, _)| rights.include(*scope))
-            .map(|(_, kind)| kind)
-            .collect(),
-        orphaned: true,
-        ..Selection::default()
-    }
-}
-
 fn of_kind(kind: SecretKind) -> Selection {
     Selection {
         kinds: vec![kind],
@@ -361,7 +314,7 @@ pub(super) async fn list(
 
 /// Whoever has a key has its rights, so they must be among the caller's. A SCIM key decides who is in a group
 /// that is mapped to a role.
-pub(in super::super) fn check_rights(
+pub(super) fn check_rights(
     connection: &mut DatabaseConnection,
     credential: &Credential,
     rights: &Rights,
@@ -376,17 +329,6 @@ pub(in super::super) fn check_rights(
         }
     }
     Ok(())
-}
-
-/// The same of a key that exists, before it is taken over.
-pub(in super::super) fn check_reach(
-    connection: &mut DatabaseConnection,
-    kind: SecretKind,
-    id: &CredentialId,
-    rights: &Rights,
-) -> Result<(), CredentialError> {
-    let credential = keys::find(connection, kind, id)?;
-    check_rights(connection, &credential, rights)
 }
 
 async fn update(

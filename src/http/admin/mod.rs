@@ -19,6 +19,7 @@ pub(super) mod listed;
 mod notices;
 pub(super) mod one_credential;
 pub(super) mod optional_json;
+pub(super) mod orphans;
 pub mod page;
 pub(super) mod policies;
 mod policy_bodies;
@@ -69,6 +70,7 @@ fn endpoints() -> Vec<AdminEndpoint> {
         audit::endpoints,
         deleted_users::endpoints,
         keys::endpoints,
+        orphans::endpoints,
         credentials::endpoints,
         users::endpoints,
         user_records::endpoints,

@@ -12,6 +12,7 @@ use crate::store::id::{CredentialId, ProductId, ServiceAccountId};
 use super::super::State;
 use super::super::problem::Problem;
 use super::keys::{Rotation, check_rights};
+use super::service_account_keys::check_right_to_give;
 use super::{Admin, created, view};
 
 /// A credential of a kind.
@@ -44,6 +45,15 @@ impl OneCredential {
             kind: SecretKind::ServiceAccountToken,
             id: CredentialId::new(id),
             holder: Holder::Account(ServiceAccountId::new(account)),
+        }
+    }
+
+    /// The public key of a service account.
+    pub(super) fn of_account_key(account: ServiceAccountId, id: CredentialId) -> Self {
+        Self {
+            kind: SecretKind::ServiceAccountKey,
+            id,
+            holder: Holder::Account(account),
         }
     }
 
@@ -145,7 +155,18 @@ impl OneCredential {
         Ok(changed)
     }
 
-    /// Answers for it from now on, where its rights are among the caller's.
+    /// Answers for it from now on, where its rights are among the caller's: within a transaction of theirs.
+    pub(super) fn adopt_within(
+        &self,
+        connection: &mut DatabaseConnection,
+        admin: &Admin,
+    ) -> Result<Credential, CredentialError> {
+        let credential = self.find(connection)?;
+        check_right_to_give(connection, &credential, &admin.rights)?;
+        keys::adopt(connection, self.kind, &self.id, &admin.actor, admin.now)
+    }
+
+    /// The same, in a transaction of its own.
     pub(in super::super) async fn adopt_by(
         self,
         admin: Admin,
@@ -153,9 +174,7 @@ impl OneCredential {
     ) -> Result<Credential, Problem> {
         let adopted = admin
             .write(state, move |connection, admin| {
-                let credential = self.find(connection)?;
-                check_rights(connection, &credential, &admin.rights)?;
-                keys::adopt(connection, self.kind, &self.id, &admin.actor, admin.now)
+                self.adopt_within(connection, admin)
             })
             .await?;
         Ok(adopted)

@@ -1,4 +1,4 @@
-//! The public keys of service accounts: register, list, show, revoke.
+//! The public keys of service accounts: register, list, show, adopt, revoke.
 
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
@@ -20,6 +20,7 @@ use super::super::State;
 use super::super::openapi::Operation;
 use super::super::problem::Problem;
 use super::keys::check_rights;
+use super::one_credential::OneCredential;
 use super::page::PageQuery;
 use super::view::RegisteredKeyView;
 use super::{Admin, AdminEndpoint, created, view};
@@ -58,6 +59,14 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
                     .explained("And with it every access token that was issued for it.")
                     .ends(),
             ),
+        AdminEndpoint::at("/service-accounts/{id}/keys/{key_id}/adopt").post(
+            write,
+            adopt,
+            Operation::new("Answer for a public key whose registrant has left")
+                .explained("A key for a directory needs `scim-keys:write` too.")
+                .shows::<RegisteredKeyView>()
+                .refuses(&[409]),
+        ),
     ]
 }
 
@@ -219,6 +228,26 @@ async fn show(
         .first()
         .ok_or(CredentialError::NotFound("credential"))?;
     Ok(HttpResponse::Ok().json(view::registered_key(found, admin.now)))
+}
+
+async fn adopt(
+    admin: Admin,
+    state: web::Data<State>,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, Problem> {
+    let (account, id) = place(path);
+    let now = admin.now;
+    let key = OneCredential::of_account_key(account, id);
+    let adopted = admin
+        .write(&state, move |connection, admin| {
+            let adopted = key.adopt_within(connection, admin)?;
+            registered_keys::with_keys(connection, vec![adopted])
+        })
+        .await?;
+    let found = adopted
+        .first()
+        .ok_or(CredentialError::NotFound("credential"))?;
+    Ok(HttpResponse::Ok().json(view::registered_key(found, now)))
 }
 
 async fn revoke(

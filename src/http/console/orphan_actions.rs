@@ -6,20 +6,18 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use crate::credentials::keys;
-use crate::credentials::{Credential, CredentialError, Issued};
-use crate::policies::{Rights, Scope};
-use crate::store::DatabaseConnection;
-use crate::store::credentials as table;
+use crate::credentials::{Credential, CredentialError};
 use crate::store::id::CredentialId;
 
 use super::super::State;
-use super::super::admin::Admin;
-use super::super::admin::keys::check_reach;
+use super::super::admin::keys::Rotation;
+use super::super::admin::orphans::{
+    WRITE as WRITING, adopt_by, chosen as chosen_keys, revoke_by, rotate_by,
+};
 use super::answer::{Failure, see_other};
 use super::frame::{Section, page};
 use super::kinds::Kind;
-use super::orphans::{Filter, LIST, WRITE, WRITING, shown_list};
+use super::orphans::{Filter, LIST, WRITE, shown_list};
 use super::page::Page;
 use super::parts::{Question, confirm, heading, secret_of};
 use super::posted::Confirmed;
@@ -48,33 +46,6 @@ pub(super) fn pages() -> Vec<Page> {
 struct Chosen {
     #[serde(default)]
     id: Vec<CredentialId>,
-}
-
-/// The chosen keys, each of which the caller may change and is an orphan.
-fn chosen_keys(
-    connection: &mut DatabaseConnection,
-    ids: &[CredentialId],
-    rights: &Rights,
-) -> Result<Vec<(Kind, Credential)>, CredentialError> {
-    if ids.is_empty() {
-        return Err(CredentialError::Invalid(NONE_CHOSEN.to_owned()));
-    }
-    let mut keys = Vec::with_capacity(ids.len());
-    for id in ids {
-        let key = table::find(connection, id)?.ok_or(CredentialError::NotFound("credential"))?;
-        let kind = Kind::of_credential(&key).filter(|kind| kind.is_changed_by(rights));
-        let kind = kind.ok_or_else(|| {
-            CredentialError::Forbidden(format!("your role does not reach {}", key.name))
-        })?;
-        if key.orphaned_at.is_none() {
-            return Err(CredentialError::Conflict(format!(
-                "{} is not orphaned",
-                key.name
-            )));
-        }
-        keys.push((kind, key));
-    }
-    Ok(keys)
 }
 
 /// The keys to be revoked, and how many they are, typed, where they are more than one.
@@ -169,6 +140,7 @@ async fn ask(
         .database
         .read_now(|connection| chosen_keys(connection, &chosen.id, &visitor.rights))?
         .into_iter()
+        .filter_map(|key| Some((Kind::of_credential(&key)?, key)))
         .partition(|(kind, _)| (several.takes)(*kind));
     if found.is_empty() {
         return Err(CredentialError::Conflict(
@@ -214,41 +186,8 @@ fn listed(keys: &[(Kind, Credential)]) -> Markup {
     }
 }
 
-/// Does something with each of the chosen keys, or with none.
-async fn with_each<T: Send + 'static>(
-    state: &State,
-    visitor: &Visitor,
-    ids: Vec<CredentialId>,
-    act: impl Fn(&mut DatabaseConnection, Kind, &Credential, &Admin) -> Result<T, CredentialError>
-    + Send
-    + 'static,
-) -> Result<Vec<T>, Failure> {
-    // One of these they have; what each key needs is looked at beside it.
-    let scope = WRITING.into_iter().find(|scope| visitor.may(*scope));
-    let admin = visitor.admin(scope.unwrap_or(Scope::ScimKeysWrite));
-    let done = admin
-        .write(state, move |connection, admin| {
-            let mut done = Vec::with_capacity(ids.len());
-            for (kind, key) in chosen_keys(connection, &ids, &admin.rights)? {
-                done.push(act(connection, kind, &key, admin)?);
-            }
-            Ok::<_, CredentialError>(done)
-        })
-        .await?;
-    Ok(done)
-}
-
 async fn adopt(sent: Confirmed<Chosen>, state: web::Data<State>) -> Result<HttpResponse, Failure> {
-    with_each(
-        &state,
-        &sent.visitor,
-        sent.form.id,
-        |connection, kind, key, admin| {
-            check_reach(connection, kind.secret, &key.id, &admin.rights)?;
-            keys::adopt(connection, kind.secret, &key.id, &admin.actor, admin.now)
-        },
-    )
-    .await?;
+    adopt_by(sent.visitor.admin(WRITING), &state, sent.form.id).await?;
     Ok(see_other("/console/orphans?done=keys-adopted"))
 }
 
@@ -256,39 +195,14 @@ async fn revoke(sent: Confirmed<Ended>, state: web::Data<State>) -> Result<HttpR
     if sent.form.id.len() > 1 {
         check_number(&sent.form.typed, sent.form.id.len())?;
     }
-    with_each(
-        &state,
-        &sent.visitor,
-        sent.form.id,
-        |connection, kind, key, admin| {
-            let (actor, now) = (&admin.actor, admin.now);
-            keys::revoke(
-                connection,
-                kind.secret,
-                &key.id,
-                "revoked_by_admin",
-                actor,
-                now,
-            )
-        },
-    )
-    .await?;
+    revoke_by(sent.visitor.admin(WRITING), &state, sent.form.id).await?;
     Ok(see_other("/console/orphans?done=keys-revoked"))
 }
 
 async fn rotate(sent: Confirmed<Chosen>, state: web::Data<State>) -> Result<HttpResponse, Failure> {
     let visitor = sent.visitor;
-    let issued: Vec<Issued> = with_each(
-        &state,
-        &visitor,
-        sent.form.id,
-        |connection, kind, key, admin| {
-            check_reach(connection, kind.secret, &key.id, &admin.rights)?;
-            let (actor, now) = (&admin.actor, admin.now);
-            keys::rotate(connection, kind.secret, &key.id, None, None, actor, now)
-        },
-    )
-    .await?;
+    let ids = sent.form.id;
+    let issued = rotate_by(visitor.admin(WRITING), &state, ids, Rotation::default()).await?;
     let content = html! {
         (heading("The successors", Some((LIST, "Orphaned keys")), &html! {}))
         @for one in &issued {

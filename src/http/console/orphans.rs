@@ -13,7 +13,7 @@ use crate::store::id::ResourceId;
 use crate::store::service_accounts::{self as accounts, ServiceAccount};
 
 use super::super::State;
-use super::super::admin::keys::orphans;
+use super::super::admin::orphans::{self, orphans};
 use super::answer::Failure;
 use super::frame::{Section, page};
 use super::keys::{Names, UNUSED, days_before};
@@ -27,14 +27,7 @@ use super::words::ago;
 
 /// The same as the admin interface's list of them.
 const READ: Access = Access::With(Scope::ScimKeysRead);
-/// Whoever may change some kind of them; each is looked at by itself.
-pub(super) const WRITE: Access = Access::WithAny(&WRITING);
-pub(super) const WRITING: [Scope; 4] = [
-    Scope::ScimKeysWrite,
-    Scope::ApiKeysWrite,
-    Scope::ServiceAccountsWrite,
-    Scope::ProductsWrite,
-];
+pub(super) const WRITE: Access = Access::With(orphans::WRITE);
 
 pub(super) const LIST: &str = "/console/orphans";
 /// Who has left what the command line has made.

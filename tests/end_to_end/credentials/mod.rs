@@ -3,6 +3,7 @@
 mod introspection;
 mod keys;
 mod lifetime;
+mod orphans;
 mod passwords;
 mod rates;
 mod reach;

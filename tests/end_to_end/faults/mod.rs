@@ -4,6 +4,7 @@
 
 mod account;
 mod admin;
+mod admin_keys;
 mod injected;
 mod scim;
 mod things;
