@@ -94,7 +94,8 @@ pub fn set_threshold(
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = MassDeprovisioningAlarm)]
 pub struct Standing {
-    /// How many people have left within the hour, to five minutes.
+    /// How many people have left within the hour, to five minutes; since the last alarm was lifted, where that is
+    /// less long ago.
     pub deprovisioned: i64,
     /// How many people there are.
     pub people: i64,
@@ -134,28 +135,37 @@ pub fn standing(
     })
 }
 
-/// Notes that an admin has seen to the alarm about a directory; where none is raised, nothing changes. Whoever has
-/// left within the hour is still counted: the next alarm is raised an hour after this one at the earliest.
+/// Notes that an admin has seen to the alarm about a directory that was raised then; where it is lifted already,
+/// nothing changes. Leavers are counted anew from here on, and so many of them raise another.
 ///
 /// # Errors
-/// [`PolicyError::NotFound`]; when the database fails.
+/// [`PolicyError::NotFound`]; [`PolicyError::Conflict`] where there is no such alarm, or another was raised since;
+/// when the database fails.
 pub fn lift(
     connection: &mut DatabaseConnection,
     directory: &DirectoryId,
+    alarmed_at: Timestamp,
     actor: &Actor,
     now: Timestamp,
 ) -> Result<(), PolicyError> {
     let found = directories::find(connection, directory)?;
     let found = found.ok_or(PolicyError::NotFound("directory"))?;
-    if counts::lift(connection, directory, now)? {
-        let event = Event::new(Action::AlarmLifted).within(directory).to(
-            "directory",
-            directory.as_str(),
-            Some(&found.name),
-        );
-        audit::record(connection, actor, now, event)?;
+    let last = counts::last_alarm(connection, directory)?;
+    let seen = last.filter(|alarm| alarm.alarmed_at == alarmed_at.as_millis());
+    if seen.as_ref().is_some_and(|alarm| alarm.lifted_at.is_some()) {
+        return Ok(());
     }
-    Ok(())
+    if seen.is_none() || !counts::lift(connection, directory, alarmed_at, now)? {
+        return Err(PolicyError::Conflict(format!(
+            "the alarm of {} is not the one that stands now: look at the directory again",
+            alarmed_at.to_rfc3339()
+        )));
+    }
+    let event = Event::new(Action::AlarmLifted)
+        .within(directory)
+        .to("directory", directory.as_str(), Some(&found.name))
+        .with("alarmed_at", alarmed_at.to_rfc3339());
+    Ok(audit::record(connection, actor, now, event)?)
 }
 
 /// Counts a person who leaves, and alarms where too many have.

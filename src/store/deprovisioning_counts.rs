@@ -90,7 +90,8 @@ pub fn directories_since(
     Ok(ids.into_iter().map(DirectoryId::new).collect())
 }
 
-/// Notes that a directory's admins are alarmed now; false where they have been since an instant.
+/// Notes that a directory's admins are alarmed now; false where they have been since an instant, and nobody has seen
+/// to it.
 ///
 /// # Errors
 /// When the database fails.
@@ -112,9 +113,11 @@ pub fn alarm(
         return Ok(true);
     }
     let updated = diesel::update(
-        mass_alarms::table
-            .find(directory.as_str())
-            .filter(mass_alarms::alarmed_at.le(since.as_millis())),
+        mass_alarms::table.find(directory.as_str()).filter(
+            mass_alarms::alarmed_at
+                .le(since.as_millis())
+                .or(mass_alarms::lifted_at.is_not_null()),
+        ),
     )
     .set((
         mass_alarms::alarmed_at.eq(now.as_millis()),
@@ -163,17 +166,23 @@ pub fn raised(connection: &mut DatabaseConnection) -> Result<Vec<Alarm>, StoreEr
         .load(connection)?)
 }
 
-/// Lifts the alarm about a directory; false where none is raised.
+/// Lifts the alarm about a directory that was raised then; false where that is not the one that is raised. Those who
+/// have left until now are counted no more.
 ///
 /// # Errors
 /// When the database fails.
 pub fn lift(
     connection: &mut DatabaseConnection,
     directory: &DirectoryId,
+    alarmed_at: Timestamp,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
+    // The counts before the alarm, as whoever leaves takes them.
+    let counted = deprovisioning_counts::directory_id.eq(directory.as_str());
+    diesel::delete(deprovisioning_counts::table.filter(counted)).execute(connection)?;
     let raised = mass_alarms::table
         .find(directory.as_str())
+        .filter(mass_alarms::alarmed_at.eq(alarmed_at.as_millis()))
         .filter(mass_alarms::lifted_at.is_null());
     let lifted = diesel::update(raised)
         .set(mass_alarms::lifted_at.eq(now.as_millis()))

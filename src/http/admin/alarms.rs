@@ -5,6 +5,7 @@ use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use crate::clock::Timestamp;
 use crate::lifecycle::alarm::{self, Standing, Threshold};
 use crate::policies::{PolicyError, Scope};
 use crate::store::id::DirectoryId;
@@ -40,9 +41,11 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
             lift,
             Operation::new("Lift the alarm about a directory")
                 .explained(
-                    "It says that somebody has seen to it; where none is raised, nothing changes.",
+                    "It says that somebody has seen to the alarm of `alarmed_at`; where that is lifted already, nothing \
+                     changes. Leavers are counted anew from here on.",
                 )
-                .shows::<Standing>(),
+                .shows::<Standing>()
+                .refuses(&[409]),
         ),
     ]
 }
@@ -103,25 +106,40 @@ async fn show(
     Ok(HttpResponse::Ok().json(standing))
 }
 
+/// Which alarm somebody has seen to.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = AlarmSeen)]
+pub(in super::super) struct Seen {
+    /// When it was raised, as it was shown: one that was raised since stays.
+    #[schema(value_type = Timestamp)]
+    pub(in super::super) alarmed_at: String,
+}
+
 async fn lift(
     admin: Admin,
     state: web::Data<State>,
     id: web::Path<String>,
+    body: web::Json<Seen>,
 ) -> Result<HttpResponse, Problem> {
     let id = DirectoryId::new(id.into_inner());
-    let standing = lift_by(admin, &state, id).await?;
+    let standing = lift_by(admin, &state, id, body.into_inner()).await?;
     Ok(HttpResponse::Ok().json(standing))
 }
 
-/// Lifts the alarm about a directory, and says how that stands now.
+/// Lifts the alarm about a directory that was seen, and says how that stands now.
 pub(in super::super) async fn lift_by(
     admin: Admin,
     state: &State,
     id: DirectoryId,
+    seen: Seen,
 ) -> Result<Standing, Problem> {
+    let alarmed_at = Timestamp::parse_rfc3339(&seen.alarmed_at).ok_or_else(|| {
+        Problem::invalid_value("alarmed_at is no time such as 2026-01-31T12:00:00.000Z")
+    })?;
     admin
         .write(state, move |connection, admin| {
-            alarm::lift(connection, &id, &admin.actor, admin.now)?;
+            alarm::lift(connection, &id, alarmed_at, &admin.actor, admin.now)?;
             alarm::standing(connection, &id, admin.now)
         })
         .await

@@ -201,7 +201,8 @@ struct Known {
     alarm: Option<Standing>,
 }
 
-async fn show(
+/// The page of one directory.
+pub(super) async fn show(
     visitor: Visitor,
     state: web::Data<State>,
     id: web::Path<String>,

@@ -11,14 +11,14 @@ use crate::store::directories::{self, Directory};
 use crate::store::id::DirectoryId;
 
 use super::super::State;
-use super::super::admin::alarms::{ThresholdChange, lift_by, set_threshold_by};
+use super::super::admin::alarms::{Seen, ThresholdChange, lift_by, set_threshold_by};
 use super::answer::{Failure, see_other};
+use super::directories::show as directories_page;
 use super::directory_change::address;
 use super::frame::{Section, page};
 use super::page::{Access, Page};
 use super::parts::{badge, confirmation, field_with_hint, form, heading, table};
 use super::posted::{Confirmed, Posted};
-use super::sign_in::Nothing;
 use super::visitor::Visitor;
 use super::words::{ago, ago_or, counted, grouped};
 
@@ -31,7 +31,9 @@ pub(super) fn pages() -> Vec<Page> {
         Page::at("/directories/alarm")
             .get(Access::With(READ), show)
             .post(Access::With(WRITE), change),
-        Page::at("/directories/{id}/alarm/lift").post(Access::With(WRITE), lift),
+        Page::at("/directories/{id}/alarm/lift")
+            .on(Access::With(Scope::DirectoriesRead), directories_page)
+            .post(Access::With(WRITE), lift),
     ]
 }
 
@@ -128,6 +130,8 @@ pub(super) fn raised(visitor: &Visitor, directory: &Directory, standing: &Standi
                 }
                 @if visitor.may(WRITE) {
                     (form(visitor, &format!("{}/alarm/lift", address(id)), &html! {
+                        // Never filled in again: whoever is shown another alarm lifts that, or neither.
+                        input type="hidden" name="alarmed_at" value=(at.to_rfc3339());
                         button { "Lift the alarm" }
                     }))
                 }
@@ -144,14 +148,23 @@ pub(super) fn left(standing: &Standing) -> Markup {
     }
 }
 
+/// Which alarm the page has shown.
+#[derive(Deserialize)]
+struct Lifted {
+    alarmed_at: String,
+}
+
 /// It holds nothing up and gives nothing: nobody is asked for the password.
 async fn lift(
-    sent: Posted<Nothing>,
+    sent: Posted<Lifted>,
     state: web::Data<State>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Failure> {
     let id = DirectoryId::new(id.into_inner());
     let place = address(&id);
-    lift_by(sent.visitor.admin(WRITE), &state, id).await?;
+    let seen = Seen {
+        alarmed_at: sent.form.alarmed_at,
+    };
+    lift_by(sent.visitor.admin(WRITE), &state, id, seen).await?;
     Ok(see_other(&format!("{place}?done=alarm-lifted")))
 }

@@ -248,8 +248,11 @@ on_both_databases!(
         let at = |part: &str| told.find(part);
         assert!(at(&why).is_some() && at(&place).is_some(), "{told}");
         assert!(at(&why) < at("TLS certificate") && at("TLS certificate") < at("deliver"));
-        let path = format!("/directories/{}/alarm/lift", server.directory_id);
-        server.admin().post(&path, &Value::Null).expect(200);
+        let path = format!("/directories/{}/alarm", server.directory_id);
+        let alarmed = server.admin().get(&path).expect(200).body;
+        let seen = json!({"alarmed_at": alarmed["alarmed_at"]});
+        let lift = format!("{path}/lift");
+        server.admin().post(&lift, &seen).expect(200);
         assert!(!attention().contains("Unusually"));
         let again = format!("/deliveries/{failed}/redeliver");
         server.admin().post(&again, &Value::Null).expect(202);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::people::{Leaver, PASSWORD, Person};
 use crate::server::TestServer;
 
-use super::{Browser, member};
+use super::{Browser, hidden, member};
 
 const THRESHOLD: &str = "/alarms/mass-deprovisioning";
 const PLACE: &str = "/console/directories/alarm";
@@ -77,10 +77,27 @@ on_both_databases!(
             "{seen}"
         );
         let lifting = format!("{directory}/alarm/lift");
-        auditor.submit(&lifting, &[]).expect(403);
+        let shown = hidden(&page, "alarmed_at");
+        auditor
+            .submit(&lifting, &[("alarmed_at", &shown)])
+            .expect(403);
         auditor.submit(PLACE, &fields).expect(403);
 
-        browser.submit(&lifting, &[]).expect(303);
+        // Of another alarm than the page has shown, it is the new one that is shown.
+        let refused = browser
+            .submit(&lifting, &[("alarmed_at", "2020-01-31T12:00:00.000Z")])
+            .expect(409)
+            .text;
+        assert!(
+            refused.contains("is not the one that stands now: look at the directory again."),
+            "{refused}"
+        );
+        assert!(refused.contains("Alarm: unusually many"), "{refused}");
+        assert_eq!(hidden(&refused, "alarmed_at"), shown);
+
+        browser
+            .submit(&lifting, &[("alarmed_at", &shown)])
+            .expect(303);
         let page = browser.get(&directory).expect(200).text;
         assert!(!page.contains("Alarm: unusually many"), "{page}");
         let path = format!("/directories/{}/alarm", server.directory_id);

@@ -121,8 +121,10 @@ const CASES: &[Case] = &[
     Case {
         route: "POST /directories/{id}/alarm/lift",
         arrange: |world| {
-            let path = format!("/directories/{}/alarm/lift", alarmed(world));
-            Call::admin(world, "POST", &path, &Value::Null)
+            let path = format!("/directories/{}/alarm", alarmed(world));
+            let alarm = world.admin().get(&path).expect(200).body;
+            let seen = json!({"alarmed_at": alarm["alarmed_at"]});
+            Call::admin(world, "POST", &format!("{path}/lift"), &seen)
         },
     },
     Case {

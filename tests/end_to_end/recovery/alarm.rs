@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{hire, items};
 use crate::people::patch_of;
-use crate::server::{Client, TestServer};
+use crate::server::{Answer, Client, TestServer};
 
 const HOUR: i64 = 3_600_000;
 const PATH: &str = "/alarms/mass-deprovisioning";
@@ -158,8 +158,16 @@ on_both_databases!(
     }
 );
 
+/// Lifts the alarm that was raised then.
+fn lift(server: &TestServer, alarmed_at: &Value) -> Answer {
+    let path = format!("/directories/{}/alarm/lift", server.directory_id);
+    server
+        .admin()
+        .post(&path, &json!({"alarmed_at": alarmed_at}))
+}
+
 on_both_databases!(
-    an_alarm_is_raised_until_an_admin_lifts_it_and_is_raised_anew_an_hour_later,
+    an_alarm_is_raised_until_an_admin_lifts_the_one_that_they_have_seen,
     |server| {
         let admin = server.admin();
         let scim = server.scim();
@@ -174,8 +182,8 @@ on_both_databases!(
             "lifted_at": null,
         });
         assert_eq!(admin.get(&path).expect(200).body, quiet);
-        let lift = format!("{path}/lift");
-        assert_eq!(admin.post(&lift, &Value::Null).expect(200).body, quiet);
+        let earlier = json!("2020-01-31T12:00:00.000Z");
+        lift(server, &earlier).expect(409);
         for id in &all[..10] {
             deactivate(&scim, id);
         }
@@ -191,35 +199,90 @@ on_both_databases!(
                 "lifted_at": null,
             })
         );
-        let lifted = admin.post(&lift, &Value::Null).expect(200).body;
+        // Another alarm than the one that stands, or none at all.
+        let refused = lift(server, &earlier).expect(409);
         assert_eq!(
-            (&lifted["raised"], &lifted["alarmed_at"]),
-            (&json!(false), &raised["alarmed_at"])
+            refused.body["detail"],
+            "the alarm of 2020-01-31T12:00:00.000Z is not the one that stands now: look at the directory again"
         );
+        for nothing in [Value::Null, json!(""), json!("yesterday"), json!(1)] {
+            lift(server, &nothing).expect(422);
+        }
+        assert_eq!(admin.get(&path).expect(200).body, raised);
+
+        let lifted = lift(server, &raised["alarmed_at"]).expect(200).body;
+        let mut expected = raised.clone();
+        expected["deprovisioned"] = json!(0);
+        expected["raised"] = json!(false);
+        expected["lifted_at"] = lifted["lifted_at"].clone();
+        assert_eq!(lifted, expected);
         assert!(lifted["lifted_at"].as_str() >= raised["alarmed_at"].as_str());
-        // Again, which changes nothing; and more leavers of the same hour raise no other.
+        // Again, which changes nothing.
         server.clock.advance_millis(60_000);
-        assert_eq!(admin.post(&lift, &Value::Null).expect(200).body, lifted);
-        deactivate(&scim, &all[10]);
-        assert_eq!(admin.get(&path).expect(200).body["raised"], false);
+        assert_eq!(lift(server, &raised["alarmed_at"]).expect(200).body, lifted);
         let recorded = items(server, "/audit-events?action=alarm.lifted");
         assert_eq!(recorded.len(), 1);
         assert_eq!(recorded[0]["target"]["id"], server.directory_id);
         assert_eq!(recorded[0]["directory_id"], server.directory_id);
-
-        server.clock.advance_millis(HOUR + 300_000);
-        for id in &all[11..21] {
-            deactivate(&scim, id);
-        }
-        let anew = admin.get(&path).expect(200).body;
         assert_eq!(
-            (&anew["raised"], &anew["lifted_at"]),
-            (&json!(true), &Value::Null)
+            recorded[0]["detail"],
+            json!({"alarmed_at": raised["alarmed_at"]})
         );
         let nowhere = format!("/directories/{}/alarm", ResourceId::generate());
         admin.get(&nowhere).expect(404);
         admin
-            .post(&format!("{nowhere}/lift"), &Value::Null)
+            .post(&format!("{nowhere}/lift"), &json!({"alarmed_at": earlier}))
             .expect(404);
+    }
+);
+
+on_both_databases!(
+    leavers_are_counted_anew_once_an_alarm_is_lifted_and_raise_another_within_the_hour,
+    |server| {
+        let admin = server.admin();
+        let scim = server.scim();
+        let all = people(&scim, 40);
+        let path = format!("/directories/{}/alarm", server.directory_id);
+        let standing = || admin.get(&path).expect(200).body;
+        for id in &all[..10] {
+            deactivate(&scim, id);
+        }
+        let first = standing()["alarmed_at"].clone();
+        server.clock.advance_millis(1_000);
+        lift(server, &first).expect(200);
+        for id in &all[10..19] {
+            deactivate(&scim, id);
+        }
+        let quiet = standing();
+        assert_eq!(
+            (&quiet["raised"], &quiet["deprovisioned"]),
+            (&json!(false), &json!(9))
+        );
+        assert_eq!(alarms(server).len(), 1);
+        deactivate(&scim, &all[19]);
+        let anew = standing();
+        assert_eq!(
+            (&anew["raised"], &anew["lifted_at"]),
+            (&json!(true), &Value::Null)
+        );
+        assert_ne!(anew["alarmed_at"], first);
+        assert_eq!(alarms(server).len(), 2);
+        // Whoever has seen the first alone lifts neither.
+        lift(server, &first).expect(409);
+        assert_eq!(standing(), anew);
+        // And while it stands, it is told of once an hour.
+        for id in &all[20..30] {
+            deactivate(&scim, id);
+        }
+        assert_eq!(alarms(server).len(), 2);
+        lift(server, &anew["alarmed_at"]).expect(200);
+        assert_eq!(standing()["raised"], false);
+
+        server.clock.advance_millis(HOUR + 300_000);
+        for id in &all[30..] {
+            deactivate(&scim, id);
+        }
+        assert_eq!(standing()["raised"], true);
+        assert_eq!(alarms(server).len(), 3);
     }
 );
