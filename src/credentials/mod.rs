@@ -13,6 +13,7 @@ pub mod expiry;
 pub mod issue;
 pub mod keys;
 pub mod last_use;
+pub mod open_sessions;
 pub mod passwords;
 pub mod products;
 pub mod public_keys;

@@ -16,6 +16,7 @@ use crate::store::resources::{self, Resource};
 use crate::store::{DatabaseConnection, roles, second_factors};
 
 use super::issue::{active_person, creator, refuse_wider_networks, refuse_without_role};
+use super::sessions::Stage;
 use super::verify::{has_not_ended, stands};
 use super::{Credential, CredentialError, Issued, second_factor, sessions};
 
@@ -214,8 +215,17 @@ pub struct OwnChange {
     pub new: HashedPassword,
 }
 
+/// What a person has after they have changed their password.
+pub struct Changed {
+    /// The session that goes on in place of the one that they have shown.
+    pub session: Issued,
+    /// How many other sessions have ended.
+    pub ended: usize,
+}
+
 /// Changes the password of a person who is signed in, and tells them. Their other sessions end, and links with which
-/// a password could be set; what roles the password opens stays as it was. Gives how many sessions have ended.
+/// a password could be set; what roles the password opens stays as it was. The session that they show gets another
+/// secret: whoever knew the old one is out with the old password.
 ///
 /// # Errors
 /// [`CredentialError::Forbidden`] where the password has changed meanwhile, or the code is not right;
@@ -227,7 +237,7 @@ pub fn change_own(
     change: &OwnChange,
     actor: &Actor,
     now: Timestamp,
-) -> Result<usize, CredentialError> {
+) -> Result<Changed, CredentialError> {
     let ended = || CredentialError::Conflict("the session has ended".to_owned());
     let session = &change.session;
     let person = held_person(connection, session.owner_id.as_ref().ok_or_else(ended)?)?;
@@ -244,10 +254,13 @@ pub fn change_own(
     if change.shown.set_by != SetBy::Person {
         return Err(CredentialError::Conflict(NOT_OURS.to_owned()));
     }
-    if second_factors::confirmed_at(connection, &person.id)?.is_some() {
+    let stage = if second_factors::confirmed_at(connection, &person.id)?.is_some() {
         let code = change.code.as_deref().unwrap_or_default();
         second_factor::take(connection, sealer, &person, code, now)?;
-    }
+        Stage::Complete
+    } else {
+        Stage::SignedIn(second_factor::asked_of(connection, &person.id, now)?)
+    };
     let password = StoredPassword {
         hash: change.new.as_str().to_owned(),
         ..change.shown.clone()
@@ -257,10 +270,12 @@ pub fn change_own(
     table::revoke_kinds_of(connection, &person.id, &links, CHANGED, now)?;
     let kept = Some(&session.id);
     let ended = sessions::end_all(connection, &person.id, kept, CHANGED, actor, now)?;
+    let session = sessions::renew(connection, session, &person, stage, actor, now)?;
     let event = Event::new(Action::PasswordSet)
         .within(&person.directory_id)
         .to("User", person.id.as_str(), person.label())
         .with("set_by", "person")
+        .with("session_id", session.credential.id.as_str())
         .with("sessions_ended", ended);
     audit::record(connection, actor, now, event)?;
     let name = person.user_name.as_deref().unwrap_or("a person");
@@ -279,7 +294,7 @@ pub fn change_own(
         vec!["If it was not you, tell your admins: they can end all of your sessions and make you a link for another."],
     );
     notices::put(connection, now, notice)?;
-    Ok(ended)
+    Ok(Changed { session, ended })
 }
 
 /// Sets a password that an identity provider sent. A password that the person set by a link stays theirs

@@ -203,7 +203,14 @@ pub fn confirm(
         actor,
         now,
     )?;
-    let session = sessions::renew(connection, session, &person, actor, now)?;
+    let session = sessions::renew(
+        connection,
+        session,
+        &person,
+        sessions::Stage::Complete,
+        actor,
+        now,
+    )?;
     Ok(Confirmed {
         session,
         recovery_codes,
@@ -227,7 +234,14 @@ pub fn pass(
     let by = take(connection, sealer, &person, code, now)?;
     let event = about(Action::SecondFactorPassed, &person).with("by", by);
     audit::record(connection, actor, now, event)?;
-    sessions::renew(connection, session, &person, actor, now)
+    sessions::renew(
+        connection,
+        session,
+        &person,
+        sessions::Stage::Complete,
+        actor,
+        now,
+    )
 }
 
 /// Removes the second factor of a person who shows a code once more.

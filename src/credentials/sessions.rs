@@ -7,16 +7,16 @@ use crate::clock::Timestamp;
 use crate::policies::Role;
 use crate::policies::authentication::{Policy, effective};
 use crate::secret::{PlainSecret, SecretKind};
-use crate::store::credentials::{self as table, Search, Standing};
+use crate::store::credentials as table;
 use crate::store::directories::{self, DirectoryKind};
 use crate::store::id::{CredentialId, ResourceId};
 use crate::store::passwords::{self, SetBy, StoredPassword};
 use crate::store::resources::{self, Resource};
-use crate::store::{DatabaseConnection, StoreError, roles};
+use crate::store::{DatabaseConnection, roles};
 
 use super::issue::active_person;
 use super::second_factor::Outstanding;
-use super::{Creator, Credential, CredentialError, Issued, second_factor};
+use super::{Creator, Credential, CredentialError, Issued, open_sessions, second_factor};
 
 /// How long a person may take to complete a sign-in with the second factor, or to enrol.
 const UNFINISHED_MINUTES: i64 = 15;
@@ -110,8 +110,8 @@ pub fn open(
     Ok(issued)
 }
 
-/// Puts a session in the place of one that has just passed the second factor. Whoever knew the secret of the old
-/// one knows nothing of the new.
+/// Puts a session in the place of one whose person has just shown more of who they are. Whoever knew the secret of
+/// the old one knows nothing of the new.
 ///
 /// # Errors
 /// [`CredentialError::Conflict`] where the old one has ended meanwhile; when the database fails.
@@ -119,6 +119,7 @@ pub(super) fn renew(
     connection: &mut DatabaseConnection,
     old: &Credential,
     person: &Resource,
+    stage: Stage,
     actor: &Actor,
     now: Timestamp,
 ) -> Result<Issued, CredentialError> {
@@ -127,12 +128,12 @@ pub(super) fn renew(
             "the session has ended".to_owned(),
         ));
     }
-    start(connection, person, Stage::Complete, actor, now)
+    start(connection, person, stage, actor, now)
 }
 
 /// How far a person has come when a session is made.
 #[derive(Clone, Copy)]
-enum Stage {
+pub(super) enum Stage {
     /// They have shown their password; this is what else is asked of them.
     SignedIn(Option<Outstanding>),
     /// They have passed the second factor.
@@ -331,7 +332,7 @@ pub(super) fn end_all(
     actor: &Actor,
     now: Timestamp,
 ) -> Result<usize, CredentialError> {
-    let search = open_sessions(person, now);
+    let search = open_sessions::search(person, now);
     let (mut ended, mut before) = (0, None::<String>);
     loop {
         let found = table::newest(connection, &search, before.as_deref(), AT_ONCE)?;
@@ -343,88 +344,6 @@ pub(super) fn end_all(
             end_for(connection, session, reason, actor, now)?;
             ended += 1;
         }
-    }
-}
-
-/// How many sessions of a person have not ended, counted up to a bound.
-///
-/// # Errors
-/// When the database fails.
-pub fn count_open(
-    connection: &mut DatabaseConnection,
-    person: &ResourceId,
-    bound: i64,
-    now: Timestamp,
-) -> Result<i64, StoreError> {
-    let found = table::newest(connection, &open_sessions(person, now), None, bound)?;
-    Ok(i64::try_from(found.len()).unwrap_or(i64::MAX))
-}
-
-/// Some of a person's sessions.
-#[derive(Debug, Clone)]
-pub struct OpenSessions {
-    /// Those that work, newest first.
-    pub sessions: Vec<Credential>,
-    /// Before which id the next begin, where there are more.
-    pub next: Option<String>,
-}
-
-/// The sessions of a person that have not ended, newest first, from before an id. `fetch` is one more than are shown.
-///
-/// # Errors
-/// When the database fails.
-pub fn list_open(
-    connection: &mut DatabaseConnection,
-    person: &ResourceId,
-    before: Option<&str>,
-    fetch: i64,
-    now: Timestamp,
-) -> Result<OpenSessions, StoreError> {
-    list_open_from(connection, person, None, before, fetch, now)
-}
-
-/// The same of those alone that were last used from an address that begins so.
-///
-/// # Errors
-/// When the database fails.
-pub fn list_open_from(
-    connection: &mut DatabaseConnection,
-    person: &ResourceId,
-    address: Option<&str>,
-    before: Option<&str>,
-    fetch: i64,
-    now: Timestamp,
-) -> Result<OpenSessions, StoreError> {
-    let address = address.map(str::trim).filter(|address| !address.is_empty());
-    let search = Search {
-        last_used_from: address.map(str::to_owned),
-        ..open_sessions(person, now)
-    };
-    let mut found = table::newest(connection, &search, before, fetch)?;
-    let shown = usize::try_from(fetch.saturating_sub(1)).unwrap_or(usize::MAX);
-    let more = found.len() > shown;
-    found.truncate(shown);
-    let next = found
-        .last()
-        .filter(|_| more)
-        .map(|last| last.id.to_string());
-    let policy = effective(connection, person, now)?;
-    found.retain(|session| {
-        let used = session.last_used_at.unwrap_or(session.created_at);
-        policy.session_end(session.created_at, used) > now
-    });
-    Ok(OpenSessions {
-        sessions: found,
-        next,
-    })
-}
-
-fn open_sessions(person: &ResourceId, now: Timestamp) -> Search {
-    Search {
-        kinds: vec![SecretKind::Session],
-        owner: Some(person.clone()),
-        standing: Some((Standing::Active, now)),
-        ..Search::default()
     }
 }
 

@@ -49,11 +49,25 @@ pub(super) fn keep(
     )
 }
 
-/// A person who was deleted within so many days; nobody else takes them until the transaction ends.
+/// A person who was deleted within so many days.
 ///
 /// # Errors
 /// [`PolicyError::NotFound`]; when the database fails.
 pub fn find_deleted(
+    connection: &mut DatabaseConnection,
+    id: &ResourceId,
+    days: u32,
+    now: Timestamp,
+) -> Result<DeletedPerson, LifecycleError> {
+    let found = deleted_people::find(connection, id, since(days, now))?;
+    Ok(found.ok_or(PolicyError::NotFound("deleted user"))?)
+}
+
+/// The same, whom nobody else takes until the transaction ends.
+///
+/// # Errors
+/// As [`find_deleted`].
+pub fn hold_deleted(
     connection: &mut DatabaseConnection,
     id: &ResourceId,
     days: u32,
@@ -132,7 +146,7 @@ pub fn forget_deleted(
     days: u32,
     cause: &Cause,
 ) -> Result<(), LifecycleError> {
-    let deleted = find_deleted(connection, id, days, cause.now)?;
+    let deleted = hold_deleted(connection, id, days, cause.now)?;
     deleted_people::delete(connection, id)?;
     // Who they were is what is to be forgotten.
     let event = Event::new(Action::DeletedUserForgotten)

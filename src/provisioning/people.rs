@@ -146,7 +146,7 @@ pub fn recover(
     days: u32,
     cause: &Cause,
 ) -> Result<Recovered, ProvisioningError> {
-    let deleted = recovery::find_deleted(connection, id, days, cause.now)?;
+    let deleted = recovery::hold_deleted(connection, id, days, cause.now)?;
     let directory = directories::find(connection, &deleted.resource.directory_id)?
         .ok_or(StoreError::Corrupt { what: "directory" })?;
     let context = surroundings.context(directory, cause.actor.clone(), cause.requested_at);

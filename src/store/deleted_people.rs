@@ -131,7 +131,25 @@ pub fn is_kept(connection: &mut DatabaseConnection, id: &ResourceId) -> Result<b
     Ok(found.is_some())
 }
 
-/// One of those who were deleted at an instant or later; nobody else takes them until the transaction ends.
+/// One of those who were deleted at an instant or later.
+///
+/// # Errors
+/// When the database fails.
+pub fn find(
+    connection: &mut DatabaseConnection,
+    id: &ResourceId,
+    since: Timestamp,
+) -> Result<Option<DeletedPerson>, StoreError> {
+    let found: Option<Row> = deleted_people::table
+        .find(id.as_str())
+        .filter(deleted_people::deleted_at.ge(since.as_millis()))
+        .select(Row::as_select())
+        .first(connection)
+        .optional()?;
+    found.map(Row::read).transpose()
+}
+
+/// The same, whom nobody else takes until the transaction ends.
 ///
 /// # Errors
 /// When the database fails.

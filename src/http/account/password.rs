@@ -2,14 +2,17 @@
 //!
 //! [`with_password`] is how anybody shows again what their password is.
 
+use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::credentials::passwords::OwnChange;
+use crate::clock::Timestamp;
+use crate::credentials::passwords::{Changed, OwnChange};
 use crate::credentials::sessions::{self, Candidate};
 use crate::credentials::{CredentialError, passwords, verify};
 use crate::secret::{PlainSecret, SecretKind};
+use crate::store::id::CredentialId;
 use crate::store::passwords::{self as stored_passwords, StoredPassword};
 use crate::store::{DatabaseConnection, TransactionError as _, resources};
 
@@ -19,7 +22,6 @@ use super::super::openapi::{ApiEndpoint, Caller, Operation};
 use super::super::problem::{Problem, ProblemKind};
 use super::super::throttle::Attempt;
 use super::Person;
-use super::sessions::EndedView;
 
 pub(super) fn endpoints() -> Vec<ApiEndpoint> {
     vec![
@@ -34,10 +36,11 @@ pub(super) fn endpoints() -> Vec<ApiEndpoint> {
             Operation::new("Change one's password")
                 .of(Caller::Person)
                 .explained(
-                    "Shows the old one, and a code where there is a second factor. One's other sessions end. A \
-                     password that an identity provider sets is changed there.",
+                    "Shows the old one, and a code where there is a second factor. One's other sessions end, and \
+                     another session goes on in place of this one, whose token is no more. A password that an \
+                     identity provider sets is changed there.",
                 )
-                .shows::<EndedView>()
+                .shows::<ChangedView>()
                 .refuses(&[409, 429, 503]),
         ),
     ]
@@ -54,6 +57,21 @@ struct Change {
     code: Option<String>,
 }
 
+/// The session that goes on in place of the one that was used, and what became of the others.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ChangedPassword)]
+struct ChangedView {
+    id: CredentialId,
+    /// Shown this once.
+    token: String,
+    expires_at: Timestamp,
+    /// When it ends unless it is used.
+    #[schema(required)]
+    idle_expires_at: Option<Timestamp>,
+    /// How many other sessions have ended.
+    ended: usize,
+}
+
 async fn change(
     request: HttpRequest,
     state: web::Data<State>,
@@ -65,18 +83,27 @@ async fn change(
         new_password,
         code,
     } = body.into_inner();
-    let ended = change_password(&state, &person, password, new_password, code).await?;
-    Ok(HttpResponse::Ok().json(EndedView { ended }))
+    let changed = change_password(&state, &person, password, new_password, code).await?;
+    let session = &changed.session.credential;
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .json(ChangedView {
+            id: session.id.clone(),
+            token: changed.session.secret.expose().to_owned(),
+            expires_at: session.expires_at,
+            idle_expires_at: session.idle_expires_at,
+            ended: changed.ended,
+        }))
 }
 
-/// Changes the password of a person who shows the old one, and counts the sessions that end.
+/// Changes the password of a person who shows the old one.
 pub(in super::super) async fn change_password(
     state: &State,
     person: &Person,
     old: String,
     new: String,
     code: Option<String>,
-) -> Result<usize, Problem> {
+) -> Result<Changed, Problem> {
     if old == new {
         return Err(Problem::invalid_value(
             "new_password is the password that there is",

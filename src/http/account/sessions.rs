@@ -7,6 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::audit::Actor;
 use crate::clock::Timestamp;
+use crate::credentials::open_sessions;
 use crate::credentials::second_factor::{Outstanding, asked_of};
 use crate::credentials::sessions::{self, Candidate, usable_roles};
 use crate::credentials::{Credential, CredentialError, Issued, Owner, Verified, passwords};
@@ -356,7 +357,7 @@ async fn list(
         .read(move |connection| {
             let now = person.caller.requested_at;
             let (cursor, fetch) = (window.cursor(), window.fetch());
-            sessions::list_open_from(
+            open_sessions::list_open_from(
                 connection,
                 &person.id,
                 address.as_deref(),

@@ -99,11 +99,9 @@ async fn show(
 ) -> Result<HttpResponse, Problem> {
     let id = ResourceId::new(id.into_inner());
     let days = state.settings.limits.recovery_days;
-    let found = admin
-        .write(&state, move |connection, admin| {
-            recovery::find_deleted(connection, &id, days, admin.now)
-        })
-        .await?;
+    let found = state
+        .database
+        .read_now(|connection| recovery::find_deleted(connection, &id, days, admin.now))?;
     Ok(HttpResponse::Ok().json(view::deleted_user(&found, days)))
 }
 

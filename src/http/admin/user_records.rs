@@ -7,7 +7,9 @@ use utoipa::ToSchema;
 
 use crate::audit::Actor;
 use crate::clock::Timestamp;
-use crate::credentials::sessions::{self, OpenSessions};
+use crate::credentials::CredentialError;
+use crate::credentials::open_sessions::{self, OpenSessions};
+use crate::credentials::sessions;
 use crate::lifecycle::USER;
 use crate::policies::{PolicyError, Scope};
 use crate::provisioning::people::Surroundings;
@@ -49,11 +51,19 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
                     .explained("They stay active, and may sign in again.")
                     .shows::<EndedView>(),
             ),
-        AdminEndpoint::at("/users/{id}/sessions/{session}").delete(
-            Scope::TokensRevoke,
-            end_session,
-            Operation::new("End one session of a person").ends(),
-        ),
+        AdminEndpoint::at("/users/{id}/sessions/{session}")
+            .get(
+                read,
+                show_session,
+                Operation::new("Show one session of a person")
+                    .explained("404 where it has ended.")
+                    .shows::<OpenSessionView>(),
+            )
+            .delete(
+                Scope::TokensRevoke,
+                end_session,
+                Operation::new("End one session of a person").ends(),
+            ),
     ]
 }
 
@@ -128,7 +138,7 @@ async fn list_sessions(
             let (cursor, fetch) = (window.cursor(), window.fetch());
             let address = address.as_deref();
             let open =
-                sessions::list_open_from(connection, &id, address, cursor, fetch, admin.now)?;
+                open_sessions::list_open_from(connection, &id, address, cursor, fetch, admin.now)?;
             Ok::<_, PolicyError>(open)
         })
         .await?;
@@ -141,6 +151,23 @@ async fn list_sessions(
         items,
         next_cursor: next,
     }))
+}
+
+async fn show_session(
+    admin: Admin,
+    state: web::Data<State>,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, Problem> {
+    let (id, session) = path.into_inner();
+    let (id, session) = (ResourceId::new(id), CredentialId::new(session));
+    let (found, ended) = state.database.read_now(|connection| {
+        find(connection, &id)?;
+        open_sessions::find_of(connection, &id, &session, admin.now)
+    })?;
+    if ended.is_some() {
+        return Err(CredentialError::NotFound("session").into());
+    }
+    Ok(HttpResponse::Ok().json(open_session_view(found, &admin.credential_id)))
 }
 
 async fn end_session(

@@ -6,8 +6,8 @@ use serde::Deserialize;
 
 use crate::credentials::Credential;
 use crate::credentials::confirmation::Asked;
+use crate::credentials::open_sessions::{self, OpenSessions};
 use crate::credentials::second_factor::{self, Standing as FactorStanding};
-use crate::credentials::sessions::{self, OpenSessions};
 use crate::credentials::view::status;
 use crate::policies::authentication;
 use crate::secret::SecretKind;
@@ -98,7 +98,7 @@ pub(super) async fn show(
             Ok::<_, StoreError>(Own {
                 tokens,
                 next,
-                sessions: sessions::list_open(connection, &person, None, SESSIONS + 1, now)?,
+                sessions: open_sessions::list_open(connection, &person, None, SESSIONS + 1, now)?,
                 products: products::list(connection)?,
                 factor: second_factor::standing(connection, &person, now)?,
                 policy: authentication::effective(connection, &person, now)?,
@@ -249,7 +249,7 @@ async fn show_sessions(
         .database
         .read(move |connection| {
             let (from, cursor) = (Some(wanted.as_str()), cursor.as_deref());
-            sessions::list_open_from(connection, &person, from, cursor, ROWS + 1, now)
+            open_sessions::list_open_from(connection, &person, from, cursor, ROWS + 1, now)
         })
         .await?;
     let content = html! {

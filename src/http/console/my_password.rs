@@ -17,6 +17,7 @@ use super::frame::{Section, page};
 use super::page::{Access, Page};
 use super::parts::{field, field_with_hint, form, heading};
 use super::posted::Posted;
+use super::sign_in::with_session;
 use super::visitor::Visitor;
 use super::words::sentence;
 
@@ -56,7 +57,7 @@ async fn show(visitor: Visitor, state: web::Data<State>) -> Result<HttpResponse,
         @if set_by == Some(SetBy::IdentityProvider) {
             p.note { (sentence(NOT_OURS)) }
         } @else {
-            p { "Your other sessions end. Your API tokens go on working." }
+            p { "Your other sessions end, and this one goes on under a new secret. Your API tokens go on working." }
             (form(&visitor, PLACE, &html! {
                 (field("The password that you have", &password("password", "current-password")))
                 (field_with_hint(
@@ -105,6 +106,8 @@ async fn change(sent: Posted<Wanted>, state: web::Data<State>) -> Result<HttpRes
             "the two new passwords are not the same",
         )));
     }
-    change_password(&state, &sent.visitor.person, password, new_password, code).await?;
-    Ok(see_other("/console/me?done=password-changed"))
+    let person = &sent.visitor.person;
+    let changed = change_password(&state, person, password, new_password, code).await?;
+    let answer = see_other("/console/me?done=password-changed");
+    Ok(with_session(&state, &changed.session.secret, answer))
 }

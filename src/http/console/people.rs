@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::audit::Actor;
 use crate::clock::Timestamp;
-use crate::credentials::sessions::{self, OpenSessions};
+use crate::credentials::open_sessions::{self, OpenSessions};
 use crate::credentials::{Credential, second_factor};
 use crate::lifecycle::USER;
 use crate::policies::authentication::{self, Explanation};
@@ -254,7 +254,7 @@ impl Known {
             } else {
                 Vec::new()
             },
-            sessions: sessions::list_open(connection, id, None, SESSIONS, now)?,
+            sessions: open_sessions::list_open(connection, id, None, SESSIONS, now)?,
             document: document(connection, surroundings, &person, actor, now)?,
             person,
             held,

@@ -199,13 +199,10 @@ async fn ask_recover(
     id: web::Path<String>,
 ) -> Result<HttpResponse, Failure> {
     let id = ResourceId::new(id.into_inner());
-    let days = state.settings.limits.recovery_days;
-    let deleted = visitor
-        .admin(Scope::UsersWrite)
-        .write(&state, move |connection, admin| {
-            recovery::find_deleted(connection, &id, days, admin.now)
-        })
-        .await?;
+    let (days, now) = (state.settings.limits.recovery_days, visitor.now());
+    let deleted = state
+        .database
+        .read_now(|connection| recovery::find_deleted(connection, &id, days, now))?;
     let name = deleted.resource.label().unwrap_or("this person");
     let question = Question {
         title: &format!("Recover {name}"),

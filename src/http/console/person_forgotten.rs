@@ -51,11 +51,11 @@ async fn found(
     state: &State,
     id: ResourceId,
 ) -> Result<(DeletedPerson, OnRecord), Failure> {
-    let days = state.settings.limits.recovery_days;
-    let found = visitor
-        .admin(WRITE)
-        .write(state, move |connection, admin| {
-            let deleted = recovery::find_deleted(connection, &id, days, admin.now)?;
+    let (days, now) = (state.settings.limits.recovery_days, visitor.now());
+    let found = state
+        .database
+        .read(move |connection| {
+            let deleted = recovery::find_deleted(connection, &id, days, now)?;
             let events = audit_events::Selection {
                 person_id: Some(id.to_string()),
                 ..audit_events::Selection::default()

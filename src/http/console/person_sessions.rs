@@ -1,13 +1,16 @@
 //! Where somebody else is signed in, and the ending of that by an admin.
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use crate::credentials::Credential;
-use crate::credentials::sessions::{self, OpenSessions};
+use crate::clock::Timestamp;
+use crate::credentials::open_sessions::{self, OpenSessions};
+use crate::credentials::{Credential, CredentialError};
 use crate::policies::{PolicyError, Scope};
 use crate::store::id::{CredentialId, ResourceId};
+use crate::store::resources::Resource;
 
 use super::super::State;
 use super::super::admin::user_records::{end_session_by, end_sessions_by};
@@ -118,7 +121,7 @@ async fn list(
             let person = find(connection, &id)?;
             let cursor = cursor.as_deref();
             let from = Some(wanted.as_str());
-            let open = sessions::list_open_from(connection, &id, from, cursor, ROWS + 1, now)?;
+            let open = open_sessions::list_open_from(connection, &id, from, cursor, ROWS + 1, now)?;
             Ok::<_, PolicyError>((person, open))
         })
         .await?;
@@ -148,15 +151,33 @@ async fn ask_end(
     state: web::Data<State>,
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, Failure> {
-    let id = ResourceId::new(path.into_inner().0);
-    let person = state
-        .database
-        .read_now(|connection| find(connection, &id))?;
+    let (id, session) = path.into_inner();
+    let (id, session) = (ResourceId::new(id), CredentialId::new(session));
+    let now = visitor.now();
+    let (person, found) = state.database.read_now(|connection| {
+        let person = find(connection, &id)?;
+        let found = match open_sessions::find_of(connection, &id, &session, now) {
+            Ok(found) => Some(found),
+            Err(CredentialError::NotFound(_)) => None,
+            Err(error) => return Err(error),
+        };
+        Ok::<_, CredentialError>((person, found))
+    })?;
     let name = person.label().unwrap_or("this person");
+    let title = format!("End a session of {name}");
+    let session = match found {
+        Some((session, None)) => session,
+        ended => return Ok(ended_page(&visitor, &person, &title, ended.as_ref())),
+    };
     let question = Question {
-        title: &format!("End a session of {name}"),
+        title: &title,
         back: (&format!("/console/people/{id}"), name),
         consequences: html! {
+            p {
+                "It began " (ago(session.created_at, now))
+                @if let Some(address) = &session.last_used_ip { ", and was last used from " code { (address) } }
+                "."
+            }
             p { "1 session ends: its next click leads to the sign-in. " (name) " stays active, and may sign in again." }
         },
         fields: html! {},
@@ -165,6 +186,32 @@ async fn ask_end(
     };
     let content = confirm(&visitor, visitor.asked(&state)?, &question);
     Ok(page(&visitor, Section::People, "End a session", &content))
+}
+
+/// Where there is nothing to be ended any more: a session that has ended, or that there never was.
+fn ended_page(
+    visitor: &Visitor,
+    person: &Resource,
+    title: &str,
+    session: Option<&(Credential, Option<Timestamp>)>,
+) -> HttpResponse {
+    let (now, name) = (visitor.now(), person.label().unwrap_or("this person"));
+    let address = format!("/console/people/{}", person.id);
+    let content = html! {
+        (heading(title, Some((&address, name)), &html! {}))
+        p.note {
+            "This session exists no more"
+            @if let Some((session, Some(at))) = session {
+                ": it ended " (ago(*at, now))
+                @if let Some(reason) = &session.revoked_reason { " (" (reason.replace('_', " ")) ")" }
+            }
+            ". There is nothing to end."
+        }
+        p { a.button href=(format!("{address}/sessions")) { "See where they are signed in" } }
+    };
+    let mut answer = page(visitor, Section::People, "End a session", &content);
+    *answer.status_mut() = StatusCode::NOT_FOUND;
+    answer
 }
 
 async fn end_one(
@@ -192,7 +239,7 @@ async fn ask_end_all(
         .database
         .read(move |connection| {
             let person = find(connection, &wanted)?;
-            let count = sessions::count_open(connection, &wanted, COUNTED, now)?;
+            let count = open_sessions::count_open(connection, &wanted, COUNTED, now)?;
             Ok::<_, PolicyError>((person, count))
         })
         .await?;

@@ -38,15 +38,28 @@ on_both_databases!(
             .expect(200);
 
         let answer = change(server, &session, &both(PASSWORD, OTHER)).expect(200);
-        assert_eq!(answer.body, json!({"ended": 1}));
-        server
-            .with_token(&other)
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        // Whoever knew the secret of the session that asked is out, as those of the others are.
+        for ended in [&other, &session] {
+            server
+                .with_token(ended)
+                .get("/account/v1/session")
+                .expect(401);
+        }
+        let renewed = server
+            .with_token(&answer.text_at("/token"))
             .get("/account/v1/session")
-            .expect(401);
-        server
-            .with_token(&session)
-            .get("/account/v1/session")
-            .expect(200);
+            .expect(200)
+            .body;
+        let expected = json!({
+            "id": renewed["id"],
+            "token": answer.body["token"],
+            "expires_at": renewed["expires_at"],
+            "idle_expires_at": renewed["idle_expires_at"],
+            "ended": 1,
+        });
+        assert_eq!(answer.body, expected);
+        assert_eq!(renewed["second_factor_at"], Value::Null);
         person.set_password(&link, PASSWORD).expect(404);
         person.sign_in_with(PASSWORD).expect(401);
         // What the password opens stays as it was.
@@ -57,7 +70,7 @@ on_both_databases!(
         let events = server.admin().get(&events).expect(200).body;
         assert_eq!(
             events["items"][0]["detail"],
-            json!({"set_by": "person", "sessions_ended": 1})
+            json!({"set_by": "person", "session_id": renewed["id"], "sessions_ended": 1})
         );
         let refused = server
             .admin()
@@ -102,7 +115,14 @@ on_both_databases!(
         assert!(page.contains("name=\"code\""), "{page}");
         let code = enrolled.code();
         let body = json!({"password": PASSWORD, "new_password": OTHER, "code": code});
-        change(server, &enrolled.session, &body).expect(200);
+        let renewed = change(server, &enrolled.session, &body).expect(200);
+        // The code was shown: nothing else is asked of the session that goes on.
+        let session = server
+            .with_token(&renewed.text_at("/token"))
+            .get("/account/v1/session")
+            .expect(200);
+        assert!(session.body["second_factor_at"].is_string());
+        browser.get("/console/me").expect(303);
     }
 );
 
@@ -177,9 +197,22 @@ on_both_databases!(a_password_is_changed_in_the_console, |server| {
             .contains("The password is not right; nothing was changed.")
     );
     assert!(!refused.text.contains(OTHER), "it is not filled in again");
-    browser
+    let before = browser.cookie.clone();
+    let done = browser
         .submit(place, &fields(PASSWORD, OTHER, OTHER))
         .expect(303);
+    let set = done.header("set-cookie").expect("a cookie");
+    assert!(
+        set.ends_with("; Path=/; HttpOnly; SameSite=Strict"),
+        "{set}"
+    );
+    assert_ne!(browser.cookie, before);
+    // Whoever has the old secret, such as one that they planted, is signed in no more.
+    let mut planted = Browser::new(server);
+    planted.cookie = before;
+    let turned_away = planted.get("/console/me").expect(303);
+    let place = turned_away.header("location").unwrap_or_default();
+    assert!(place.starts_with("/console/sign-in"), "{place}");
     browser.get("/console/me?done=password-changed").expect(200);
     person.sign_in_with(OTHER).expect(201);
 });

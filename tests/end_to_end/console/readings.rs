@@ -293,8 +293,18 @@ on_both_databases!(
         assert!(page.contains(&end), "{page}");
         let asked = browser.get(&end).expect(200).text;
         assert!(asked.contains("1 session ends"), "{asked}");
+        let one = format!("{path}/{newest}");
+        assert_eq!(api.get(&one).expect(200).body, listed[0]);
         browser.submit(&end, &[]).expect(303);
         assert!(!works(&sessions[2]) && works(&sessions[1]));
+        api.get(&one).expect(404);
+        let asked = browser.get(&end).expect(404).text;
+        assert!(
+            asked.contains("This session exists no more: it ended ")
+                && asked.contains("(ended by admin). There is nothing to end."),
+            "{asked}"
+        );
+        assert!(!asked.contains("1 session ends"), "{asked}");
         // Neither one of somebody else's, nor what is no session.
         let other = member(server, "other", None);
         let foreign = server
@@ -302,9 +312,17 @@ on_both_databases!(
             .get("/account/v1/session")
             .expect(200)
             .id();
-        api.delete(&format!("{path}/{foreign}")).expect(404);
-        api.delete(&format!("{path}/{}", uuid::Uuid::now_v7()))
-            .expect(404);
+        for nothing in [foreign, uuid::Uuid::now_v7().to_string()] {
+            let one = format!("{path}/{nothing}");
+            api.get(&one).expect(404);
+            api.delete(&one).expect(404);
+            let end = format!("/console/people/{}/sessions/{nothing}/end", person.id);
+            let asked = browser.get(&end).expect(404).text;
+            assert!(
+                asked.contains("This session exists no more. There is nothing to end."),
+                "{asked}"
+            );
+        }
 
         let all = format!("/console/people/{}/sessions/end-all", person.id);
         let asked = browser.get(&all).expect(200).text;
