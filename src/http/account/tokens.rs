@@ -2,15 +2,21 @@
 
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::clock::Timestamp;
 use crate::credentials::view::CredentialView;
 use crate::credentials::{Issued, NewCredential, issue, keys};
-use crate::policies::networks;
+use crate::policies::authentication::{Policy, effective};
+use crate::policies::products::is_open_to;
+use crate::policies::{lifetime, networks};
 use crate::secret::SecretKind;
 use crate::store::credentials::{self as table, Selection};
-use crate::store::id::{CredentialId, InstanceId, ProductId};
+use crate::store::id::{CredentialId, InstanceId, ProductId, ResourceId};
+use crate::store::product_instances::{self, Instance};
+use crate::store::products::{self, Product};
+use crate::store::{DatabaseConnection, StoreError};
 
 use super::super::State;
 use super::super::admin::keys::Rotation;
@@ -35,6 +41,10 @@ pub(super) fn endpoints() -> Vec<ApiEndpoint> {
                     .answers_with::<IssuedView>(201, "It was made")
                     .refuses(&[404, 409]),
             ),
+        ApiEndpoint::at("/token-options").get(
+            show_options,
+            own("Show what an API token of one's own may be made for").shows::<OptionsView>(),
+        ),
         ApiEndpoint::at("/tokens/{id}").delete(
             revoke,
             own("Revoke one of one's API tokens").ends(),
@@ -73,6 +83,107 @@ pub(in super::super) struct NewToken {
     /// How long it lives.
     #[schema(minimum = 1, maximum = 365)]
     pub(in super::super) expires_in_days: Option<i64>,
+}
+
+/// What an API token of a person may be made for.
+pub(in super::super) struct Options {
+    /// What their policy says.
+    pub(in super::super) policy: Policy,
+    /// The products that they may use, each with its instances.
+    pub(in super::super) products: Vec<(Product, Vec<Instance>)>,
+}
+
+impl Options {
+    /// What is open to a person at an instant.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(in super::super) fn of(
+        connection: &mut DatabaseConnection,
+        person: &ResourceId,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        let mut open = Vec::new();
+        for product in products::list(connection)? {
+            if is_open_to(connection, &product, person)? {
+                let instances = product_instances::list(connection, &product.id)?;
+                open.push((product, instances));
+            }
+        }
+        Ok(Self {
+            policy: effective(connection, person, now)?,
+            products: open,
+        })
+    }
+
+    /// After how many days a token has expired at the latest.
+    pub(in super::super) fn most_days(&self) -> i64 {
+        self.policy.settings.max_token_days.min(lifetime::MAX_DAYS)
+    }
+}
+
+/// What an API token of one's own may be made for.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TokenOptions)]
+struct OptionsView {
+    /// Whether the policy that holds for one allows API tokens at all.
+    allowed: bool,
+    /// What that policy is called.
+    policy: String,
+    /// The most that `expires_in_days` may be.
+    max_expires_in_days: i64,
+    /// What a token may be for; for every one of them where it names none.
+    products: Vec<ProductOption>,
+}
+
+/// A product that a token may be for.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TokenProductOption)]
+struct ProductOption {
+    id: ProductId,
+    name: String,
+    /// What a token for it may be used for.
+    scopes: Vec<String>,
+    /// To what a token for it may be limited.
+    instances: Vec<InstanceOption>,
+}
+
+/// An instance that a token may be limited to.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TokenInstanceOption)]
+struct InstanceOption {
+    id: InstanceId,
+    name: String,
+}
+
+async fn show_options(
+    request: HttpRequest,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let person = Person::of(&request, &state).await?;
+    let now = person.caller.requested_at;
+    let options = state
+        .database
+        .read(move |connection| Options::of(connection, &person.id, now))
+        .await?;
+    let product = |(product, instances): &(Product, Vec<Instance>)| ProductOption {
+        id: product.id.clone(),
+        name: product.name.clone(),
+        scopes: product.scopes.clone(),
+        instances: instances
+            .iter()
+            .map(|instance| InstanceOption {
+                id: instance.id.clone(),
+                name: instance.name.clone(),
+            })
+            .collect(),
+    };
+    Ok(HttpResponse::Ok().json(OptionsView {
+        allowed: !options.policy.blocks_tokens(),
+        policy: options.policy.name.clone(),
+        max_expires_in_days: options.most_days(),
+        products: options.products.iter().map(product).collect(),
+    }))
 }
 
 async fn list(

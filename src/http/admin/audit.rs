@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::OwnedSemaphorePermit;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
-use crate::audit::chain::{self, Report};
+use crate::audit::chain::{self, Place, Report};
 use crate::clock::Timestamp;
 use crate::policies::{PolicyError, Scope};
 use crate::store::audit_chain;
 use crate::store::audit_events::{self, Selection};
 use crate::store::id::{DirectoryId, ResourceId};
-use crate::store::{Freshness, StoreError, receipts};
+use crate::store::{DatabaseConnection, Freshness, StoreError, receipts};
 
 use super::super::State;
 use super::super::chaining;
@@ -43,6 +43,13 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
             read,
             verify,
             Operation::new("Verify the chain of audit events").shows::<Report>(),
+        ),
+        AdminEndpoint::at("/audit-events/head").get(
+            read,
+            show_head,
+            Operation::new("Show how far audit events are chained")
+                .explained("The head, noted elsewhere, shows later that nothing before it was replaced.")
+                .shows::<ChainHead>(),
         ),
         AdminEndpoint::at("/audit-events/{id}").get(
             read,
@@ -187,6 +194,38 @@ async fn list_events(
         })
         .await?;
     Ok(HttpResponse::Ok().json(window.page(found, |event| event.id.clone(), view::audit_event)))
+}
+
+/// How far audit events are chained.
+#[derive(Serialize, ToSchema)]
+pub(in super::super) struct ChainHead {
+    /// The last that is chained; null where nothing is yet.
+    #[schema(required)]
+    pub(in super::super) head: Option<Place>,
+    /// How many events wait to be chained.
+    pub(in super::super) pending: i64,
+}
+
+/// How far audit events are chained now.
+///
+/// # Errors
+/// When the database fails.
+pub(in super::super) fn chain_head(
+    connection: &mut DatabaseConnection,
+) -> Result<ChainHead, StoreError> {
+    let last = audit_chain::last(connection)?;
+    Ok(ChainHead {
+        head: last.map(|last| Place {
+            position: last.position,
+            hash: last.hash,
+        }),
+        pending: audit_chain::count_pending(connection)?,
+    })
+}
+
+async fn show_head(_: Admin, state: web::Data<State>) -> Result<HttpResponse, Problem> {
+    let head = state.database.read(chain_head).await?;
+    Ok(HttpResponse::Ok().json(head))
 }
 
 async fn show_event(

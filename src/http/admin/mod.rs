@@ -10,6 +10,7 @@ pub(super) mod credentials;
 pub(super) mod deleted_users;
 pub(super) mod deliveries;
 pub(super) mod directories;
+pub(super) mod endings;
 mod endpoint;
 pub(super) mod groups;
 mod impact;
@@ -20,6 +21,7 @@ mod notices;
 pub(super) mod one_credential;
 pub(super) mod optional_json;
 pub(super) mod orphans;
+pub(super) mod overview;
 pub mod page;
 pub(super) mod policies;
 mod policy_bodies;
@@ -65,7 +67,10 @@ pub use endpoint::AdminRoute;
 
 fn endpoints() -> Vec<AdminEndpoint> {
     let modules = [
+        overview::endpoints,
         directories::endpoints,
+        // Before what is named by an identifier: `impact` and `preview` are none.
+        endings::endpoints,
         alarms::endpoints,
         audit::endpoints,
         deleted_users::endpoints,

@@ -5,9 +5,9 @@ use maud::{Markup, html};
 use crate::clock::Timestamp;
 use crate::store::directories::DirectoryKind;
 
+use super::super::admin::overview::{Certificate, DirectoryFigures, Overview, UndeliveredFigures};
 use super::directory_change::address;
 use super::keys::expiring;
-use super::overview::{Filled, Totals};
 use super::words::{counted, distance};
 
 /// How many are shown at once.
@@ -31,49 +31,55 @@ impl Task {
     }
 }
 
-fn tasks(totals: &Totals, certificate: Option<(Timestamp, bool)>, now: Timestamp) -> Vec<Task> {
-    let mut tasks = alarms(totals);
-    tasks.extend(
-        certificate.and_then(|(expires_at, is_refused)| renewal(expires_at, is_refused, now)),
-    );
-    let orphans = totals.orphans;
+fn tasks(shown: &Overview, now: Timestamp) -> Vec<Task> {
+    let mut tasks = alarms(shown);
+    let certificate = shown.certificate;
+    tasks.extend(certificate.and_then(|certificate| renewal(certificate, now)));
+    let orphans = shown.orphaned_keys.unwrap_or_default();
     if orphans > 0 {
         let keys = counted(orphans, "key was", "keys were");
         let why = format!("{keys} left behind by leavers");
         tasks.push(Task::at("/console/orphans", "Adopt, rotate or revoke", why));
     }
-    let accounts = totals.orphaned_accounts;
+    let accounts = shown.orphaned_service_accounts.unwrap_or_default();
     if accounts > 0 {
         let accounts = counted(accounts, "service account was", "service accounts were");
         let why = format!("{accounts} left behind by leavers");
         let place = "/console/service-accounts?orphaned=true";
         tasks.push(Task::at(place, "Adopt, disable or delete", why));
     }
-    let soon: i64 = (0..2).map(|week| totals.expiring_in(week)).sum();
+    let weeks = shown.keys.iter().flat_map(|keys| keys.expiring.iter());
+    let soon: i64 = weeks.take(2).map(|week| week.number).sum();
     if soon > 0 {
         let keys = counted(soon, "key expires", "keys expire");
         let why = format!("{keys} within two weeks");
         tasks.push(Task::at(&expiring(0, 14), "Rotate", why));
     }
-    tasks.extend(undelivered(totals));
-    let filled = totals.directories.iter();
-    tasks.extend(filled.filter_map(|one| synchronisation(one, now)));
+    tasks.extend(shown.undelivered.and_then(undelivered));
+    let directories = shown.directories.iter();
+    tasks.extend(directories.filter_map(|one| synchronisation(one, now)));
     tasks
 }
 
-fn alarms(totals: &Totals) -> Vec<Task> {
-    let alarmed = totals.alarmed.iter().filter_map(|alarm| {
-        let mut directories = totals.directories.iter().map(|one| &one.directory);
-        let directory = directories.find(|one| one.id.as_str() == alarm.directory_id)?;
-        let why = format!("Unusually many people have left {} at once", directory.name);
-        Some(Task::at(&address(&directory.id), "See to it", why))
-    });
-    alarmed.collect()
+/// The newest first.
+fn alarms(shown: &Overview) -> Vec<Task> {
+    let mut alarmed: Vec<_> = shown
+        .directories
+        .iter()
+        .filter_map(|one| Some((one.alarmed_at?, one)))
+        .collect();
+    alarmed.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+    let task = |(_, one): (Timestamp, &DirectoryFigures)| {
+        let why = format!("Unusually many people have left {} at once", one.name);
+        Task::at(&address(&one.id), "See to it", why)
+    };
+    alarmed.into_iter().map(task).collect()
 }
 
 /// What is served with on this node; who renews it does so outside.
-fn renewal(expires_at: Timestamp, is_refused: bool, now: Timestamp) -> Option<Task> {
-    let why = if is_refused {
+fn renewal(certificate: Certificate, now: Timestamp) -> Option<Task> {
+    let expires_at = certificate.expires_at;
+    let why = if certificate.refused {
         "The files of the TLS certificate hold what cannot be served with; the one before is still in use: see the log \
          of the server"
             .to_owned()
@@ -91,8 +97,7 @@ fn renewal(expires_at: Timestamp, is_refused: bool, now: Timestamp) -> Option<Ta
     Some(Task { why, place: None })
 }
 
-fn undelivered(totals: &Totals) -> Option<Task> {
-    let found = totals.undelivered;
+fn undelivered(found: UndeliveredFigures) -> Option<Task> {
     let failed = counted(found.failed, "delivery has", "deliveries have");
     let retried = counted(found.retried, "delivery is", "deliveries are");
     let why = match (found.failed, found.retried) {
@@ -110,14 +115,14 @@ fn undelivered(totals: &Totals) -> Option<Task> {
 }
 
 /// How the synchronisation of a directory is doing, where that is not well.
-fn synchronisation(one: &Filled, now: Timestamp) -> Option<Task> {
-    let directory = &one.directory;
-    if directory.kind == DirectoryKind::Local {
+fn synchronisation(one: &DirectoryFigures, now: Timestamp) -> Option<Task> {
+    // Whoever may not see requests is told nothing of them.
+    if one.kind == DirectoryKind::Local.name() || one.refused_requests.is_none() {
         return None;
     }
-    let quiet_since = now.plus_days(-1).as_millis();
-    let name = &directory.name;
-    let (why, action) = match &one.last {
+    let quiet_since = now.plus_days(-1);
+    let name = &one.name;
+    let (why, action) = match &one.last_request {
         None => (format!("{name} has never been synchronised"), "Connect it"),
         Some(last) if last.status >= 400 => (
             format!("The last request to {name} was answered {}", last.status),
@@ -129,16 +134,12 @@ fn synchronisation(one: &Filled, now: Timestamp) -> Option<Task> {
         ),
         Some(_) => return None,
     };
-    Some(Task::at(&address(&directory.id), action, why))
+    Some(Task::at(&address(&one.id), action, why))
 }
 
-/// What needs attention; `certificate` is when that of this node expires, and whether its files are refused.
-pub(super) fn attention(
-    totals: &Totals,
-    certificate: Option<(Timestamp, bool)>,
-    now: Timestamp,
-) -> Markup {
-    let tasks = tasks(totals, certificate, now);
+/// What needs attention.
+pub(super) fn attention(shown: &Overview, now: Timestamp) -> Markup {
+    let tasks = tasks(shown, now);
     let further = tasks.len().saturating_sub(MOST);
     html! {
         h2 { "Needs attention" }

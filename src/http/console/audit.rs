@@ -8,10 +8,10 @@ use crate::audit::Action;
 use crate::clock::Timestamp;
 use crate::policies::Scope;
 use crate::store::audit_events::{self, Selection};
-use crate::store::{StoreError, audit_chain, directories};
+use crate::store::{StoreError, directories};
 
 use super::super::State;
-use super::super::admin::audit::{send, verify_chain};
+use super::super::admin::audit::{chain_head, send, verify_chain};
 use super::super::problem::{Problem, ProblemKind};
 use super::answer::Failure;
 use super::downloads;
@@ -115,14 +115,13 @@ async fn list(
 ) -> Result<HttpResponse, Failure> {
     let filter = filter.into_inner();
     let (selection, cursor) = (filter.selection()?, filter.cursor.clone());
-    let (found, last, pending, known) = state
+    let (found, chain, known) = state
         .database
         .read(move |connection| {
             let found = audit_events::list(connection, &selection, cursor.as_deref(), ROWS + 1)?;
-            let last = audit_chain::last(connection)?;
-            let pending = audit_chain::count_pending(connection)?;
+            let chain = chain_head(connection)?;
             let known = directories::list(connection)?;
-            Ok::<_, StoreError>((found, last, pending, known))
+            Ok::<_, StoreError>((found, chain, known))
         })
         .await?;
     let (found, next) = first_rows(found, |last| last.id.clone());
@@ -142,14 +141,14 @@ async fn list(
             a.button href="/console/audit/verify" { "Verify the chain" }
         }))
         p.muted {
-            @match &last {
+            @match &chain.head {
                 Some(last) => {
                     "Chained up to event " (grouped(last.position)) ", whose hash is "
                     code { (last.hash) } "; "
                 },
                 None => { "Nothing is chained yet; " },
             }
-            (grouped(pending)) " waiting."
+            (grouped(chain.pending)) " waiting."
         }
         (filters("/console/audit", &html! {
             (field("Action, such as session.started", &html! {

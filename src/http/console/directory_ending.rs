@@ -5,13 +5,13 @@ use maud::html;
 
 use crate::credentials::bulk::TokensOf;
 use crate::lifecycle;
-use crate::policies::{PolicyError, Scope};
+use crate::policies::Scope;
 use crate::secret::SecretKind;
-use crate::store::credentials::{Whose, count_owned};
 use crate::store::id::DirectoryId;
 
 use super::super::State;
 use super::super::admin::directories::{find, remove_by};
+use super::super::admin::endings;
 use super::super::admin::revocation::revoke_by;
 use super::answer::{Failure, see_other};
 use super::directory_change::address;
@@ -45,12 +45,7 @@ async fn ask_revoke(
     let wanted = id.clone();
     let (directory, counts) = state
         .database
-        .read(move |connection| {
-            let directory = find(connection, &wanted)?;
-            let kinds = [SecretKind::UserToken];
-            let counts = count_owned(connection, Whose::PeopleOf(&wanted), &kinds)?;
-            Ok::<_, PolicyError>((directory, counts))
-        })
+        .read(move |connection| endings::of_tokens_of_directory(connection, &wanted))
         .await?;
     let kind = SecretKind::UserToken.name();
     let count = counts.get(kind).copied().unwrap_or_default();

@@ -7,17 +7,15 @@ use serde::Deserialize;
 use crate::credentials::confirmation::Asked;
 use crate::credentials::keys::{self, DEFAULT_OVERLAP_HOURS, MAX_OVERLAP_HOURS};
 use crate::credentials::{Credential, CredentialError, Issued};
-use crate::policies::products::is_open_to;
-use crate::policies::{authentication, lifetime};
 use crate::secret::SecretKind;
 use crate::store::id::{CredentialId, InstanceId, ProductId};
-use crate::store::product_instances::{self, Instance};
-use crate::store::products::{self, Product};
-use crate::store::{DatabaseConnection, StoreError};
+use crate::store::product_instances::Instance;
+use crate::store::products::Product;
 
 use super::super::State;
-use super::super::account::Person;
-use super::super::account::tokens::{NewToken, issue_token, revoke_own_token, rotate_own_token};
+use super::super::account::tokens::{
+    NewToken, Options, issue_token, revoke_own_token, rotate_own_token,
+};
 use super::super::admin::keys::Rotation;
 use super::answer::{Failure, see_other};
 use super::frame::{Section, page};
@@ -54,20 +52,6 @@ struct ForProduct {
     product: Option<ProductId>,
 }
 
-/// The products that a person may use.
-fn open_products(
-    connection: &mut DatabaseConnection,
-    person: &Person,
-) -> Result<Vec<Product>, StoreError> {
-    let mut open = Vec::new();
-    for product in products::list(connection)? {
-        if is_open_to(connection, &product, &person.id)? {
-            open.push(product);
-        }
-    }
-    Ok(open)
-}
-
 /// Without scripts, the product is chosen first: its scopes and instances follow from it.
 async fn show_form(
     visitor: Visitor,
@@ -75,40 +59,37 @@ async fn show_form(
     place: web::Query<ForProduct>,
 ) -> Result<HttpResponse, Failure> {
     let wanted = place.into_inner().product;
-    let (person, now, named) = (visitor.person.clone(), visitor.now(), wanted.clone());
-    let (open, instances, policy) = state
+    let (person, now) = (visitor.person.id.clone(), visitor.now());
+    let options = state
         .database
-        .read(move |connection| {
-            let open = open_products(connection, &person)?;
-            let instances = match &named {
-                Some(product) => product_instances::list(connection, product)?,
-                None => Vec::new(),
-            };
-            let policy = authentication::effective(connection, &person.id, now)?;
-            Ok::<_, StoreError>((open, instances, policy))
-        })
+        .read(move |connection| Options::of(connection, &person, now))
         .await?;
+    let policy = &options.policy;
     let asked = visitor.asked(&state)?;
-    let chosen = open
+    let chosen = options
+        .products
         .iter()
-        .find(|product| wanted.as_ref() == Some(&product.id));
+        .find(|(product, _)| wanted.as_ref() == Some(&product.id));
     let content = html! {
         (heading("New API token", Some(MINE), &html! {}))
         @if policy.blocks_tokens() {
             p.note { "Your organisation's policy “" (policy.name) "” allows no API tokens." }
         } @else {
-            @if !open.is_empty() { (product_choice(&open, chosen)) }
-            (token_form(&visitor, asked, chosen, &instances, policy.settings.max_token_days))
+            @if !options.products.is_empty() {
+                (product_choice(&options, chosen.map(|(product, _)| product)))
+            }
+            (token_form(&visitor, asked, chosen, options.most_days()))
         }
     };
     Ok(page(&visitor, Section::Mine, "New API token", &content))
 }
 
-fn product_choice(open: &[Product], chosen: Option<&Product>) -> Markup {
+fn product_choice(open: &Options, chosen: Option<&Product>) -> Markup {
     let mut options = vec![("", "Every product")];
     options.extend(
-        open.iter()
-            .map(|product| (product.id.as_str(), product.name.as_str())),
+        open.products
+            .iter()
+            .map(|(product, _)| (product.id.as_str(), product.name.as_str())),
     );
     let present = chosen.map_or("", |product| product.id.as_str());
     html! {
@@ -122,22 +103,20 @@ fn product_choice(open: &[Product], chosen: Option<&Product>) -> Markup {
 fn token_form(
     visitor: &Visitor,
     asked: Asked,
-    chosen: Option<&Product>,
-    instances: &[Instance],
-    most_days: i64,
+    chosen: Option<&(Product, Vec<Instance>)>,
+    most: i64,
 ) -> Markup {
-    let most = most_days.min(lifetime::MAX_DAYS);
     // A form that is refused is shown by the address it was sent to: without the product, its fields would be gone.
     let action = chosen.map_or_else(
         || NEW.to_owned(),
-        |product| format!("{NEW}?product={}", product.id),
+        |(product, _)| format!("{NEW}?product={}", product.id),
     );
     form(
         visitor,
         &action,
         &html! {
             (field("Name", &html! { input name="name" maxlength="200" required autocomplete="off"; }))
-            @if let Some(product) = chosen {
+            @if let Some((product, instances)) = chosen {
                 input type="hidden" name="product" value=(product.id);
                 @if !product.scopes.is_empty() {
                     fieldset {

@@ -9,11 +9,11 @@ use crate::lifecycle;
 use crate::policies::Scope;
 use crate::provisioning::people::set_active;
 use crate::secret::SecretKind;
-use crate::store::credentials::{Whose, count_owned};
 use crate::store::id::ResourceId;
 use crate::store::resources::Resource;
 
 use super::super::State;
+use super::super::admin::endings;
 use super::super::admin::users::{deprovision_by, find, password_link_by, reset_second_factor_by};
 use super::super::admin::view::setup_url;
 use super::answer::{Failure, see_other};
@@ -219,10 +219,11 @@ async fn ask_revoke_tokens(
     id: web::Path<String>,
 ) -> Result<HttpResponse, Failure> {
     let id = ResourceId::new(id.into_inner());
-    let person = found(&state, &id)?;
-    let counts = state.database.read_now(|connection| {
-        count_owned(connection, Whose::Person(&id), &[SecretKind::UserToken])
-    })?;
+    let wanted = id.clone();
+    let (person, counts) = state
+        .database
+        .read(move |connection| endings::of_tokens_of_person(connection, &wanted))
+        .await?;
     let kind = SecretKind::UserToken.name();
     let count = counts.get(kind).copied().unwrap_or_default();
     let name = person.label().unwrap_or("this person");

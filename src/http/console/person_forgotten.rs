@@ -3,14 +3,13 @@
 use actix_web::{HttpResponse, web};
 use maud::html;
 
-use crate::lifecycle::{LifecycleError, recovery};
 use crate::policies::Scope;
 use crate::store::deleted_people::DeletedPerson;
 use crate::store::id::ResourceId;
-use crate::store::{audit_events, receipts};
 
 use super::super::State;
 use super::super::admin::deleted_users::forget_by;
+use super::super::admin::endings::{MANY, OnRecord, of_forgetting};
 use super::answer::{Failure, see_other};
 use super::frame::{Section, page};
 use super::page::{Access, Page};
@@ -22,8 +21,6 @@ use super::visitor::Visitor;
 use super::words::counted;
 
 const WRITE: Scope = Scope::UsersWrite;
-/// Records are counted so far: what is asked before a click has an end.
-const MANY: i64 = 1_000;
 
 pub(super) fn pages() -> Vec<Page> {
     let write = Access::With(WRITE);
@@ -40,12 +37,6 @@ fn name(deleted: &DeletedPerson) -> &str {
     person.label().unwrap_or(person.id.as_str())
 }
 
-/// What is on record of somebody, and stays.
-struct OnRecord {
-    events: usize,
-    receipts: usize,
-}
-
 async fn found(
     visitor: &Visitor,
     state: &State,
@@ -54,21 +45,7 @@ async fn found(
     let (days, now) = (state.settings.limits.recovery_days, visitor.now());
     let found = state
         .database
-        .read(move |connection| {
-            let deleted = recovery::find_deleted(connection, &id, days, now)?;
-            let events = audit_events::Selection {
-                person_id: Some(id.to_string()),
-                ..audit_events::Selection::default()
-            };
-            let events = audit_events::list(connection, &events, None, MANY)?;
-            let receipts = receipts::Selection::of(&id);
-            let receipts = receipts::list(connection, &receipts, None, MANY)?;
-            let on_record = OnRecord {
-                events: events.len(),
-                receipts: receipts.len(),
-            };
-            Ok::<_, LifecycleError>((deleted, on_record))
-        })
+        .read(move |connection| of_forgetting(connection, &id, days, now))
         .await?;
     Ok(found)
 }

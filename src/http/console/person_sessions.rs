@@ -13,6 +13,7 @@ use crate::store::id::{CredentialId, ResourceId};
 use crate::store::resources::Resource;
 
 use super::super::State;
+use super::super::admin::endings::{MANY, of_sessions_of_person};
 use super::super::admin::user_records::{end_session_by, end_sessions_by};
 use super::super::admin::users::find;
 use super::answer::{Failure, see_other};
@@ -27,8 +28,6 @@ use super::words::{ago, ago_or, counted, time};
 
 const READ: Scope = Scope::UsersRead;
 const END: Scope = Scope::TokensRevoke;
-/// How many sessions are counted at most before all are ended.
-const COUNTED: i64 = 1_000;
 
 pub(super) fn pages() -> Vec<Page> {
     let (read, end) = (Access::With(READ), Access::With(END));
@@ -237,11 +236,7 @@ async fn ask_end_all(
     let (wanted, now) = (id.clone(), visitor.now());
     let (person, count) = state
         .database
-        .read(move |connection| {
-            let person = find(connection, &wanted)?;
-            let count = open_sessions::count_open(connection, &wanted, COUNTED, now)?;
-            Ok::<_, PolicyError>((person, count))
-        })
+        .read(move |connection| of_sessions_of_person(connection, &wanted, now))
         .await?;
     let name = person.label().unwrap_or("this person");
     let question = Question {
@@ -249,7 +244,7 @@ async fn ask_end_all(
         back: (&format!("/console/people/{id}"), name),
         consequences: html! {
             p {
-                @if count == COUNTED { "At least " }
+                @if count == MANY { "At least " }
                 (counted(count, "session ends", "sessions end"))
                 ": the next click of each leads to the sign-in. " (name)
                 " stays active, and may sign in again. Their API tokens go on working."

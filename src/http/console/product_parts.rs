@@ -8,11 +8,11 @@ use crate::credentials::{NewCredential, products as ending};
 use crate::policies::instances::{self as rules, InstanceChange};
 use crate::policies::{PolicyError, Scope, networks, products};
 use crate::secret::SecretKind;
-use crate::store::credentials::{Holder, count_working_of};
 use crate::store::id::{InstanceId, ProductId};
 use crate::store::product_instances;
 
 use super::super::State;
+use super::super::admin::endings;
 use super::super::admin::keys::issue_within_rights;
 use super::answer::{Failure, see_other};
 use super::frame::{Section, page};
@@ -155,12 +155,11 @@ async fn ask_delete_instance(
 ) -> Result<HttpResponse, Failure> {
     let (product, instance) = path.into_inner();
     let (product, instance) = (ProductId::new(product), InstanceId::new(instance));
-    let (found, counts) = state.database.read_now(|connection| {
-        let found = rules::find(connection, &product, &instance)?;
-        let holder = Holder::Instance(&product, &instance);
-        let counts = count_working_of(connection, holder, visitor.now())?;
-        Ok::<_, PolicyError>((found, counts))
-    })?;
+    let (of, now) = (product.clone(), visitor.now());
+    let (found, counts) = state
+        .database
+        .read(move |connection| endings::of_instance(connection, &of, &instance, now))
+        .await?;
     let question = Question {
         title: &format!("Delete {}", found.name),
         back: (&address(&product), "Back to the product"),

@@ -10,13 +10,14 @@ use crate::lifecycle::GROUP;
 use crate::policies::products::{self as rules, ProductChange};
 use crate::policies::{PolicyError, Scope};
 use crate::secret::SecretKind;
-use crate::store::credentials::{Counts, Holder, Search, count_working_of, newest};
+use crate::store::credentials::{Counts, Search, newest};
 use crate::store::id::{ProductId, ResourceId};
 use crate::store::product_instances::{self, Instance};
 use crate::store::products::{self, Product};
 use crate::store::{DatabaseConnection, resources};
 
 use super::super::State;
+use super::super::admin::endings;
 use super::answer::{Failure, see_other};
 use super::chosen::all_named;
 use super::frame::{Section, page};
@@ -367,20 +368,6 @@ async fn change(
     Ok(see_other(&format!("{}?done=product-changed", address(&id))))
 }
 
-/// A product, and how much that belongs to it works now.
-fn with_counts(
-    state: &State,
-    visitor: &Visitor,
-    id: &ProductId,
-) -> Result<(Product, Counts), Failure> {
-    let found = state.database.read_now(|connection| {
-        let product = rules::find(connection, id)?;
-        let counts = count_working_of(connection, Holder::Product(id), visitor.now())?;
-        Ok::<_, PolicyError>((product, counts))
-    })?;
-    Ok(found)
-}
-
 /// So many of each kind, in words.
 pub(super) fn listed(counts: &Counts) -> String {
     let parts: Vec<String> = counts
@@ -408,8 +395,11 @@ async fn ask_revoke(
     id: web::Path<String>,
 ) -> Result<HttpResponse, Failure> {
     let id = ProductId::new(id.into_inner());
-    let (product, mut counts) = with_counts(&state, &visitor, &id)?;
-    counts.retain(|kind, _| kind == SecretKind::UserToken.name());
+    let (wanted, now) = (id.clone(), visitor.now());
+    let (product, counts) = state
+        .database
+        .read(move |connection| endings::of_tokens_of_product(connection, &wanted, now))
+        .await?;
     let question = Question {
         title: &format!("Revoke all tokens for {}", product.name),
         back: (&address(&id), &product.name),
@@ -437,7 +427,9 @@ async fn revoke(
 ) -> Result<HttpResponse, Failure> {
     let id = ProductId::new(id.into_inner());
     let place = address(&id);
-    let (product, _) = with_counts(&state, &sent.visitor, &id)?;
+    let product = state
+        .database
+        .read_now(|connection| rules::find(connection, &id))?;
     sent.form.check(&product.name)?;
     let of = TokensOf::Product(id);
     sent.visitor
@@ -455,7 +447,11 @@ async fn ask_delete(
     id: web::Path<String>,
 ) -> Result<HttpResponse, Failure> {
     let id = ProductId::new(id.into_inner());
-    let (product, counts) = with_counts(&state, &visitor, &id)?;
+    let (wanted, now) = (id.clone(), visitor.now());
+    let (product, counts) = state
+        .database
+        .read(move |connection| endings::of_product(connection, &wanted, now))
+        .await?;
     let question = Question {
         title: &format!("Delete {}", product.name),
         back: (&address(&id), &product.name),
@@ -474,7 +470,9 @@ async fn delete(
     id: web::Path<String>,
 ) -> Result<HttpResponse, Failure> {
     let id = ProductId::new(id.into_inner());
-    let (product, _) = with_counts(&state, &sent.visitor, &id)?;
+    let product = state
+        .database
+        .read_now(|connection| rules::find(connection, &id))?;
     sent.form.check(&product.name)?;
     sent.visitor
         .admin(Scope::ProductsWrite)

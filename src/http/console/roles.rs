@@ -8,9 +8,10 @@ use crate::clock::Timestamp;
 use crate::lifecycle;
 use crate::policies::{PolicyError, Role, Scope};
 use crate::store::id::{ResourceId, RoleMappingId};
-use crate::store::{StoreError, policies, resources, roles};
+use crate::store::{StoreError, resources, roles};
 
 use super::super::State;
+use super::super::admin::endings::of_mapping;
 use super::super::admin::roles::{grant_by, map_by, unassign_by, unmap_by};
 use super::super::admin::users::find;
 use super::answer::{Failure, see_other};
@@ -243,9 +244,8 @@ async fn ask_map(
         .database
         .read(move |connection| {
             let group = named(connection, lifecycle::GROUP, &wanted.group)?;
-            let within = std::slice::from_ref(&group.id);
-            let people = policies::active_people_within(connection, within, lifecycle::USER)?;
-            Ok::<_, PolicyError>((group, people.len()))
+            let people = of_mapping(connection, &group.id)?;
+            Ok::<_, PolicyError>((group, people))
         })
         .await?;
     let name = group.label().unwrap_or("this group");

@@ -12,11 +12,12 @@ use crate::lifecycle::USER;
 use crate::policies::Scope;
 use crate::secret::SecretKind;
 use crate::store::DatabaseConnection;
-use crate::store::credentials::{Counts, Creator, Holder, Search, count_working_of, newest};
+use crate::store::credentials::{Counts, Creator, Search, newest};
 use crate::store::id::{ResourceId, ServiceAccountId};
 use crate::store::service_accounts::{self as accounts, ServiceAccount};
 
 use super::super::State;
+use super::super::admin::endings;
 use super::super::admin::service_accounts::{adopt_by, update_within_rights};
 use super::answer::{Failure, see_other};
 use super::chosen::named;
@@ -382,7 +383,7 @@ async fn ask_adopt(
     state: web::Data<State>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Failure> {
-    let (account, counts) = with_counts(&state, &visitor, &ServiceAccountId::new(id.into_inner()))?;
+    let (account, counts) = with_counts(&state, &visitor, id).await?;
     let question = Question {
         title: &format!("Adopt {}", account.name),
         back: (&address(&account.id), &account.name),
@@ -411,16 +412,16 @@ async fn adopt(
     Ok(see_other(&format!("{}?done=account-adopted", address(&id))))
 }
 
-fn with_counts(
+async fn with_counts(
     state: &State,
     visitor: &Visitor,
-    id: &ServiceAccountId,
+    id: web::Path<String>,
 ) -> Result<(ServiceAccount, Counts), Failure> {
-    let found = state.database.read_now(|connection| {
-        let account = rules::find(connection, id)?;
-        let counts = count_working_of(connection, Holder::Account(id), visitor.now())?;
-        Ok::<_, CredentialError>((account, counts))
-    })?;
+    let (id, now) = (ServiceAccountId::new(id.into_inner()), visitor.now());
+    let found = state
+        .database
+        .read(move |connection| endings::of_account(connection, &id, now))
+        .await?;
     Ok(found)
 }
 
@@ -429,7 +430,7 @@ async fn ask_disable(
     state: web::Data<State>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Failure> {
-    let (account, counts) = with_counts(&state, &visitor, &ServiceAccountId::new(id.into_inner()))?;
+    let (account, counts) = with_counts(&state, &visitor, id).await?;
     let question = Question {
         title: &format!("Disable {}", account.name),
         back: (&address(&account.id), &account.name),
@@ -490,7 +491,7 @@ async fn ask_delete(
     state: web::Data<State>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Failure> {
-    let (account, counts) = with_counts(&state, &visitor, &ServiceAccountId::new(id.into_inner()))?;
+    let (account, counts) = with_counts(&state, &visitor, id).await?;
     let question = Question {
         title: &format!("Delete {}", account.name),
         back: (&address(&account.id), &account.name),

@@ -11,6 +11,7 @@ mod key_change;
 mod keys;
 mod lists;
 mod my_password;
+mod numbers;
 mod orphans;
 mod own;
 mod people;

@@ -19,12 +19,13 @@ use crate::service_accounts::account;
 
 /// What takes POST and changes nothing, and what tells by its answer how far it came: a webhook is tried by
 /// sending to it, between two transactions.
-const NO_CHANGE: [&str; 6] = [
+const NO_CHANGE: [&str; 7] = [
     "POST /policies/preview",
     "POST /policies/reorder/preview",
     "POST /policies/{id}/delete/preview",
     "POST /policies/{id}/members/preview",
     "POST /policies/{id}/preview",
+    "POST /roles/mappings/preview",
     "POST /webhooks/{id}/test",
 ];
 
