@@ -25,6 +25,7 @@ mod role;
 mod serve;
 mod service_account;
 mod service_account_key;
+mod session;
 mod setup;
 mod signing_key;
 mod startup;
@@ -66,6 +67,7 @@ use restore::RestoreArguments;
 use role::RoleCommand;
 use service_account::ServiceAccountCommand;
 use service_account_key::ServiceAccountKeyCommand;
+use session::SessionCommand;
 use signing_key::SigningKeyCommand;
 use transfer::{ExportArguments, ImportArguments};
 use user::{TokenCommand, UserCommand};
@@ -136,6 +138,9 @@ enum Command {
     /// People's API tokens
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Where people are signed in
+    #[command(subcommand)]
+    Session(SessionCommand),
     /// The public keys of service accounts
     #[command(subcommand)]
     ServiceAccountKey(ServiceAccountKeyCommand),
@@ -331,6 +336,7 @@ fn run_command(
         Command::Product(command) => product::run(command, &open(settings)?),
         Command::ServiceAccount(command) => service_account::run(command, &open(settings)?),
         Command::Token(command) => user::run_token(command, &open(settings)?),
+        Command::Session(command) => session::run(command, &open(settings)?),
         Command::ServiceAccountKey(command) => service_account_key::run(command, &open(settings)?),
         Command::SigningKey(command) => signing_key::run(&command, &open(settings)?),
         Command::MasterKey(command) => master_key::run(&command, &open(settings)?),

@@ -13,8 +13,9 @@ use crate::provisioning::people::{NewPerson, create_local, recover, set_active};
 use crate::secret::SecretKind;
 use crate::store::credentials::Selection;
 use crate::store::id::ResourceId;
+use crate::store::resource_search::{self, Beginning};
 use crate::store::resources::{self, Resource};
-use crate::store::{DatabaseConnection, deleted_people, receipts};
+use crate::store::{DatabaseConnection, deleted_people, directories, receipts};
 
 use super::CommandError;
 use super::context::CommandContext;
@@ -50,6 +51,9 @@ pub(super) enum UserCommand {
         /// Those whose user name begins so
         #[arg(long)]
         user_name: Option<String>,
+        /// Those whose user name, display name, e-mail address or external id begins so
+        #[arg(long, value_name = "TEXT", conflicts_with = "user_name")]
+        search: Option<String>,
     },
     /// Makes a person in the local directory
     Create {
@@ -138,7 +142,10 @@ pub(super) enum TokenCommand {
     },
 }
 
-fn find(connection: &mut DatabaseConnection, id: &ResourceId) -> Result<Resource, PolicyError> {
+pub(super) fn find(
+    connection: &mut DatabaseConnection,
+    id: &ResourceId,
+) -> Result<Resource, PolicyError> {
     resources::find_any(connection, id)?
         .filter(|found| found.resource_type == USER)
         .ok_or(PolicyError::NotFound("user"))
@@ -151,7 +158,13 @@ pub(super) fn run(command: UserCommand, context: &CommandContext) -> Result<(), 
         UserCommand::List {
             directory,
             user_name,
-        } => list(context, directory.as_deref(), user_name.as_deref()),
+            search,
+        } => match search {
+            Some(text) if !text.trim().is_empty() => {
+                search_for(context, directory.as_deref(), text.trim().to_owned())
+            }
+            _ => list(context, directory.as_deref(), user_name.as_deref()),
+        },
         UserCommand::Create {
             user_name,
             display_name,
@@ -279,6 +292,37 @@ fn list(
         )
     })?;
     let shown: Vec<_> = found.iter().map(view::user).collect();
+    context.output.list(&shown, &COLUMNS)
+}
+
+/// Those of whom something begins so, in the order of what does.
+fn search_for(
+    context: &CommandContext,
+    directory: Option<&str>,
+    text: String,
+) -> Result<(), CommandError> {
+    let directory = directory
+        .map(|named| context.directory(named))
+        .transpose()?
+        .map(|directory| directory.id);
+    let limit = usize::try_from(LIST_LIMIT).unwrap_or(usize::MAX);
+    let found = context.read(|connection| {
+        let within = match directory {
+            Some(directory) => vec![directory],
+            None => directories::list(connection)?
+                .into_iter()
+                .map(|directory| directory.id)
+                .collect(),
+        };
+        let wanted = Beginning {
+            directories: within,
+            resource_types: vec![USER.to_owned()],
+            text,
+            within: None,
+        };
+        resource_search::beginning(connection, &wanted, None, limit)
+    })?;
+    let shown: Vec<_> = found.iter().map(|(user, _)| view::user(user)).collect();
     context.output.list(&shown, &COLUMNS)
 }
 

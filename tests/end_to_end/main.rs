@@ -17,6 +17,7 @@ mod audit;
 mod backup;
 mod bad_input;
 mod climbing;
+mod command_line;
 mod configuration;
 mod console;
 mod credentials;

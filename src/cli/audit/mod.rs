@@ -10,7 +10,7 @@ use clap::Subcommand;
 use crate::audit::chain;
 use crate::http::admin::view;
 use crate::policies::PolicyError;
-use crate::store::{audit_events, notices, receipts};
+use crate::store::{audit_chain, audit_events, notices, receipts};
 
 use super::CommandError;
 use super::context::CommandContext;
@@ -26,6 +26,11 @@ pub(super) enum AuditCommand {
         /// How many at most
         #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(i64).range(1..=10_000))]
         limit: i64,
+    },
+    /// Shows one audit event, and its place in the chain
+    Show {
+        /// Its id
+        id: String,
     },
     /// Writes audit events to a file, one JSON object on each line, oldest first
     Export {
@@ -73,6 +78,7 @@ pub(super) enum AuditCommand {
 pub(super) fn run(command: AuditCommand, context: &CommandContext) -> Result<(), CommandError> {
     match command {
         AuditCommand::List { filter, limit } => list(filter, limit, context),
+        AuditCommand::Show { id } => show_event(&id, context),
         AuditCommand::Export { output, filter } => export::events(&output, filter, context),
         AuditCommand::Verify { head } => verify(head.as_deref(), context),
         AuditCommand::Receipts { filter, limit } => list_receipts(filter, limit, context),
@@ -101,6 +107,13 @@ fn list(filter: EventFilter, limit: i64, context: &CommandContext) -> Result<(),
         "target.id",
     ];
     context.output.list(&shown, &columns)
+}
+
+fn show_event(id: &str, context: &CommandContext) -> Result<(), CommandError> {
+    let found = context
+        .read(|connection| audit_chain::find_event(connection, id))?
+        .ok_or(PolicyError::NotFound("audit event"))?;
+    context.output.one(&view::placed_event(&found))
 }
 
 fn verify(head: Option<&str>, context: &CommandContext) -> Result<(), CommandError> {

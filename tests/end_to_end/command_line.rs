@@ -1,0 +1,119 @@
+//! What the command line does with people beside the admin interface: searched, and their sessions seen and ended.
+
+use serde_json::{Value, json};
+
+use crate::people::PASSWORD;
+use crate::process::Deployment;
+use crate::server::{Client, databases};
+
+/// A member of each of the items.
+fn each(list: &Value, member: &str) -> Vec<String> {
+    let items = list["items"].as_array().expect("a list");
+    let text = |item: &Value| item[member].as_str().map(str::to_owned);
+    items.iter().filter_map(text).collect()
+}
+
+#[test]
+fn people_are_searched_by_how_anything_of_theirs_begins() {
+    for kind in databases() {
+        let deployment = Deployment::create(kind);
+        for (user_name, name, email) in [
+            ("grace", "Hopper, Grace", "amazing@example.org"),
+            ("amazing", "Amy", "amy@example.org"),
+            ("ada", "Lovelace", "ada@example.org"),
+        ] {
+            let create = [
+                "user",
+                "create",
+                "--user-name",
+                user_name,
+                "--display-name",
+                name,
+                "--email",
+                email,
+            ];
+            deployment.run(&create);
+        }
+        let found = |text: &str| {
+            let found = deployment.run(&["user", "list", "--search", text]);
+            let mut names = each(&found, "user_name");
+            names.sort();
+            names
+        };
+        assert_eq!(found("AMA"), ["amazing", "grace"]);
+        assert_eq!(found("hopper"), ["grace"]);
+        assert_eq!(found("nobody"), Vec::<String>::new());
+        let directories = deployment.run(&["directory", "list"]);
+        for directory in directories["items"].as_array().expect("a list") {
+            let id = directory["id"].as_str().expect("an id");
+            let search = ["user", "list", "--search", "ama", "--directory", id];
+            let count = each(&deployment.run(&search), "id").len();
+            let is_local = directory["kind"] == "local";
+            assert_eq!(count, if is_local { 2 } else { 0 }, "{directory}");
+        }
+        let both = ["user", "list", "--search", "a", "--user-name", "a"];
+        assert_eq!(deployment.try_run(&both).0, Some(2));
+    }
+}
+
+#[test]
+fn sessions_are_listed_and_ended_one_or_all_and_each_event_is_shown() {
+    for kind in databases() {
+        let deployment = Deployment::create(kind);
+        let made = deployment.run(&["user", "create", "--user-name", "ada"]);
+        let id = made["id"].as_str().expect("an id");
+        let link = deployment.run(&["user", "password-link", id]);
+        let server = deployment.serve();
+        let anonymous = Client::new(&server.base_url, None);
+        let body = json!({"link": link["secret"], "password": PASSWORD});
+        anonymous.post("/account/v1/password", &body).expect(204);
+        let body = json!({"user_name": "ada", "password": PASSWORD});
+        let sessions: Vec<(String, Client)> = (0..3)
+            .map(|_| {
+                let opened = anonymous.post("/account/v1/session", &body).expect(201);
+                let client = server.client("", &opened.text_at("/token"));
+                (opened.id(), client)
+            })
+            .collect();
+        let status = |number: usize| sessions[number].1.get("/account/v1/session").status;
+
+        let listed = deployment.run(&["session", "list", "--user", id]);
+        let newest_first: Vec<&str> = sessions.iter().rev().map(|(id, _)| id.as_str()).collect();
+        assert_eq!(each(&listed, "id"), newest_first);
+        assert_eq!(each(&listed, "last_used_ip"), ["127.0.0.1"; 3]);
+        let elsewhere = ["session", "list", "--user", id, "--address", "192.0.2."];
+        assert_eq!(
+            each(&deployment.run(&elsewhere), "id"),
+            Vec::<String>::new()
+        );
+
+        let end = ["session", "end", &sessions[1].0, "--user", id];
+        let ended = deployment.run(&end);
+        assert_eq!(ended, json!({"done": "the session has ended"}));
+        assert_eq!([status(0), status(1), status(2)], [200, 401, 200]);
+        let all = ["session", "end-all", "--user", id];
+        assert_eq!(deployment.run(&all), json!({"ended": 2}));
+        assert_eq!([status(0), status(2)], [401, 401]);
+        assert_eq!(deployment.run(&all), json!({"ended": 0}));
+        let nobody = uuid::Uuid::now_v7().to_string();
+        for command in [
+            &["session", "list", "--user", &nobody][..],
+            &["session", "end-all", "--user", &nobody],
+            &["session", "end", &sessions[0].0, "--user", &nobody],
+            &["audit", "show", &nobody],
+        ] {
+            let (status, error) = deployment.try_run(command);
+            assert_eq!(status, Some(1), "{command:?}: {error}");
+            assert!(error.contains("no such "), "{command:?}: {error}");
+        }
+
+        let events = deployment.run(&["audit", "list", "--action", "session.ended"]);
+        let event = &events["items"][0];
+        let shown = deployment.run(&["audit", "show", event["id"].as_str().expect("an id")]);
+        let key = deployment.first("admin_api_key");
+        let path = format!("/audit-events/{}", event["id"].as_str().expect("an id"));
+        let same = server.client("/admin/v1", key).get(&path).expect(200).body;
+        assert_eq!(shown, same);
+        assert_eq!(shown["detail"], json!({"reason": "ended_by_admin"}));
+    }
+}
