@@ -15,11 +15,13 @@ pub enum Scope {
     ApiKeysRead,
     /// Make, rotate, adopt and revoke admin API keys, within one's own scopes.
     ApiKeysWrite,
-    /// See people and their tokens.
+    /// See people with their documents, groups and tokens.
     UsersRead,
     /// Make local people, deprovision and reactivate people, make password links.
     UsersWrite,
-    /// Revoke people's tokens.
+    /// See where people are signed in, from which addresses and when.
+    SessionsRead,
+    /// Revoke people's tokens, and end their sessions.
     TokensRevoke,
     /// See who has which role, and why.
     RolesRead,
@@ -53,7 +55,7 @@ pub enum Scope {
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::DirectoriesRead,
         Self::DirectoriesWrite,
         Self::ScimKeysRead,
@@ -62,6 +64,7 @@ impl Scope {
         Self::ApiKeysWrite,
         Self::UsersRead,
         Self::UsersWrite,
+        Self::SessionsRead,
         Self::TokensRevoke,
         Self::RolesRead,
         Self::RolesWrite,
@@ -91,6 +94,7 @@ impl Scope {
             Self::ApiKeysWrite => "api-keys:write",
             Self::UsersRead => "users:read",
             Self::UsersWrite => "users:write",
+            Self::SessionsRead => "sessions:read",
             Self::TokensRevoke => "tokens:revoke",
             Self::RolesRead => "roles:read",
             Self::RolesWrite => "roles:write",
@@ -124,6 +128,7 @@ impl Scope {
                 | Self::ScimKeysRead
                 | Self::ApiKeysRead
                 | Self::UsersRead
+                | Self::SessionsRead
                 | Self::RolesRead
                 | Self::ProductsRead
                 | Self::AuditRead

@@ -39,7 +39,7 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
                 .shows::<EndingView>(),
         ),
         AdminEndpoint::at("/users/{id}/sessions/impact").get(
-            Scope::UsersRead,
+            Scope::SessionsRead,
             sessions_of_person,
             Operation::new("Show how many sessions ending all of a person's would end")
                 .explained("They are counted up to 1000.")

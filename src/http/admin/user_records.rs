@@ -27,10 +27,9 @@ use super::users::find;
 use super::{Admin, AdminEndpoint};
 
 pub(super) fn endpoints() -> Vec<AdminEndpoint> {
-    let read = Scope::UsersRead;
     vec![
         AdminEndpoint::at("/users/{id}/document").get(
-            read,
+            Scope::UsersRead,
             show_document,
             Operation::new("Show the whole SCIM document of a person")
                 .explained("As their identity provider reads it, with their groups.")
@@ -38,7 +37,7 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
         ),
         AdminEndpoint::at("/users/{id}/sessions")
             .get(
-                read,
+                Scope::SessionsRead,
                 list_sessions,
                 Operation::new("List where a person is signed in, newest first")
                     .explained("The sessions that have not ended.")
@@ -53,7 +52,7 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
             ),
         AdminEndpoint::at("/users/{id}/sessions/{session}")
             .get(
-                read,
+                Scope::SessionsRead,
                 show_session,
                 Operation::new("Show one session of a person")
                     .explained("404 where it has ended.")

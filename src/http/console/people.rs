@@ -12,7 +12,7 @@ use crate::credentials::{Credential, second_factor};
 use crate::lifecycle::USER;
 use crate::policies::authentication::{self, Explanation};
 use crate::policies::roles::roles_of;
-use crate::policies::{PolicyError, Role, Scope};
+use crate::policies::{PolicyError, Rights, Role, Scope};
 use crate::provisioning::people::Surroundings;
 use crate::secret::SecretKind;
 use crate::store::DatabaseConnection;
@@ -35,7 +35,7 @@ use super::frame::{Section, page};
 use super::keys::{Names, credentials};
 use super::page::{Access, Page};
 use super::parts::{badge, empty, facts, field, filters, heading, pager, results, select, table};
-use super::person_sessions::sessions_of;
+use super::person_sessions::{READ as SESSIONS_READ, sessions_of};
 use super::receipts::{address, address_of, in_words};
 use super::rows::{ROWS, first_rows};
 use super::visitor::Visitor;
@@ -185,7 +185,8 @@ struct Known {
     policy: Explanation,
     has_second_factor: bool,
     held: Vec<Credential>,
-    sessions: OpenSessions,
+    /// Where they are signed in, for whoever may see that.
+    sessions: Option<OpenSessions>,
     document: Value,
     made: Vec<Credential>,
     names: Names,
@@ -201,8 +202,9 @@ impl Known {
         id: &ResourceId,
         actor: &Actor,
         now: Timestamp,
-        sees_history: bool,
+        rights: &Rights,
     ) -> Result<Self, PolicyError> {
+        let sees_history = rights.include(Scope::AuditRead);
         let person = find(connection, id)?;
         let group_ids = memberships::direct_groups_of(connection, id)?;
         let labels = resources::labels(connection, &group_ids)?;
@@ -254,7 +256,10 @@ impl Known {
             } else {
                 Vec::new()
             },
-            sessions: open_sessions::list_open(connection, id, None, SESSIONS, now)?,
+            sessions: rights
+                .include(SESSIONS_READ)
+                .then(|| open_sessions::list_open(connection, id, None, SESSIONS, now))
+                .transpose()?,
             document: document(connection, surroundings, &person, actor, now)?,
             person,
             held,
@@ -270,12 +275,11 @@ async fn show(
 ) -> Result<HttpResponse, Failure> {
     let id = ResourceId::new(id.into_inner());
     let (now, sees_history) = (visitor.now(), visitor.may(Scope::AuditRead));
+    let rights = visitor.rights.clone();
     let (surroundings, actor) = (state.surroundings(), visitor.person.caller.actor.clone());
     let known = state
         .database
-        .read(move |connection| {
-            Known::of(connection, &surroundings, &id, &actor, now, sees_history)
-        })
+        .read(move |connection| Known::of(connection, &surroundings, &id, &actor, now, &rights))
         .await?;
     let title = known.person.label().unwrap_or("Somebody").to_owned();
     let content = html! {
@@ -284,8 +288,10 @@ async fn show(
         @if let Some(receipt) = &known.receipt { (last_receipt(receipt, now)) }
         h2 { "API tokens" }
         (held(&visitor, &known))
-        h2 { "Sessions" }
-        (sessions_of(&visitor, &known.person.id, &known.sessions))
+        @if let Some(sessions) = &known.sessions {
+            h2 { "Sessions" }
+            (sessions_of(&visitor, &known.person.id, sessions))
+        }
         @if !known.made.is_empty() {
             h2 { "Keys that they made" }
             (credentials("The newest first", &known.made, &known.names, now))
@@ -313,7 +319,7 @@ fn actions(visitor: &Visitor, known: &Known) -> Markup {
     html! {
         @if visitor.may(Scope::TokensRevoke) {
             a.button href=(format!("{address}/revoke-tokens")) { "Revoke tokens" }
-            @if !known.sessions.sessions.is_empty() {
+            @if known.sessions.as_ref().is_none_or(|open| !open.sessions.is_empty()) {
                 a.button href=(format!("{address}/sessions/end-all")) { "End sessions" }
             }
         }

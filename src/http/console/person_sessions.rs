@@ -26,7 +26,7 @@ use super::sign_in::Nothing;
 use super::visitor::Visitor;
 use super::words::{ago, ago_or, counted, time};
 
-const READ: Scope = Scope::UsersRead;
+pub(super) const READ: Scope = Scope::SessionsRead;
 const END: Scope = Scope::TokensRevoke;
 
 pub(super) fn pages() -> Vec<Page> {
@@ -172,10 +172,12 @@ async fn ask_end(
         title: &title,
         back: (&format!("/console/people/{id}"), name),
         consequences: html! {
-            p {
-                "It began " (ago(session.created_at, now))
-                @if let Some(address) = &session.last_used_ip { ", and was last used from " code { (address) } }
-                "."
+            @if visitor.may(READ) {
+                p {
+                    "It began " (ago(session.created_at, now))
+                    @if let Some(address) = &session.last_used_ip { ", and was last used from " code { (address) } }
+                    "."
+                }
             }
             p { "1 session ends: its next click leads to the sign-in. " (name) " stays active, and may sign in again." }
         },
