@@ -156,6 +156,12 @@ pub fn record(
     now: Timestamp,
     event: Event,
 ) -> Result<(), StoreError> {
+    audit_events::insert(connection, &row_of(actor, now, event))
+}
+
+/// The event as it is stored, for whoever stores it together with what it tells of.
+#[must_use]
+pub fn row_of(actor: &Actor, now: Timestamp, event: Event) -> AuditEventRow {
     let (target_type, target_id, target_name) = match event.target {
         None => (None, None, None),
         Some(target) => (Some(target.kind), Some(target.id), target.name),
@@ -164,23 +170,20 @@ pub fn record(
         Outcome::Success => "success",
         Outcome::Refused => "refused",
     };
-    audit_events::insert(
-        connection,
-        &AuditEventRow {
-            id: AuditEventId::generate().to_string(),
-            at: now.as_millis(),
-            action: event.action.name().to_owned(),
-            directory_id: event.directory_id.map(|id| id.to_string()),
-            actor_kind: actor.kind.clone(),
-            actor_credential_id: actor.credential_id.as_ref().map(ToString::to_string),
-            actor_person_id: actor.person_id.as_ref().map(ToString::to_string),
-            actor_name: actor.name.clone(),
-            target_type,
-            target_id,
-            target_name,
-            outcome: outcome.to_owned(),
-            source_ip: actor.source_ip.map(|address| address.to_string()),
-            detail: Value::Object(event.detail).to_string(),
-        },
-    )
+    AuditEventRow {
+        id: AuditEventId::generate().to_string(),
+        at: now.as_millis(),
+        action: event.action.name().to_owned(),
+        directory_id: event.directory_id.map(|id| id.to_string()),
+        actor_kind: actor.kind.clone(),
+        actor_credential_id: actor.credential_id.as_ref().map(ToString::to_string),
+        actor_person_id: actor.person_id.as_ref().map(ToString::to_string),
+        actor_name: actor.name.clone(),
+        target_type,
+        target_id,
+        target_name,
+        outcome: outcome.to_owned(),
+        source_ip: actor.source_ip.map(|address| address.to_string()),
+        detail: Value::Object(event.detail).to_string(),
+    }
 }

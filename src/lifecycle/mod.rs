@@ -23,7 +23,7 @@ pub use impact::{
 };
 pub use membership::MemberChange;
 pub use owners::refuse_last_owner;
-pub use resources::{Change, create, delete, update};
+pub use resources::{Change, create, create_at_once, delete, update};
 pub use rights::{unassign_role, unmap_group};
 
 use crate::audit::Actor;

@@ -4,9 +4,10 @@ use serde_json::json;
 
 use crate::audit::{self, Action, Event};
 use crate::policies::authentication;
+use crate::store::id::CredentialId;
 use crate::store::resources::{self, Resource};
 use crate::store::side_values::SideValues;
-use crate::store::{DatabaseConnection, StoreError, memberships, roles};
+use crate::store::{DatabaseConnection, StoreError, creation, memberships, roles};
 
 use super::deprovision::{Reason, deprovision};
 use super::membership::{MemberChange, Moved, change_members};
@@ -38,12 +39,7 @@ pub fn create(
     change: Change<'_>,
     cause: &Cause,
 ) -> Result<Resource, LifecycleError> {
-    let resource = Resource {
-        version: 1,
-        created_at: cause.now,
-        modified_at: cause.now,
-        ..change.resource
-    };
+    let resource = first_version(change.resource, cause);
     resources::insert(connection, &resource, &change.side)?;
     let moved = change_members(connection, &resource, change.members, cause)?;
     record(
@@ -55,6 +51,35 @@ pub fn create(
         cause,
     )?;
     Ok(resource)
+}
+
+/// Adds a resource without members by one statement, where the database offers that and the caller's key is nobody's
+/// and stands in it; `None` where nothing was added, and [`create`] is to be asked within a transaction.
+///
+/// # Errors
+/// As [`create`].
+pub fn create_at_once(
+    connection: &mut DatabaseConnection,
+    key: &CredentialId,
+    change: Change<'_>,
+    cause: &Cause,
+) -> Result<Option<Resource>, LifecycleError> {
+    let resource = first_version(change.resource, cause);
+    let moved = Moved::default();
+    let event = event_of(Action::ResourceCreated, &resource, change.named, &moved);
+    let event = audit::row_of(&cause.actor, cause.now, event);
+    let side = &change.side;
+    let is_added = creation::insert_under(connection, key, cause.now, &resource, side, &event)?;
+    Ok(is_added.then_some(resource))
+}
+
+fn first_version(resource: Resource, cause: &Cause) -> Resource {
+    Resource {
+        version: 1,
+        created_at: cause.now,
+        modified_at: cause.now,
+        ..resource
+    }
 }
 
 /// Changes a resource, whose row the caller holds, and gives it as it is stored. Where nothing changes,
@@ -162,6 +187,11 @@ fn record(
     moved: &Moved,
     cause: &Cause,
 ) -> Result<(), StoreError> {
+    let event = event_of(action, resource, named, moved);
+    audit::record(connection, &cause.actor, cause.now, event)
+}
+
+fn event_of(action: Action, resource: &Resource, named: Vec<String>, moved: &Moved) -> Event {
     let mut event = Event::new(action)
         .within(&resource.directory_id)
         .to(
@@ -186,5 +216,5 @@ fn record(
             event = event.with(name, json!({"count": members.len(), "ids": some}));
         }
     }
-    audit::record(connection, &cause.actor, cause.now, event)
+    event
 }

@@ -13,7 +13,7 @@ use crate::scim::resource;
 use crate::scim::schema::ResourceType;
 use crate::scim::{ErrorKind, ScimError};
 use crate::store::DatabaseConnection;
-use crate::store::id::ResourceId;
+use crate::store::id::{CredentialId, ResourceId};
 use crate::store::memberships::GroupMember;
 use crate::store::resources::{self, Resource};
 use crate::store::side_values::SideValues;
@@ -103,18 +103,47 @@ impl Creation {
         leniencies: &mut Leniencies,
     ) -> Result<Written, ProvisioningError> {
         let members = members::resolve(connection, context, &self.members, leniencies)?;
-        let change = Change {
-            resource: self.resource.clone(),
-            side: self.side.clone(),
-            members: &[MemberChange::Add(members)],
-            named: self.named.clone(),
-        };
+        let members = [MemberChange::Add(members)];
+        let change = self.change(&members);
         let resource = lifecycle::create(connection, change, &context.cause())?;
         password::set(connection, context, &resource, self.password.as_ref())?;
-        Ok(Written {
+        Ok(self.written(resource))
+    }
+
+    /// Creates it by one statement, where it takes no more and the caller's key is nobody's and stands: see
+    /// [`lifecycle::create_at_once`]. `None` where nothing was created, and [`Creation::store`] is to be asked; so it is
+    /// for groups, which may have members.
+    ///
+    /// # Errors
+    /// 409 `uniqueness`; when the database fails.
+    pub fn store_at_once(
+        &self,
+        connection: &mut DatabaseConnection,
+        context: &Context,
+        key: &CredentialId,
+    ) -> Result<Option<Written>, ProvisioningError> {
+        if self.resource.resource_type == GROUP || self.password.is_some() {
+            return Ok(None);
+        }
+        let cause = context.cause();
+        let created = lifecycle::create_at_once(connection, key, self.change(&[]), &cause)?;
+        Ok(created.map(|resource| self.written(resource)))
+    }
+
+    fn change<'a>(&self, members: &'a [MemberChange]) -> Change<'a> {
+        Change {
+            resource: self.resource.clone(),
+            side: self.side.clone(),
+            members,
+            named: self.named.clone(),
+        }
+    }
+
+    fn written(&self, resource: Resource) -> Written {
+        Written {
             resource,
             named: self.named.clone(),
-        })
+        }
     }
 }
 

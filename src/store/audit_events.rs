@@ -120,7 +120,9 @@ pub fn insert(
     event: &AuditEventRow,
 ) -> Result<(), StoreError> {
     if let DatabaseConnection::Postgres(_) = connection {
-        return insert_at_once(connection, event);
+        let statement = Statement::sql("WITH ").append(adding(event, ""));
+        statement.cached().execute(connection)?;
+        return Ok(());
     }
     let statement = diesel::insert_into(audit_events::table).values(event);
     on_either!(connection, connection => statement.execute(connection))?;
@@ -130,47 +132,38 @@ pub fn insert(
     Ok(())
 }
 
-/// One statement, since each is a message to PostgreSQL and back.
-fn insert_at_once(
-    connection: &mut DatabaseConnection,
-    event: &AuditEventRow,
-) -> Result<(), StoreError> {
-    Statement::sql(
-        "WITH event AS (INSERT INTO audit_events (id, at, action, directory_id, actor_kind, \
+/// The event and its wait in one statement of PostgreSQL or as the end of one, as often as there are rows `from`
+/// something: each statement is a message there and back.
+pub(super) fn adding(event: &AuditEventRow, from: &str) -> Statement {
+    let texts = [
+        Some(event.action.as_str()),
+        event.directory_id.as_deref(),
+        Some(event.actor_kind.as_str()),
+        event.actor_credential_id.as_deref(),
+        event.actor_person_id.as_deref(),
+        event.actor_name.as_deref(),
+        event.target_type.as_deref(),
+        event.target_id.as_deref(),
+        event.target_name.as_deref(),
+        Some(event.outcome.as_str()),
+        event.source_ip.as_deref(),
+        Some(event.detail.as_str()),
+    ];
+    let begun = Statement::sql(
+        "event AS (INSERT INTO audit_events (id, at, action, directory_id, actor_kind, \
          actor_credential_id, actor_person_id, actor_name, target_type, target_id, target_name, outcome, \
-         source_ip, detail) VALUES (",
+         source_ip, detail) SELECT ",
     )
     .text(event.id.as_str())
     .push(", ")
-    .integer(event.at)
-    .push(", ")
-    .text(event.action.as_str())
-    .push(", ")
-    .optional_text(event.directory_id.as_deref())
-    .push(", ")
-    .text(event.actor_kind.as_str())
-    .push(", ")
-    .optional_text(event.actor_credential_id.as_deref())
-    .push(", ")
-    .optional_text(event.actor_person_id.as_deref())
-    .push(", ")
-    .optional_text(event.actor_name.as_deref())
-    .push(", ")
-    .optional_text(event.target_type.as_deref())
-    .push(", ")
-    .optional_text(event.target_id.as_deref())
-    .push(", ")
-    .optional_text(event.target_name.as_deref())
-    .push(", ")
-    .text(event.outcome.as_str())
-    .push(", ")
-    .optional_text(event.source_ip.as_deref())
-    .push(", ")
-    .text(event.detail.as_str())
-    .push(") RETURNING id) INSERT INTO audit_pending (event_id) SELECT id FROM event")
-    .cached()
-    .execute(connection)?;
-    Ok(())
+    .integer(event.at);
+    texts
+        .into_iter()
+        .fold(begun, |statement, text| {
+            statement.push(", ").optional_text(text)
+        })
+        .push(from)
+        .push(" RETURNING id) INSERT INTO audit_pending (event_id) SELECT id FROM event")
 }
 
 /// A page of events before an id, newest first.

@@ -47,6 +47,15 @@ pub enum Freshness {
     MayLag,
 }
 
+/// How a write becomes a transaction of PostgreSQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Transacting {
+    /// Between `BEGIN` and `COMMIT`.
+    Explicitly,
+    /// As the one statement that it is.
+    ByItself,
+}
+
 impl Database {
     /// Opens the database, which must have been migrated (see [`migrate::run`]).
     ///
@@ -249,6 +258,28 @@ impl Database {
         self.write_within(|_| Ok(()), &Span::none()).await
     }
 
+    /// Runs a body of one statement, which PostgreSQL commits by itself: `BEGIN` and `COMMIT` are messages there and
+    /// back. On SQLite it is as [`Database::write`]. Two statements would not be one transaction.
+    ///
+    /// # Errors
+    /// As [`Database::write`].
+    pub async fn write_statement<T, E>(
+        &self,
+        body: impl Fn(&mut DatabaseConnection) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: TransactionError,
+    {
+        if self.writer.is_some() {
+            return self.write(body).await;
+        }
+        let span = transaction_span();
+        let outcome = self.write_pooled(body, &span, Transacting::ByItself).await;
+        self.note_room(&outcome);
+        outcome
+    }
+
     async fn write_within<T, E>(
         &self,
         body: impl Fn(&mut DatabaseConnection) -> Result<T, E> + Send + 'static,
@@ -273,12 +304,25 @@ impl Database {
                 _ => Err(StoreError::Commit.into()),
             };
         }
+        self.write_pooled(body, span, Transacting::Explicitly).await
+    }
+
+    async fn write_pooled<T, E>(
+        &self,
+        body: impl Fn(&mut DatabaseConnection) -> Result<T, E> + Send + 'static,
+        span: &Span,
+        transacting: Transacting,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: TransactionError,
+    {
         let database = self.clone();
         let place = self.connections.admit().await?;
         let span = span.clone();
         tokio::task::spawn_blocking(move || {
             let _place = place;
-            span.in_scope(|| database.transact(&body))
+            span.in_scope(|| database.transact(&body, transacting))
         })
         .await
         .unwrap_or_else(|_| Err(StoreError::Commit.into()))
@@ -308,21 +352,27 @@ impl Database {
                 Ok(outcome) => outcome,
                 Err(_) => Err(StoreError::Commit.into()),
             },
-            None => self.transact(&body),
+            None => self.transact(&body, Transacting::Explicitly),
         }
     }
 
     fn transact<T, E: TransactionError>(
         &self,
         body: &impl Fn(&mut DatabaseConnection) -> Result<T, E>,
+        transacting: Transacting,
     ) -> Result<T, E> {
         let mut connection = self.connections.take()?;
         let mut attempt = 1;
         loop {
             let mut commit = Span::none();
-            let outcome = savepoint(&mut connection, |connection| {
-                body(connection).inspect(|_| commit = commit_span(&Span::current()))
-            });
+            let outcome = match transacting {
+                Transacting::ByItself => {
+                    commit_span(&Span::current()).in_scope(|| body(&mut connection))
+                }
+                Transacting::Explicitly => savepoint(&mut connection, |connection| {
+                    body(connection).inspect(|_| commit = commit_span(&Span::current()))
+                }),
+            };
             drop(commit);
             match &outcome {
                 Err(error)
@@ -380,7 +430,7 @@ fn transaction_span() -> Span {
     tracing::trace_span!(target: "portcullis::trace", "transaction")
 }
 
-/// From the last statement of a transaction until it is on disk.
+/// From the last statement of a transaction until it is on disk; with that statement where it commits by itself.
 fn commit_span(transaction: &Span) -> Span {
     tracing::trace_span!(target: "portcullis::trace", parent: transaction, "commit")
 }

@@ -8,6 +8,7 @@ pub mod audit_chain;
 pub mod audit_events;
 pub mod backup;
 pub mod connection;
+pub mod creation;
 pub mod credentials;
 pub mod database;
 pub mod deleted_people;

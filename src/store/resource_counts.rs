@@ -54,15 +54,15 @@ pub(super) fn add(
     resource: &Resource,
     change: i64,
 ) -> Result<(), StoreError> {
-    adding(resource, change).cached().execute(connection)?;
+    adding(resource, change, "").cached().execute(connection)?;
     Ok(())
 }
 
-/// The statement that counts.
-pub(super) fn adding(resource: &Resource, change: i64) -> Statement {
+/// The statement that counts, as often as there are rows `from` something.
+pub(super) fn adding(resource: &Resource, change: i64, from: &str) -> Statement {
     let stripe = crc32fast::hash(resource.id.as_str().as_bytes()) % STRIPES;
     Statement::sql(
-        "INSERT INTO resource_counts (directory_id, resource_type, stripe, count) VALUES (",
+        "INSERT INTO resource_counts (directory_id, resource_type, stripe, count) SELECT ",
     )
     .text(resource.directory_id.as_str())
     .push(", ")
@@ -71,9 +71,10 @@ pub(super) fn adding(resource: &Resource, change: i64) -> Statement {
     .integer(stripe.into())
     .push(", ")
     .integer(change)
+    .push(format!("{from} WHERE TRUE "))
     .push(
-        ") ON CONFLICT (directory_id, resource_type, stripe) \
-             DO UPDATE SET count = resource_counts.count + excluded.count",
+        "ON CONFLICT (directory_id, resource_type, stripe) \
+         DO UPDATE SET count = resource_counts.count + excluded.count",
     )
 }
 

@@ -13,8 +13,7 @@ use super::error::StoreError;
 use super::id::{DirectoryId, ResourceId};
 use super::schema::{directories, resources};
 use super::side_values::{ResourceWriteError, SideValues};
-use super::sql::Statement;
-use super::{resource_counts, side_values};
+use super::{creation, resource_counts, side_values};
 
 /// The type whose resources have a `userName`; the index of it begins with the type.
 const PERSON: &str = "User";
@@ -57,23 +56,23 @@ impl Resource {
 #[derive(Queryable, Selectable, QueryableByName, Insertable)]
 #[diesel(table_name = resources, treat_none_as_default_value = false)]
 pub(super) struct Row {
-    id: String,
-    directory_id: String,
-    resource_type: String,
-    user_name: Option<String>,
-    user_name_folded: Option<String>,
-    external_id: Option<String>,
-    display_name: Option<String>,
-    display_name_folded: Option<String>,
-    active: bool,
-    version: i64,
-    created_at: i64,
-    modified_at: i64,
-    document: String,
+    pub(super) id: String,
+    pub(super) directory_id: String,
+    pub(super) resource_type: String,
+    pub(super) user_name: Option<String>,
+    pub(super) user_name_folded: Option<String>,
+    pub(super) external_id: Option<String>,
+    pub(super) display_name: Option<String>,
+    pub(super) display_name_folded: Option<String>,
+    pub(super) active: bool,
+    pub(super) version: i64,
+    pub(super) created_at: i64,
+    pub(super) modified_at: i64,
+    pub(super) document: String,
 }
 
 impl Row {
-    fn of(resource: &Resource) -> Self {
+    pub(super) fn of(resource: &Resource) -> Self {
         let fold = |text: &Option<String>| text.as_deref().map(str::to_lowercase);
         Self {
             id: resource.id.to_string(),
@@ -406,57 +405,9 @@ pub fn insert(
             side_values::add_indexed(connection, resource, side)?;
             resource_counts::add(connection, resource, 1)?;
         }
-        DatabaseConnection::Postgres(_) => insert_at_once(connection, resource, side)?,
+        DatabaseConnection::Postgres(_) => creation::insert(connection, resource, side)?,
     }
     side_values::add_unique(connection, resource, side)
-}
-
-/// The row, what is looked up of it and the count in one statement, since each is a message to PostgreSQL and back.
-fn insert_at_once(
-    connection: &mut DatabaseConnection,
-    resource: &Resource,
-    side: &SideValues,
-) -> Result<(), ResourceWriteError> {
-    let row = Row::of(resource);
-    let head = Statement::sql(
-        "WITH resource AS (INSERT INTO resources (id, directory_id, resource_type, ",
-    )
-    .push("user_name, user_name_folded, external_id, display_name, display_name_folded, active, ")
-    .push("version, created_at, modified_at, document) VALUES (")
-    .text(row.id)
-    .push(", ")
-    .text(row.directory_id)
-    .push(", ")
-    .text(row.resource_type);
-    let names = [
-        row.user_name,
-        row.user_name_folded,
-        row.external_id,
-        row.display_name,
-        row.display_name_folded,
-    ];
-    let row_begun = names.iter().fold(head, |statement, name| {
-        statement.push(", ").optional_text(name.as_deref())
-    });
-    let statement = row_begun
-        .push(", 1 = ")
-        .integer(i64::from(row.active))
-        .push(", ")
-        .integer(row.version)
-        .push(", ")
-        .integer(row.created_at)
-        .push(", ")
-        .integer(row.modified_at)
-        .push(", ")
-        .text(row.document)
-        .push(")), ")
-        .append(side_values::indexed_at_once(resource, side))
-        .push(" ")
-        .append(resource_counts::adding(resource, 1))
-        .cached();
-    let inserted = statement.run(connection);
-    inserted.map_err(conflict)?;
-    Ok(())
 }
 
 /// Writes what has changed of a resource. Where only its version and times have, no index is touched.
@@ -565,7 +516,7 @@ pub fn delete_of_directory(
 }
 
 /// Names the attribute whose index refused a row: PostgreSQL tells the index, SQLite its columns.
-fn conflict(error: diesel::result::Error) -> ResourceWriteError {
+pub(super) fn conflict(error: diesel::result::Error) -> ResourceWriteError {
     let error = StoreError::from(error);
     let attribute = match error.unique_violation() {
         Some(violated) if violated.contains("user_name") => "userName",

@@ -8,7 +8,6 @@ use super::error::{StoreError, TransactionError};
 use super::id::{DirectoryId, ResourceId};
 use super::resources::Resource;
 use super::schema::{indexed_values, unique_values};
-use super::sql::Statement;
 
 /// The values of one resource that go to side tables, as attribute path and folded value.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -68,22 +67,6 @@ pub(super) fn add_indexed(
         on_either!(connection, connection => statement.execute(connection))?;
     }
     Ok(())
-}
-
-/// The same as a part of a larger statement of PostgreSQL, whatever their number.
-pub(super) fn indexed_at_once(resource: &Resource, side: &SideValues) -> Statement {
-    let values = serde_json::json!(side.indexed).to_string();
-    Statement::sql(
-        "indexed AS (INSERT INTO indexed_values (resource_id, attribute, value, directory_id, resource_type) SELECT ",
-    )
-    .text(resource.id.as_str())
-    .push(", given ->> 0, given ->> 1, ")
-    .text(resource.directory_id.as_str())
-    .push(", ")
-    .text(resource.resource_type.as_str())
-    .push(" FROM json_array_elements(CAST(")
-    .text(values)
-    .push(" AS JSON)) AS given)")
 }
 
 /// Adds the values of a new resource that no other may have.

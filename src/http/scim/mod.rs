@@ -21,13 +21,13 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::credentials::Credential;
 use crate::credentials::registered_keys::SCIM_SCOPE;
-use crate::provisioning::{Context, ProvisioningError, Written};
+use crate::provisioning::{Context, Creation, ProvisioningError, Written};
 use crate::scim::leniency::{Leniencies, Leniency};
 use crate::scim::{ErrorKind, ScimError};
 use crate::secret::SecretKind;
-use crate::store::DatabaseConnection;
 use crate::store::directories;
 use crate::store::id::{CredentialId, DirectoryId, ResourceId};
+use crate::store::{DatabaseConnection, SqlDialect};
 
 use super::State;
 use super::caller::{Caller, Undone, authenticate, stand_within, verify_again};
@@ -60,6 +60,8 @@ struct Exchange {
     context: Context,
     /// What the caller has shown.
     credential: CredentialId,
+    /// Whether that is a SCIM key, which belongs to nobody.
+    is_with_key: bool,
     /// The person who calls for themselves; `None` for an identity provider.
     person: Option<ResourceId>,
     done: Done,
@@ -80,6 +82,19 @@ impl Exchange {
             Undone::Caller(failure) => Failure::Ended(failure),
             Undone::Body(error) => error.into(),
         })
+    }
+
+    /// Creates a resource by one statement, where that can be; `None` where nothing was created.
+    async fn create_at_once(&self, creation: &Creation) -> Result<Option<Written>, Failure> {
+        let database = &self.state.database;
+        if database.dialect() != SqlDialect::Postgres || !self.is_with_key {
+            return Ok(None);
+        }
+        let (creation, context) = (creation.clone(), self.context.clone());
+        let key = self.credential.clone();
+        let created = database
+            .write_statement(move |connection| creation.store_at_once(connection, &context, &key));
+        Ok(created.await?)
     }
 
     /// Notes for the log what was written.
@@ -156,6 +171,7 @@ fn admit(request: HttpRequest, state: State, caller: &Caller) -> Result<Exchange
         state,
         context,
         credential: credential.id.clone(),
+        is_with_key: credential.kind == SecretKind::ScimKey,
         person,
         done: Done::default(),
     })

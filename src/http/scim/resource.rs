@@ -35,6 +35,10 @@ pub async fn create(
         asked.payload(),
         &mut leniencies,
     )?;
+    if let Some(written) = exchange.create_at_once(&creation).await? {
+        exchange.note(&written, &leniencies);
+        return respond_with_new(exchange, kind, &asked, written).await;
+    }
     let (context, group) = (exchange.context.clone(), Arc::clone(kind));
     let (projection, is_shown) = (asked.projection.clone(), !asked.is_minimal);
     let (written, shown, leniencies) = exchange
@@ -50,11 +54,24 @@ pub async fn create(
         })
         .await?;
     exchange.note(&written, &leniencies);
-    let shown = if is_shown && kind.name != GROUP {
+    if is_shown && kind.name == GROUP {
+        return respond(exchange, kind, written, shown, 201).await;
+    }
+    respond_with_new(exchange, kind, &asked, written).await
+}
+
+/// Answers with a resource that has just been created, and is no group.
+async fn respond_with_new(
+    exchange: &Exchange,
+    kind: &Arc<ResourceType>,
+    asked: &Asked,
+    written: Written,
+) -> Result<HttpResponse, Failure> {
+    let shown = if asked.is_minimal {
+        Shown::Nothing
+    } else {
         let (context, projection) = (&exchange.context, &asked.projection);
         Shown::Text(context.representation_of_new(kind, projection, &written.resource)?)
-    } else {
-        shown
     };
     respond(exchange, kind, written, shown, 201).await
 }

@@ -169,16 +169,18 @@ pub fn hold_with_owner(
     connection: &mut DatabaseConnection,
     id: &CredentialId,
 ) -> Result<Option<Found>, StoreError> {
-    // SQLite writes one transaction at a time.
-    let DatabaseConnection::Postgres(postgres) = connection else {
-        return find_by_id_with_owner(connection, id);
-    };
-    let row = credentials::table
-        .find(id.as_str())
-        .select(Row::as_select())
-        .for_share()
-        .first(postgres)
-        .optional()?;
+    let query = credentials::table.find(id.as_str());
+    let row = match connection {
+        // SQLite writes one transaction at a time.
+        DatabaseConnection::Sqlite(sqlite) => {
+            query.select(Row::as_select()).first(sqlite).optional()
+        }
+        DatabaseConnection::Postgres(postgres) => query
+            .select(Row::as_select())
+            .for_share()
+            .first(postgres)
+            .optional(),
+    }?;
     let Some(credential) = row.map(Row::read).transpose()? else {
         return Ok(None);
     };

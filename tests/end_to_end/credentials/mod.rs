@@ -1,5 +1,6 @@
 //! Credentials: promises P7, P8, P9 and P9a from outside.
 
+mod at_once;
 mod introspection;
 mod keys;
 mod lifetime;

@@ -18,7 +18,9 @@ use portcullis::store::id::{CredentialId, ResourceId};
 use portcullis::store::{DatabaseConnection, StoreError};
 use serde_json::{Value, json};
 
-use crate::people::{Leaver, PASSWORD, Person, group, owner_session};
+use crate::people::{
+    GROUP_SCHEMA, Leaver, PASSWORD, Person, USER_SCHEMA, group, owner_session, patch_of,
+};
 use crate::server::{Answer, TestServer};
 
 /// A link that the leaver makes for somebody else.
@@ -281,6 +283,62 @@ on_both_databases!(
         assert_eq!(factor.body["enrolled"], json!(false));
     }
 );
+
+on_both_databases!(
+    a_scim_key_that_is_revoked_meanwhile_changes_nothing,
+    |server| {
+        let person = server
+            .scim()
+            .post("/Users", &named("Before"))
+            .expect(201)
+            .id();
+        let users = || server.scim().get("/Users").expect(200).body["totalResults"].clone();
+        let before = users();
+        let one = format!("/Users/{person}");
+        for (method, path, body) in [
+            ("POST", "/Users", named("Late")),
+            (
+                "POST",
+                "/Groups",
+                json!({"schemas": [GROUP_SCHEMA], "displayName": "Late"}),
+            ),
+            ("PUT", one.as_str(), named("Late")),
+            (
+                "PATCH",
+                one.as_str(),
+                patch_of(&json!([{"op": "remove", "path": "displayName"}])),
+            ),
+            ("DELETE", one.as_str(), Value::Null),
+        ] {
+            let path_of_keys = format!("/directories/{}/scim-keys", server.directory_id);
+            let key = server
+                .admin()
+                .post(&path_of_keys, &json!({"name": "Late"}))
+                .expect(201);
+            let (id, secret) = (CredentialId::new(key.id()), key.text_at("/secret"));
+            let ending = move |connection: &mut DatabaseConnection| {
+                revoke(connection, &id, "test", Timestamp::from_millis(0)).map(drop)
+            };
+            let scim = server.scim_with(&secret);
+            let answer = asked_during(server, ending, || scim.send(method, path, &[], &body));
+            assert_eq!(answer.status, 401, "{method} {path}: {}", answer.text);
+        }
+        assert_eq!(users(), before);
+        let person = server.scim().get(&one).expect(200).body;
+        assert_eq!(
+            (&person["userName"], &person["meta"]["version"]),
+            (&json!("Before"), &json!("W/\"1\""))
+        );
+        assert_eq!(
+            server.scim().get("/Groups").expect(200).body["totalResults"],
+            0
+        );
+    }
+);
+
+fn named(name: &str) -> Value {
+    json!({"schemas": [USER_SCHEMA], "userName": name, "displayName": name})
+}
 
 fn text_of(value: &Value) -> String {
     value.as_str().expect("a text").to_owned()
