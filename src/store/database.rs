@@ -237,8 +237,36 @@ impl Database {
         T: Send + 'static,
         E: TransactionError,
     {
+        self.write_as(Transacting::Explicitly, body).await
+    }
+
+    /// Runs a body of one statement, which PostgreSQL commits by itself: `BEGIN` and `COMMIT` are messages there and
+    /// back. On SQLite it is as [`Database::write`]. Two statements would not be one transaction.
+    ///
+    /// # Errors
+    /// As [`Database::write`].
+    pub async fn write_statement<T, E>(
+        &self,
+        body: impl Fn(&mut DatabaseConnection) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: TransactionError,
+    {
+        self.write_as(Transacting::ByItself, body).await
+    }
+
+    async fn write_as<T, E>(
+        &self,
+        transacting: Transacting,
+        body: impl Fn(&mut DatabaseConnection) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: TransactionError,
+    {
         let span = transaction_span();
-        let outcome = self.write_within(body, &span).await;
+        let outcome = self.write_within(transacting, body, &span).await;
         self.note_room(&outcome);
         outcome
     }
@@ -255,33 +283,13 @@ impl Database {
             self.is_full.store(false, Ordering::Relaxed);
             return Ok(());
         }
-        self.write_within(|_| Ok(()), &Span::none()).await
-    }
-
-    /// Runs a body of one statement, which PostgreSQL commits by itself: `BEGIN` and `COMMIT` are messages there and
-    /// back. On SQLite it is as [`Database::write`]. Two statements would not be one transaction.
-    ///
-    /// # Errors
-    /// As [`Database::write`].
-    pub async fn write_statement<T, E>(
-        &self,
-        body: impl Fn(&mut DatabaseConnection) -> Result<T, E> + Send + 'static,
-    ) -> Result<T, E>
-    where
-        T: Send + 'static,
-        E: TransactionError,
-    {
-        if self.writer.is_some() {
-            return self.write(body).await;
-        }
-        let span = transaction_span();
-        let outcome = self.write_pooled(body, &span, Transacting::ByItself).await;
-        self.note_room(&outcome);
-        outcome
+        self.write_within(Transacting::Explicitly, |_| Ok(()), &Span::none())
+            .await
     }
 
     async fn write_within<T, E>(
         &self,
+        transacting: Transacting,
         body: impl Fn(&mut DatabaseConnection) -> Result<T, E> + Send + 'static,
         span: &Span,
     ) -> Result<T, E>
@@ -304,19 +312,6 @@ impl Database {
                 _ => Err(StoreError::Commit.into()),
             };
         }
-        self.write_pooled(body, span, Transacting::Explicitly).await
-    }
-
-    async fn write_pooled<T, E>(
-        &self,
-        body: impl Fn(&mut DatabaseConnection) -> Result<T, E> + Send + 'static,
-        span: &Span,
-        transacting: Transacting,
-    ) -> Result<T, E>
-    where
-        T: Send + 'static,
-        E: TransactionError,
-    {
         let database = self.clone();
         let place = self.connections.admit().await?;
         let span = span.clone();
