@@ -1,5 +1,7 @@
 //! P3, P9: what leavers have left is adopted, rotated and revoked many at once, all of it or nothing.
 
+use std::sync::Barrier;
+
 use jsonwebtoken::Algorithm;
 use portcullis::clock::Timestamp;
 use serde_json::{Value, json};
@@ -253,3 +255,36 @@ on_both_databases!(a_public_key_is_adopted_and_never_rotated, |server| {
     assert_eq!(audited(server, "credential.adopted"), [json!(key)]);
     server.admin().post(&adopt, &Value::Null).expect(409);
 });
+
+on_both_databases!(
+    of_two_who_take_the_same_orphans_at_once_one_has_all_of_them_and_the_other_none,
+    |server| {
+        for time in 0..5 {
+            let leaver = left(server, &format!("leaver-{time}"));
+            let ids = ids(&leaver);
+            let backwards: Vec<_> = ids.iter().rev().collect();
+            let together = Barrier::new(2);
+            let take = |action: &str, body: &Value| {
+                together.wait();
+                all(server, action, body).status
+            };
+            let (adopted, revoked) = std::thread::scope(|scope| {
+                let adopting = scope.spawn(|| take("adopt", &json!({"ids": ids})));
+                let revoked = take("revoke", &json!({"ids": backwards}));
+                (adopting.join().expect("it is answered"), revoked)
+            });
+            // No key that was adopted is revoked as an orphan, and none that was revoked is adopted.
+            assert!(
+                [(200, 409), (409, 200)].contains(&(adopted, revoked)),
+                "{adopted}, {revoked}"
+            );
+            assert_eq!(orphans(server), Vec::<String>::new());
+            let status = if revoked == 200 { "revoked" } else { "active" };
+            for path in ["scim-keys", "api-keys"].iter().zip(&ids) {
+                let path = format!("/{}/{}", path.0, path.1);
+                let key = server.admin().get(&path).expect(200);
+                assert_eq!(key.body["status"], status, "{path}");
+            }
+        }
+    }
+);
