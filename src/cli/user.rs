@@ -245,17 +245,14 @@ fn recovery_days(context: &CommandContext) -> u32 {
 }
 
 fn list_deleted(context: &CommandContext, directory: Option<&str>) -> Result<(), CommandError> {
-    let selection = deleted_people::Selection {
-        directory: match directory {
-            Some(named) => Some(context.directory(named)?.id),
-            None => None,
-        },
-        text: None,
-    };
+    let directory = directory
+        .map(|named| context.directory(named))
+        .transpose()?;
+    let directory = directory.as_ref().map(|directory| &directory.id);
     let days = recovery_days(context);
     let since = recovery::since(days, context.now);
     let found = context
-        .read(|connection| deleted_people::list(connection, &selection, since, None, LIST_LIMIT))?;
+        .read(|connection| deleted_people::list(connection, directory, since, None, LIST_LIMIT))?;
     let shown: Vec<_> = found
         .iter()
         .map(|deleted| view::deleted_user(deleted, days))

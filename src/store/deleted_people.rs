@@ -1,18 +1,20 @@
 //! People who were deleted and can be recovered for a time: their document and columns, and the groups that they
 //! were in. Nothing that authenticates them is here.
 
+use std::collections::{HashMap, HashSet};
+
 use diesel::prelude::*;
-use diesel::sql_types::{Nullable, Text};
 
 use crate::clock::Timestamp;
 
-use super::DatabaseConnection;
-use super::connection::on_either;
+use super::connection::{CHUNK, on_either};
 use super::error::StoreError;
 use super::id::{DirectoryId, ResourceId};
+use super::resource_search::{Place, each_once, in_order, places, range};
 use super::resources::Resource;
 use super::schema::deleted_people;
-use super::service_accounts::escaped;
+use super::sql::Statement;
+use super::{DatabaseConnection, SqlDialect};
 
 /// A person who was deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -175,29 +177,14 @@ pub fn find_for_update(
     .transpose()
 }
 
-/// Which of the deleted are listed: those that are all of what is said here.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Selection {
-    /// Those of this directory.
-    pub directory: Option<DirectoryId>,
-    /// Those whose user name or display name begins with this, in capitals or not.
-    pub text: Option<String>,
-}
-
-#[diesel::declare_sql_function]
-extern "SQL" {
-    /// Lower case; on SQLite of ASCII alone.
-    fn lower(text: Nullable<Text>) -> Nullable<Text>;
-}
-
-/// A page of those who were deleted at an instant or later, after an id, in the order of their ids. They are few, and
-/// looked through one by one where a name is looked for.
+/// A page of those who were deleted at an instant or later, of one directory where one is named, after an id, in the
+/// order of their ids.
 ///
 /// # Errors
 /// When the database fails.
 pub fn list(
     connection: &mut DatabaseConnection,
-    selection: &Selection,
+    directory: Option<&DirectoryId>,
     since: Timestamp,
     after: Option<&str>,
     limit: i64,
@@ -208,27 +195,95 @@ pub fn list(
         .limit(limit)
         .select(Row::as_select())
         .into_boxed();
-    if let Some(directory) = &selection.directory {
+    if let Some(directory) = directory {
         query = query.filter(deleted_people::directory_id.eq(directory.as_str()));
-    }
-    if let Some(text) = &selection.text {
-        let begins = |text: &str| format!("{}%", escaped(text));
-        let (folded, typed) = (begins(&text.to_lowercase()), begins(text));
-        // As it was typed too: what SQLite does not put in lower case is found so.
-        let user_name = lower(deleted_people::user_name)
-            .like(folded.clone())
-            .escape('\\')
-            .or(deleted_people::user_name.like(typed.clone()).escape('\\'));
-        let display_name = lower(deleted_people::display_name)
-            .like(folded)
-            .escape('\\')
-            .or(deleted_people::display_name.like(typed).escape('\\'));
-        query = query.filter(user_name.or(display_name).assume_not_null());
     }
     if let Some(after) = after {
         query = query.filter(deleted_people::id.gt(after));
     }
     query.load(connection)?.into_iter().map(Row::read).collect()
+}
+
+/// The same of those whose user name or display name begins so, after a place, in the order of what begins so. Capitals
+/// and small letters are the same where they are of ASCII.
+///
+/// # Errors
+/// When the database fails.
+pub fn beginning(
+    connection: &mut DatabaseConnection,
+    directory: Option<&DirectoryId>,
+    text: &str,
+    since: Timestamp,
+    after: Option<&Place>,
+    limit: usize,
+) -> Result<Vec<(DeletedPerson, Place)>, StoreError> {
+    let begins = text.to_ascii_lowercase();
+    each_once(
+        connection,
+        after,
+        limit,
+        |connection, after, fetch| {
+            let dialect = connection.dialect();
+            let statement = matching(dialect, directory, &begins, since, after, fetch);
+            places(connection, statement)
+        },
+        |connection, matches| with_keys(connection, &begins, matches),
+    )
+}
+
+fn matching(
+    dialect: SqlDialect,
+    directory: Option<&DirectoryId>,
+    begins: &str,
+    since: Timestamp,
+    after: Option<&Place>,
+    limit: usize,
+) -> Statement {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    // SQLite leaves the index of names for that of a column without a sign before it.
+    let beside = match dialect {
+        SqlDialect::Sqlite => "+",
+        SqlDialect::Postgres => "",
+    };
+    let part = |column: &str| {
+        let folded = format!("lower({column})");
+        let mut part = Statement::sql(format!(
+            "SELECT {folded} AS matched, id FROM deleted_people WHERE {column} IS NOT NULL AND {beside}deleted_at >= "
+        ))
+        .integer(since.as_millis());
+        if let Some(directory) = directory {
+            part = part
+                .push(format!(" AND {beside}directory_id = "))
+                .text(directory.as_str());
+        }
+        part.append(range(&folded, "id", begins, after, limit))
+    };
+    in_order(vec![part("user_name"), part("display_name")], limit)
+}
+
+/// Those that were found, each with the least of what begins so.
+fn with_keys(
+    connection: &mut DatabaseConnection,
+    begins: &str,
+    matches: &[Place],
+) -> Result<HashMap<String, (DeletedPerson, String)>, StoreError> {
+    let ids: HashSet<&str> = matches.iter().map(|place| place.id.as_str()).collect();
+    let ids: Vec<&str> = ids.into_iter().collect();
+    let mut known = HashMap::new();
+    for some in ids.chunks(CHUNK) {
+        let rows: Vec<Row> = deleted_people::table
+            .filter(deleted_people::id.eq_any(some.iter().copied()))
+            .select(Row::as_select())
+            .load(connection)?;
+        for row in rows {
+            let names = [row.user_name.as_deref(), row.display_name.as_deref()];
+            let keys = names.into_iter().flatten().map(str::to_ascii_lowercase);
+            if let Some(least) = keys.filter(|key| key.starts_with(begins)).min() {
+                known.insert(row.id.clone(), (row.read()?, least));
+            }
+        }
+    }
+    Ok(known)
 }
 
 /// Forgets one.

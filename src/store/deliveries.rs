@@ -12,6 +12,8 @@ use super::schema::{deliveries, notices};
 use super::sql::Statement;
 use super::{DatabaseConnection, SqlDialect};
 
+pub use super::delivery_search::{Selection, list, search};
+
 /// The state of what has not arrived yet and is tried again.
 pub const PENDING: &str = "pending";
 /// The state of what has arrived.
@@ -107,75 +109,6 @@ pub fn find(
         .select(DeliveryRow::as_select())
         .first(connection)
         .optional()?)
-}
-
-/// A page of the deliveries to a receiver before an id, newest first.
-///
-/// # Errors
-/// When the database fails.
-pub fn list(
-    connection: &mut DatabaseConnection,
-    target: &str,
-    state: Option<&str>,
-    before: Option<&str>,
-    limit: i64,
-) -> Result<Vec<DeliveryRow>, StoreError> {
-    let mut query = deliveries::table
-        .filter(deliveries::target.eq(target.to_owned()))
-        .order(deliveries::id.desc())
-        .limit(limit)
-        .select(DeliveryRow::as_select())
-        .into_boxed();
-    if let Some(state) = state {
-        query = query.filter(deliveries::state.eq(state.to_owned()));
-    }
-    if let Some(before) = before {
-        query = query.filter(deliveries::id.lt(before.to_owned()));
-    }
-    Ok(query.load(connection)?)
-}
-
-/// Which deliveries a list holds: those that are all of what is said here.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Selection {
-    /// By `mail` or by `webhook`.
-    pub channel: Option<String>,
-    /// [`PENDING`], [`DELIVERED`] or [`FAILED`].
-    pub state: Option<String>,
-    /// Of notices of this kind.
-    pub kind: Option<String>,
-}
-
-/// A page of the deliveries to all receivers before an id, newest first.
-///
-/// # Errors
-/// When the database fails.
-pub fn search(
-    connection: &mut DatabaseConnection,
-    selection: &Selection,
-    before: Option<&str>,
-    limit: i64,
-) -> Result<Vec<DeliveryRow>, StoreError> {
-    let mut statement = Statement::sql("SELECT * FROM deliveries WHERE TRUE");
-    statement = match selection.state.as_deref() {
-        None => statement,
-        // As the index of them has it.
-        Some(FAILED) => statement.push(" AND state = 'failed'"),
-        Some(state) => statement.push(" AND state = ").text(state),
-    };
-    if let Some(channel) = &selection.channel {
-        statement = statement.push(" AND channel = ").text(channel);
-    }
-    if let Some(kind) = &selection.kind {
-        statement = statement.push(" AND kind = ").text(kind);
-    }
-    if let Some(before) = before {
-        statement = statement.push(" AND id < ").text(before);
-    }
-    statement
-        .push(" ORDER BY id DESC LIMIT ")
-        .integer(limit)
-        .load(connection)
 }
 
 /// What did not arrive.

@@ -13,6 +13,7 @@ pub mod credentials;
 pub mod database;
 pub mod deleted_people;
 pub mod deliveries;
+mod delivery_search;
 pub mod deprovisioning_counts;
 pub mod directories;
 pub mod error;
@@ -54,6 +55,7 @@ pub mod signing_keys;
 mod sql;
 pub mod table_layout;
 pub mod used_assertions;
+pub mod walk;
 pub mod webhooks;
 mod writer;
 

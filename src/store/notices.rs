@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use super::error::StoreError;
 use super::schema::{deliveries, notices};
 use super::sql::Statement;
-use super::{DatabaseConnection, SqlDialect};
+use super::{DatabaseConnection, SqlDialect, walk};
 
 /// A notice; times are in milliseconds since the epoch, `detail` is the text of a JSON object.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, QueryableByName)]
@@ -101,21 +101,38 @@ pub fn list(
     before: Option<&str>,
     limit: i64,
 ) -> Result<Vec<NoticeRow>, StoreError> {
-    let mut query = notices::table
-        .order(notices::id.desc())
-        .limit(limit)
-        .select(NoticeRow::as_select())
-        .into_boxed();
-    if let Some(kind) = &selection.kind {
-        query = query.filter(notices::kind.eq(kind.clone()));
-    }
-    if selection.unread {
-        query = query.filter(notices::read_at.is_null());
-    }
-    if let Some(before) = before {
-        query = query.filter(notices::id.lt(before.to_owned()));
-    }
-    Ok(query.load(connection)?)
+    searched(connection, selection, before, limit)?.load(connection)
+}
+
+fn searched(
+    connection: &mut DatabaseConnection,
+    selection: &Selection,
+    before: Option<&str>,
+    limit: i64,
+) -> Result<Statement, StoreError> {
+    // Word for word as the index of them has it.
+    const UNREAD: &str = "read_at IS NULL";
+    let kinds = match &selection.kind {
+        Some(kind) => vec![kind.clone()],
+        None if selection.unread => walk::kinds(connection, "notices", UNREAD)?,
+        None => Vec::new(),
+    };
+    let narrowed = |kind: Option<&String>| {
+        let mut part = Statement::sql(if selection.unread { UNREAD } else { "TRUE" });
+        if let Some(kind) = kind {
+            part = part.push(" AND kind = ").text(kind);
+        }
+        if let Some(before) = before {
+            part = part.push(" AND id < ").text(before);
+        }
+        part
+    };
+    let parts = if selection.kind.is_none() && !selection.unread {
+        vec![narrowed(None)]
+    } else {
+        kinds.iter().map(|kind| narrowed(Some(kind))).collect()
+    };
+    Ok(walk::newest_of("notices", parts, limit))
 }
 
 /// Marks a notice as read; false where there is none. One that has been read keeps its time.

@@ -94,7 +94,8 @@ pub fn find(
         .optional()?)
 }
 
-/// A page of receipts before an id, newest first.
+/// A page of receipts before an id, newest first: by when they took effect, as the indexes of all of them and of
+/// those of a directory have them.
 ///
 /// # Errors
 /// When the database fails.
@@ -105,7 +106,7 @@ pub fn list(
     limit: i64,
 ) -> Result<Vec<ReceiptRow>, StoreError> {
     let mut query = receipts::table
-        .order(receipts::id.desc())
+        .order((receipts::effective_at.desc(), receipts::id.desc()))
         .limit(limit)
         .select(ReceiptRow::as_select())
         .into_boxed();
@@ -122,7 +123,17 @@ pub fn list(
         query = query.filter(receipts::effective_at.lt(until.as_millis()));
     }
     if let Some(before) = before {
-        query = query.filter(receipts::id.lt(before.to_owned()));
+        let Some(last) = find(connection, before)? else {
+            return Ok(Vec::new());
+        };
+        // The first condition is where the walk begins.
+        query = query
+            .filter(receipts::effective_at.le(last.effective_at))
+            .filter(
+                receipts::effective_at
+                    .lt(last.effective_at)
+                    .or(receipts::id.lt(last.id)),
+            );
     }
     Ok(query.load(connection)?)
 }

@@ -6,15 +6,15 @@
 use std::collections::{HashMap, HashSet};
 
 use diesel::prelude::*;
-use diesel::sql_types::Text;
+use diesel::sql_types::{BigInt, Text};
 
-use super::DatabaseConnection;
 use super::connection::CHUNK;
 use super::error::StoreError;
 use super::id::{DirectoryId, PolicyId, ResourceId};
 use super::resources::{self, Resource};
 use super::schema::indexed_values;
 use super::sql::{Statement, after_prefix};
+use super::{DatabaseConnection, SqlDialect};
 
 /// The attribute whose values are looked at beside the columns, where the settings have it indexed.
 const EMAIL: &str = "emails.value";
@@ -43,19 +43,65 @@ pub enum Within {
     Policy(PolicyId),
 }
 
+/// Up to how many there are, SQLite looks at whoever is named by something one by one; beyond, at all that begins so.
+/// PostgreSQL knows by itself which are fewer.
+const FEW: i64 = 2_000;
+
 impl Within {
-    /// The condition that a row with this column names one of those. A primary key answers it.
-    fn condition(&self, id: &str) -> Statement {
-        let (table, holder, value) = match self {
+    /// Table, the column of what names, and its identifier.
+    fn place(&self) -> (&'static str, &'static str, &str) {
+        match self {
             Self::Group(group) => ("memberships", "group_id", group.as_str()),
             Self::Policy(policy) => ("policy_members", "policy_id", policy.as_str()),
-        };
+        }
+    }
+
+    /// Whether whoever it names is looked at one by one.
+    fn names_few(&self, connection: &mut DatabaseConnection) -> Result<bool, StoreError> {
+        if connection.dialect() == SqlDialect::Postgres {
+            return Ok(false);
+        }
+        let (table, holder, value) = self.place();
+        let found: Vec<Number> = Statement::sql(format!(
+            "SELECT COUNT(*) AS number FROM (SELECT 1 FROM {table} WHERE {holder} = "
+        ))
+        .text(value)
+        .push(" LIMIT ")
+        .integer(FEW + 1)
+        .push(") AS counted")
+        .cached()
+        .load(connection)?;
+        Ok(found.first().is_some_and(|found| found.number <= FEW))
+    }
+
+    /// The rows of a table that are of those, of whom there are few: one by one, by what the table has of each.
+    fn one_by_one(&self, table: &str, id: &str) -> Statement {
+        let (members, holder, value) = self.place();
+        // With `CROSS JOIN` SQLite begins at the few, and it takes no index for a column with a sign before it.
+        Statement::sql(format!(
+            " FROM (SELECT member_id FROM {members} WHERE {holder} = "
+        ))
+        .text(value)
+        .push(format!(
+            ") AS few CROSS JOIN {table} WHERE {table}.{id} = few.member_id AND +directory_id = "
+        ))
+    }
+
+    /// The condition that a row with this column names one of those. A primary key answers it.
+    fn condition(&self, id: &str) -> Statement {
+        let (table, holder, value) = self.place();
         Statement::sql(format!(
             " AND EXISTS (SELECT 1 FROM {table} m WHERE m.{holder} = "
         ))
         .text(value)
         .push(format!(" AND m.member_id = {id})"))
     }
+}
+
+#[derive(QueryableByName)]
+struct Number {
+    #[diesel(sql_type = BigInt)]
+    number: i64,
 }
 
 /// A place in what was found: what was matched, and of whom.
@@ -85,21 +131,46 @@ pub fn beginning(
     after: Option<&Place>,
     limit: usize,
 ) -> Result<Vec<(Resource, Place)>, StoreError> {
+    let is_among_few = match &wanted.within {
+        Some(within) => within.names_few(connection)?,
+        None => false,
+    };
+    each_once(
+        connection,
+        after,
+        limit,
+        |connection, after, fetch| matches(connection, wanted, is_among_few, after, fetch),
+        |connection, matches| with_keys(connection, wanted, matches),
+    )
+}
+
+/// So many of what is matched after a place, each by the least of what begins so: `matches` gives what follows a place,
+/// and `with_keys` what that is, with the least of each.
+pub(super) fn each_once<T>(
+    connection: &mut DatabaseConnection,
+    after: Option<&Place>,
+    limit: usize,
+    matches: impl Fn(&mut DatabaseConnection, Option<&Place>, usize) -> Result<Vec<Place>, StoreError>,
+    with_keys: impl Fn(
+        &mut DatabaseConnection,
+        &[Place],
+    ) -> Result<HashMap<String, (T, String)>, StoreError>,
+) -> Result<Vec<(T, Place)>, StoreError> {
     let mut found = Vec::new();
     let mut after = after.cloned();
     // Whoever matches by their name and by their address is found twice, and shown once.
     let fetch = limit.saturating_mul(2).max(1);
     loop {
-        let matches = matches(connection, wanted, after.as_ref(), fetch)?;
+        let matches = matches(connection, after.as_ref(), fetch)?;
         let is_last = matches.len() < fetch;
-        let mut known = with_keys(connection, wanted, &matches)?;
+        let mut known = with_keys(connection, &matches)?;
         after = matches.last().cloned().or(after);
         for place in matches {
             let is_first = known
                 .get(&place.id)
                 .is_some_and(|(_, least)| *least == place.matched);
-            if is_first && let Some((resource, _)) = known.remove(&place.id) {
-                found.push((resource, place));
+            if is_first && let Some((found_one, _)) = known.remove(&place.id) {
+                found.push((found_one, place));
             }
             if found.len() == limit {
                 return Ok(found);
@@ -111,20 +182,30 @@ pub fn beginning(
     }
 }
 
+/// The places that a statement gives.
+pub(super) fn places(
+    connection: &mut DatabaseConnection,
+    statement: Statement,
+) -> Result<Vec<Place>, StoreError> {
+    let rows: Vec<Match> = statement.load(connection)?;
+    let places = rows.into_iter().map(|row| Place {
+        matched: row.matched,
+        id: row.id,
+    });
+    Ok(places.collect())
+}
+
 fn matches(
     connection: &mut DatabaseConnection,
     wanted: &Beginning,
+    is_among_few: bool,
     after: Option<&Place>,
     limit: usize,
 ) -> Result<Vec<Place>, StoreError> {
     let mut found: Vec<Place> = Vec::new();
     for some in wanted.directories.chunks(AT_ONCE) {
-        let rows: Vec<Match> = statement(some, wanted, after, limit).load(connection)?;
-        let places = rows.into_iter().map(|row| Place {
-            matched: row.matched,
-            id: row.id,
-        });
-        found.extend(places);
+        let statement = statement(some, wanted, is_among_few, after, limit);
+        found.extend(places(connection, statement)?);
     }
     found.sort_unstable();
     found.truncate(limit);
@@ -134,6 +215,7 @@ fn matches(
 fn statement(
     directories: &[DirectoryId],
     wanted: &Beginning,
+    is_among_few: bool,
     after: Option<&Place>,
     limit: usize,
 ) -> Statement {
@@ -151,13 +233,21 @@ fn statement(
     };
     for (directory, resource_type) in directories.iter().flat_map(of_types) {
         let within = |table: &str, id: &str| {
-            let rows = Statement::sql(format!(" FROM {table} WHERE directory_id = "))
-                .text(directory.as_str())
-                .push(" AND resource_type = ")
-                .text(resource_type);
-            match &wanted.within {
+            let few = wanted.within.as_ref().filter(|_| is_among_few);
+            let many = wanted.within.as_ref().filter(|_| !is_among_few);
+            let rows = match few {
+                Some(few) => few
+                    .one_by_one(table, id)
+                    .text(directory.as_str())
+                    .push(" AND +resource_type = "),
+                None => Statement::sql(format!(" FROM {table} WHERE directory_id = "))
+                    .text(directory.as_str())
+                    .push(" AND resource_type = "),
+            };
+            let rows = rows.text(resource_type);
+            match many {
+                Some(many) => rows.append(many.condition(&format!("{table}.{id}"))),
                 None => rows,
-                Some(within) => rows.append(within.condition(&format!("{table}.{id}"))),
             }
         };
         for (column, begins) in columns {
@@ -173,6 +263,11 @@ fn statement(
             .append(range("value", "resource_id", &folded, after, limit));
         parts.push(part);
     }
+    in_order(parts, limit)
+}
+
+/// What the parts hold, each once, in order.
+pub(super) fn in_order(parts: Vec<Statement>, limit: i64) -> Statement {
     let mut union = Statement::sql("SELECT matched, id FROM (");
     for (number, part) in parts.into_iter().enumerate() {
         if number > 0 {
@@ -189,7 +284,13 @@ fn statement(
 }
 
 /// The part of an index that begins so, after a place.
-fn range(column: &str, id: &str, begins: &str, after: Option<&Place>, limit: i64) -> Statement {
+pub(super) fn range(
+    column: &str,
+    id: &str,
+    begins: &str,
+    after: Option<&Place>,
+    limit: i64,
+) -> Statement {
     let from = after.map_or(begins, |place| begins.max(place.matched.as_str()));
     let mut statement = Statement::sql(format!(" AND {column} >= ")).text(from);
     if let Some(end) = after_prefix(begins) {
@@ -249,7 +350,7 @@ mod tests {
     use super::*;
     use crate::store::{Database, DatabaseUrl};
 
-    #[derive(QueryableByName)]
+    #[derive(Debug, QueryableByName)]
     struct Step {
         #[diesel(sql_type = Text)]
         detail: String,
@@ -280,7 +381,7 @@ mod tests {
             (&wanted, Some(&place)),
             (&in_a_group, None),
         ] {
-            let search = statement(&wanted.directories, wanted, after, 50);
+            let search = statement(&wanted.directories, wanted, false, after, 50);
             let explained = Statement::sql("EXPLAIN QUERY PLAN ").append(search);
             let steps: Vec<Step> = database
                 .read_now(|connection| explained.load::<Step>(connection))
@@ -307,6 +408,25 @@ mod tests {
                 });
                 assert_eq!(walked.count(), 2, "{index}: {steps:?}");
             }
+        }
+        let search = statement(&in_a_group.directories, &in_a_group, true, None, 50);
+        let explained = Statement::sql("EXPLAIN QUERY PLAN ").append(search);
+        let steps: Vec<Step> = database
+            .read_now(|connection| explained.load::<Step>(connection))
+            .unwrap();
+        for (step, times) in [
+            ("SEARCH memberships USING PRIMARY KEY (group_id=?)", 8),
+            (
+                "SEARCH resources USING INDEX sqlite_autoindex_resources_1 (id=?)",
+                6,
+            ),
+            (
+                "SEARCH indexed_values USING PRIMARY KEY (resource_id=? AND attribute=? AND value>? AND value<?)",
+                2,
+            ),
+        ] {
+            let found = steps.iter().filter(|found| found.detail == step);
+            assert_eq!(found.count(), times, "{step}: {steps:?}");
         }
         std::fs::remove_dir_all(&directory).unwrap();
     }

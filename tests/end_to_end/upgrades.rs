@@ -88,6 +88,7 @@ impl Secrets {
             ("expired_scim_key", SecretKind::ScimKey),
             ("api_key", SecretKind::AdminKey),
             ("user_token", SecretKind::UserToken),
+            ("limited_token", SecretKind::UserToken),
             ("product_credential", SecretKind::ProductCredential),
             ("service_account_token", SecretKind::ServiceAccountToken),
             ("session", SecretKind::Session),

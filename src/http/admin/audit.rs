@@ -13,6 +13,7 @@ use crate::policies::{PolicyError, Scope};
 use crate::store::audit_chain;
 use crate::store::audit_events::{self, Selection};
 use crate::store::id::{DirectoryId, ResourceId};
+use crate::store::walk::STEPS;
 use crate::store::{DatabaseConnection, Freshness, StoreError, receipts};
 
 use super::super::State;
@@ -30,7 +31,12 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
         AdminEndpoint::at("/audit-events").get(
             read,
             list_events,
-            Operation::new("List audit events, newest first").lists::<AuditEventView>(),
+            Operation::new("List audit events, newest first")
+                .explained(
+                    "A page that is narrowed by action or outcome may hold few or none, and name the next all the \
+                     same: so many events were looked through.",
+                )
+                .lists::<AuditEventView>(),
         ),
         AdminEndpoint::at("/audit-events/export").get(
             read,
@@ -190,10 +196,15 @@ async fn list_events(
     let found = state
         .database
         .read_with(Freshness::MayLag, move |connection| {
-            audit_events::list(connection, &selection, place.cursor(), place.fetch())
+            audit_events::list_within(connection, &selection, place.cursor(), place.fetch(), STEPS)
         })
         .await?;
-    Ok(HttpResponse::Ok().json(window.page(found, |event| event.id.clone(), view::audit_event)))
+    Ok(HttpResponse::Ok().json(window.page_of_walk(
+        found.found,
+        found.stopped_at,
+        |event| event.id.clone(),
+        view::audit_event,
+    )))
 }
 
 /// How far audit events are chained.

@@ -11,8 +11,9 @@ use crate::credentials::view::CredentialView;
 use crate::policies::{Rights, Scope};
 use crate::secret::SecretKind;
 use crate::store::DatabaseConnection;
-use crate::store::credentials::{ExpiryPlace, Search, Standing, newest, soonest_to_expire};
+use crate::store::credentials::{ExpiryPlace, Search, Standing, newest_within, soonest_to_expire};
 use crate::store::id::{CredentialId, DirectoryId, ProductId, ResourceId, ServiceAccountId};
+use crate::store::walk::{STEPS, Walked};
 
 use super::super::State;
 use super::super::openapi::Operation;
@@ -37,7 +38,9 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
         Operation::new("List keys and tokens of every kind, newest first")
             .explained(
                 "Those of the kinds that the caller may see; sessions and links are not among them. With \
-                 `expires_before` or `expires_since` what expires soonest comes first.",
+                 `expires_before` or `expires_since` what expires soonest comes first. A page that is narrowed by \
+                 state, text, age or use may hold few or none, and name the next all the same: so many of each kind \
+                 were looked through.",
             )
             .lists::<CredentialView>(),
     )]
@@ -155,22 +158,31 @@ pub(in super::super) fn listed(
     search: &Search,
     cursor: Option<&str>,
     fetch: i64,
-) -> Result<Vec<Listed>, Problem> {
+) -> Result<Walked<Listed, String>, Problem> {
     if search.expires_since.is_none() && search.expires_before.is_none() {
-        let found = newest(connection, search, cursor, fetch)?.into_iter();
-        let listed = found.map(|credential| Listed {
+        let walked = newest_within(connection, search, cursor, fetch, STEPS)?;
+        let listed = walked.found.into_iter().map(|credential| Listed {
             cursor: credential.id.to_string(),
             credential,
         });
-        return Ok(listed.collect());
+        return Ok(Walked {
+            found: listed.collect(),
+            stopped_at: walked.stopped_at.map(|id| id.to_string()),
+        });
     }
     let after = cursor.map(place_of).transpose()?;
-    let found = soonest_to_expire(connection, search, after.as_ref(), fetch)?.into_iter();
-    let listed = found.map(|credential| Listed {
-        cursor: format!("{}.{}", credential.expires_at.as_millis(), credential.id),
+    let walked = soonest_to_expire(connection, search, after.as_ref(), fetch, STEPS)?;
+    let place = |at: Timestamp, id: &CredentialId| format!("{}.{id}", at.as_millis());
+    let listed = walked.found.into_iter().map(|credential| Listed {
+        cursor: place(credential.expires_at, &credential.id),
         credential,
     });
-    Ok(listed.collect())
+    Ok(Walked {
+        found: listed.collect(),
+        stopped_at: walked
+            .stopped_at
+            .map(|stop| place(stop.expires_at, &stop.id)),
+    })
 }
 
 /// The place in what expires soonest that a cursor names.
@@ -203,8 +215,9 @@ async fn list(
         .database
         .read(move |connection| listed(connection, &search, place.cursor(), place.fetch()))
         .await?;
-    Ok(HttpResponse::Ok().json(window.page(
-        found,
+    Ok(HttpResponse::Ok().json(window.page_of_walk(
+        found.found,
+        found.stopped_at,
         |one: &Listed| one.cursor.clone(),
         |one| view::credential(&one.credential, admin.now),
     )))

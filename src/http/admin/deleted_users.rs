@@ -4,15 +4,18 @@ use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use crate::clock::Timestamp;
 use crate::lifecycle::recovery;
 use crate::policies::Scope;
 use crate::provisioning::people;
-use crate::store::deleted_people::{self, Selection};
+use crate::store::DatabaseConnection;
+use crate::store::deleted_people::{self, DeletedPerson};
 use crate::store::id::{DirectoryId, ResourceId};
 
 use super::super::State;
 use super::super::openapi::Operation;
 use super::super::problem::Problem;
+use super::listed::{cursor_of, place_of};
 use super::page::PageQuery;
 use super::view::{DeletedUserView, RecoveredView};
 use super::{Admin, AdminEndpoint, view};
@@ -47,48 +50,77 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
     ]
 }
 
-#[derive(Deserialize, IntoParams)]
-struct Filter {
+/// What the list is narrowed by.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+pub(in super::super) struct Narrowed {
     /// Of this directory only
-    directory_id: Option<String>,
+    pub(in super::super) directory_id: Option<String>,
     /// Of those only whose user name or display name begins with this
-    search: Option<String>,
+    pub(in super::super) search: Option<String>,
+}
+
+/// One of the list, and the cursor with which the list goes on after it.
+pub(in super::super) struct Listed {
+    /// The person who was deleted.
+    pub(in super::super) deleted: DeletedPerson,
+    /// What follows is asked for with this.
+    pub(in super::super) cursor: String,
+}
+
+impl Narrowed {
+    /// So many of those who were deleted at an instant or later, after a cursor: in the order of their identifiers, or,
+    /// where some are looked for, of what begins so.
+    ///
+    /// # Errors
+    /// 400 for a cursor that is none of such a list; when the database fails.
+    pub(in super::super) fn page(
+        &self,
+        connection: &mut DatabaseConnection,
+        since: Timestamp,
+        cursor: Option<&str>,
+        fetch: i64,
+    ) -> Result<Vec<Listed>, Problem> {
+        let directory = self.directory_id.as_deref().map(DirectoryId::new);
+        let directory = directory.as_ref();
+        let text = self.search.as_deref().map(str::trim).unwrap_or_default();
+        if text.is_empty() {
+            let found = deleted_people::list(connection, directory, since, cursor, fetch)?;
+            let listed = found.into_iter().map(|deleted| Listed {
+                cursor: deleted.resource.id.to_string(),
+                deleted,
+            });
+            return Ok(listed.collect());
+        }
+        let after = cursor.map(place_of).transpose()?;
+        let (after, limit) = (after.as_ref(), usize::try_from(fetch).unwrap_or(usize::MAX));
+        let found = deleted_people::beginning(connection, directory, text, since, after, limit)?;
+        let listed = found.into_iter().map(|(deleted, place)| Listed {
+            deleted,
+            cursor: cursor_of(&place),
+        });
+        Ok(listed.collect())
+    }
 }
 
 async fn list(
     admin: Admin,
     state: web::Data<State>,
-    filter: web::Query<Filter>,
+    filter: web::Query<Narrowed>,
     place: web::Query<PageQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let Filter {
-        directory_id,
-        search,
-    } = filter.into_inner();
-    let text = search.as_deref().map(str::trim).unwrap_or_default();
-    let selection = Selection {
-        directory: directory_id.map(DirectoryId::new),
-        text: Some(text.to_owned()).filter(|text| !text.is_empty()),
-    };
+    let wanted = filter.into_inner();
     let days = state.settings.limits.recovery_days;
     let window = place.window(&state.settings.limits)?;
     let place = window.clone();
+    let since = recovery::since(days, admin.now);
     let found = state
         .database
-        .read(move |connection| {
-            deleted_people::list(
-                connection,
-                &selection,
-                recovery::since(days, admin.now),
-                place.cursor(),
-                place.fetch(),
-            )
-        })
+        .read(move |connection| wanted.page(connection, since, place.cursor(), place.fetch()))
         .await?;
     Ok(HttpResponse::Ok().json(window.page(
         found,
-        |deleted| deleted.resource.id.to_string(),
-        |deleted| view::deleted_user(deleted, days),
+        |one| one.cursor.clone(),
+        |one| view::deleted_user(&one.deleted, days),
     )))
 }
 

@@ -55,6 +55,23 @@ impl Window {
         self.cursor.as_deref()
     }
 
+    /// The page of what the store gave after a walk that may have stopped early: then the next begins there, however
+    /// few were found.
+    #[must_use]
+    pub fn page_of_walk<S, T>(
+        &self,
+        found: Vec<S>,
+        stopped_at: Option<String>,
+        id: impl Fn(&S) -> String,
+        show: impl Fn(&S) -> T,
+    ) -> Page<T> {
+        let page = self.page(found, id, show);
+        Page {
+            next_cursor: page.next_cursor.or(stopped_at),
+            ..page
+        }
+    }
+
     /// The page of what the store gave.
     #[must_use]
     pub fn page<S, T>(

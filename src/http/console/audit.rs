@@ -8,6 +8,7 @@ use crate::audit::Action;
 use crate::clock::Timestamp;
 use crate::policies::Scope;
 use crate::store::audit_events::{self, Selection};
+use crate::store::walk::STEPS;
 use crate::store::{StoreError, directories};
 
 use super::super::State;
@@ -21,7 +22,7 @@ use super::parts::{
     facts, field, field_with_hint, filters, heading, pager, results, select, table,
 };
 use super::people::history;
-use super::rows::{ROWS, first_rows};
+use super::rows::{ROWS, looked_through, rows_of_walk};
 use super::visitor::Visitor;
 use super::words::{counted, grouped};
 
@@ -118,13 +119,14 @@ async fn list(
     let (found, chain, known) = state
         .database
         .read(move |connection| {
-            let found = audit_events::list(connection, &selection, cursor.as_deref(), ROWS + 1)?;
+            let cursor = cursor.as_deref();
+            let found = audit_events::list_within(connection, &selection, cursor, ROWS + 1, STEPS)?;
             let chain = chain_head(connection)?;
             let known = directories::list(connection)?;
             Ok::<_, StoreError>((found, chain, known))
         })
         .await?;
-    let (found, next) = first_rows(found, |last| last.id.clone());
+    let (found, next, is_cut) = rows_of_walk(found, |last| last.id.clone());
     let exported = filter.query();
     let mut places = vec![("", "Every directory")];
     places.extend(
@@ -171,6 +173,7 @@ async fn list(
         }))
         (results(&html! {
             (history(&found))
+            @if is_cut { (looked_through("events")) }
             (pager(&visitor, next.as_deref()))
         }))
     };

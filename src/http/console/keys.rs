@@ -25,7 +25,7 @@ use super::frame::{Section, page};
 use super::kinds::{ANY, KINDS, Kind};
 use super::page::Page;
 use super::parts::{badge, empty, field, filters, heading, pager, results, select, table};
-use super::rows::{ROWS, first_rows};
+use super::rows::{ROWS, looked_through, rows_of_walk};
 use super::service_accounts::called;
 use super::things::in_path;
 use super::visitor::Visitor;
@@ -233,11 +233,11 @@ async fn list(
     let cursor = filter.cursor.clone();
     let sees_products = visitor.may(Scope::ProductsRead);
     let whose = Whose::of(&filter);
-    let (shown, next, names, known_products, whose) = state
+    let (shown, next, is_cut, names, known_products, whose) = state
         .database
         .read(move |connection| {
             let found = listed(connection, &search, cursor.as_deref(), ROWS + 1)?;
-            let (found, next) = first_rows(found, |last| last.cursor.clone());
+            let (found, next, is_cut) = rows_of_walk(found, |last| last.cursor.clone());
             let found: Vec<Credential> = found.into_iter().map(|one| one.credential).collect();
             let names = Names::of(connection, &found)?;
             let known = if sees_products {
@@ -246,7 +246,7 @@ async fn list(
                 Vec::new()
             };
             let whose = whose.named(connection)?;
-            Ok::<_, Problem>((found, next, names, known, whose))
+            Ok::<_, Problem>((found, next, is_cut, names, known, whose))
         })
         .await?;
     let mut kinds = vec![("", "Every kind"), WITHOUT_PEOPLES];
@@ -305,8 +305,11 @@ async fn list(
             (field("Last use", &select("unused", &chosen(&filter.unused), &UNUSED)))
         }))
         (results(&html! {
+            @if is_cut { (looked_through("of each kind")) }
             @if shown.is_empty() {
-                @if filter.is_narrow() {
+                @if is_cut {
+                    (empty("Nothing among these stands like that.", &html! {}))
+                } @else if filter.is_narrow() {
                     (empty("Nothing stands like that.", &html! { a href="/console/keys" { "Show everything" } }))
                 } @else {
                     (empty("There are no keys or tokens yet.", &html! {}))

@@ -7,11 +7,12 @@ use serde::Deserialize;
 use crate::lifecycle::recovery;
 use crate::policies::Scope;
 use crate::provisioning::people::{self as rules, NewPerson};
-use crate::store::deleted_people::{self, Selection};
+use crate::store::directories;
 use crate::store::id::{DirectoryId, ResourceId};
-use crate::store::{StoreError, directories};
 
 use super::super::State;
+use super::super::admin::deleted_users::Narrowed;
+use super::super::problem::Problem;
 use super::answer::{Failure, see_other};
 use super::frame::{Section, page};
 use super::page::{Access, Page};
@@ -123,24 +124,24 @@ async fn list(
         q,
         cursor,
     } = filter.into_inner();
-    let wanted = Selection {
-        directory: directory.clone(),
-        text: Some(q.trim().to_owned()).filter(|text| !text.is_empty()),
+    let wanted = Narrowed {
+        directory_id: directory.as_ref().map(ToString::to_string),
+        search: Some(q.clone()),
     };
-    let is_narrow = wanted != Selection::default();
+    let is_narrow = directory.is_some() || !q.trim().is_empty();
     let (found, known) = state
         .database
         .read(move |connection| {
             let since = recovery::since(days, now);
-            let cursor = cursor.as_deref();
-            let found = deleted_people::list(connection, &wanted, since, cursor, ROWS + 1)?;
-            Ok::<_, StoreError>((found, directories::list(connection)?))
+            let found = wanted.page(connection, since, cursor.as_deref(), ROWS + 1)?;
+            Ok::<_, Problem>((found, directories::list(connection)?))
         })
         .await?;
-    let (found, next) = first_rows(found, |last| last.resource.id.to_string());
+    let (found, next) = first_rows(found, |last| last.cursor.clone());
     let rows: Vec<Vec<Markup>> = found
         .iter()
-        .map(|deleted| {
+        .map(|one| {
+            let deleted = &one.deleted;
             let person = &deleted.resource;
             let name = person.label().unwrap_or("without a name");
             vec![
@@ -182,7 +183,7 @@ async fn list(
             @else if rows.is_empty() { (empty("Nobody was deleted who could be recovered.", &html! {})) }
             @else {
                 (table(
-                    "In the order of their identifiers",
+                    if q.trim().is_empty() { "In the order of their identifiers" } else { "In the order of what begins so" },
                     &["Name", "Directory", "Deleted", "By", "Forgotten", "Action"],
                     &rows,
                 ))

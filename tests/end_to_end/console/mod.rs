@@ -10,6 +10,7 @@ mod forms;
 mod key_change;
 mod keys;
 mod lists;
+mod long_lists;
 mod my_password;
 mod numbers;
 mod orphans;

@@ -1,0 +1,2 @@
+-- Deliveries are looked for by what they are of and by their way.
+CREATE INDEX CONCURRENTLY deliveries_by_kind ON deliveries (kind, channel, id);

@@ -1,0 +1,1 @@
+DROP INDEX deleted_people_by_display_name;

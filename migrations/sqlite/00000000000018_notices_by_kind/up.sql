@@ -1,0 +1,2 @@
+-- Notices of one kind are listed, however many there are of others.
+CREATE INDEX notices_by_kind ON notices (kind, id);

@@ -1,0 +1,1 @@
+DROP INDEX deleted_people_by_user_name;

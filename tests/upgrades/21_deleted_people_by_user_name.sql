@@ -1,0 +1,2 @@
+INSERT INTO deleted_people (id, directory_id, resource_type, user_name, external_id, display_name, active, version, created_at, modified_at, document, group_ids, deleted_at, actor_kind, actor_credential_id, actor_name) VALUES
+    ('01900000-0000-7000-8000-000000000211', '01900000-0000-7000-8000-000000000001', 'User', 'Mary@example.org', NULL, NULL, TRUE, 1, 1700000000000, 1700000001000, '{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"Mary@example.org","active":true}', '[]', 4000000000000, 'command_line', NULL, NULL);
