@@ -162,9 +162,9 @@ pub(super) fn run(command: WebhookCommand, context: &CommandContext) -> Result<(
         }
         WebhookCommand::Redeliver { id } => {
             let id = DeliveryId::new(id);
-            let has_mail = context.deployment.settings.notifications.mail.is_some();
+            let mail = channels.mail_plan();
             let again = context.write(move |connection| {
-                redelivery::redeliver(connection, &id, has_mail, &actor, now)
+                redelivery::redeliver(connection, &id, mail.as_ref(), &actor, now)
             })?;
             output.one(&view::delivery(&again))
         }

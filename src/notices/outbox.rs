@@ -57,6 +57,24 @@ pub fn distribute(
     Ok(found.len())
 }
 
+/// Whether a notice is still for whoever has this address, as people and roles are now.
+pub(super) fn is_told(
+    connection: &mut DatabaseConnection,
+    plan: &MailPlan,
+    notice: &NoticeRow,
+    address: &str,
+) -> Result<bool, StoreError> {
+    let mut receivers = Receivers {
+        webhooks: Vec::new(),
+        mail: Some(plan),
+        admins: None,
+    };
+    let kind = NoticeKind::from_name(&notice.kind);
+    let audience = kind.map_or(Audience::Admins, NoticeKind::audience);
+    let told = receivers.addresses(connection, plan, notice, audience)?;
+    Ok(told.iter().any(|known| known.eq_ignore_ascii_case(address)))
+}
+
 struct Receivers<'a> {
     webhooks: Vec<Webhook>,
     mail: Option<&'a MailPlan>,

@@ -2,23 +2,23 @@
 
 use crate::audit::{self, Action, Actor, Event};
 use crate::clock::Timestamp;
-use crate::store::DatabaseConnection;
 use crate::store::deliveries::{self, DeliveryRow};
 use crate::store::id::{DeliveryId, WebhookId};
+use crate::store::{DatabaseConnection, notices};
 
 use super::NoticeError;
-use super::outbox::GIVE_UP_DAYS;
+use super::outbox::{self, GIVE_UP_DAYS, MailPlan};
 use super::webhooks::{event, find, found};
 
-/// Sends a delivery again, from the start, whatever became of it. `has_mail` says whether mail is set up.
+/// Sends a delivery again, from the start, whatever became of it. `mail` says how mail is sent, where it is set up.
 ///
 /// # Errors
-/// [`NoticeError::NotFound`]; [`NoticeError::Conflict`] where it is on its way, its webhook is switched off or
-/// no mail is set up; when the database fails.
+/// [`NoticeError::NotFound`]; [`NoticeError::Conflict`] where it is on its way, its webhook is switched off, no mail is
+/// set up, or who has the address is not to be told of it any more; when the database fails.
 pub fn redeliver(
     connection: &mut DatabaseConnection,
     id: &DeliveryId,
-    has_mail: bool,
+    mail: Option<&MailPlan>,
     actor: &Actor,
     now: Timestamp,
 ) -> Result<DeliveryRow, NoticeError> {
@@ -32,9 +32,22 @@ pub fn redeliver(
         }
         event(Action::WebhookRedelivered, &webhook).with("delivery_id", id.as_str())
     } else {
-        if !has_mail {
+        let Some(plan) = mail else {
             return Err(NoticeError::Conflict(
                 "no mail is set up: set --smtp-url and --mail-from first".to_owned(),
+            ));
+        };
+        // Whoever had the address may have left since, or lost their role.
+        let notice = notices::find(connection, &row.notice_id)?;
+        let is_told = match notice {
+            Some(notice) => outbox::is_told(connection, plan, &notice, &row.target)?,
+            None => false,
+        };
+        if !is_told {
+            return Err(NoticeError::Conflict(
+                "whoever has this address is not told of this any more: they have left, lost their role, or have \
+                 another address now"
+                    .to_owned(),
             ));
         }
         // To whom is in the delivery; an address is not written down for good.

@@ -134,10 +134,10 @@ pub(in super::super) async fn redeliver_by(
     state: &State,
     id: DeliveryId,
 ) -> Result<DeliveryRow, Problem> {
-    let has_mail = state.channels.mail.is_some();
+    let mail = state.channels.mail_plan();
     let again = admin
         .write(state, move |connection, admin| {
-            send_again(connection, &id, has_mail, &admin.actor, admin.now)
+            send_again(connection, &id, mail.as_ref(), &admin.actor, admin.now)
         })
         .await?;
     Ok(again)

@@ -4,6 +4,7 @@ use portcullis::config::{MailEncryption, MailSettings, Settings};
 use portcullis::store::StoreError;
 use portcullis::store::deliveries::{self, DeliveryRow, FAILED, PENDING};
 use portcullis::store::id::DeliveryId;
+use portcullis::store::notices::{self, NoticeRow};
 use serde_json::{Value, json};
 
 use crate::server::TestServer;
@@ -25,7 +26,7 @@ fn with_mail(settings: &mut Settings) {
         from: "Portcullis <portcullis@example.org>"
             .parse()
             .expect("an address"),
-        to: Vec::new(),
+        to: vec!["ada@example.org".parse().expect("an address")],
     });
 }
 
@@ -54,9 +55,25 @@ fn stood(server: &TestServer, channel: &str, target: &str, state: &str, ago: i64
         last_status: None,
     };
     let id = row.id.clone();
+    let notice = NoticeRow {
+        id: row.notice_id.clone(),
+        at: row.created_at,
+        kind: row.kind.clone(),
+        directory_id: None,
+        subject: "A directory was removed".to_owned(),
+        detail: "{}".to_owned(),
+        read_at: None,
+        delivered_at: None,
+        attempts: 0,
+        person_id: None,
+        distributed_at: Some(row.created_at),
+    };
     server
         .database
-        .write_blocking(move |connection| deliveries::insert(connection, &row))
+        .write_blocking(move |connection| {
+            notices::insert(connection, &notice)?;
+            deliveries::insert(connection, &row)
+        })
         .map_err(|error: StoreError| error.to_string())
         .expect("the database works");
     id
@@ -161,6 +178,40 @@ on_both_databases!(
         Browser::of(&member(server, "plain", None))
             .get(LIST)
             .expect(403);
+    },
+    with_mail
+);
+
+on_both_databases!(
+    mail_is_sent_again_only_to_whoever_is_still_told_of_it,
+    |server| {
+        let admin = server.admin();
+        let bob = member(server, "bob", Some("admin"));
+        let mut browser = Browser::of(&member(server, "admin", Some("admin")));
+        let first = stood(server, "mail", "Bob@example.org", FAILED, 0);
+        let path = |id: &str| format!("/deliveries/{id}/redeliver");
+        admin.post(&path(&first), &Value::Null).expect(202);
+        let path_of_bob = format!("/users/{}/deprovision", bob.id);
+        admin.post(&path_of_bob, &json!({})).expect(200);
+        let second = stood(server, "mail", "Bob@example.org", FAILED, 0);
+        let refused = admin.post(&path(&second), &Value::Null).expect(409);
+        let why = "whoever has this address is not told of this any more";
+        assert!(refused.text.contains(why), "{}", refused.text);
+        let page = browser
+            .submit(&format!("{LIST}/{second}/redeliver"), &[])
+            .expect(409);
+        assert!(
+            page.text.contains("is not told of this any more"),
+            "{}",
+            page.text
+        );
+        let shown = admin.get(&format!("/deliveries/{second}")).expect(200).body;
+        assert_eq!(shown["state"], FAILED);
+        let events = admin
+            .get("/audit-events?action=mail.redelivered")
+            .expect(200)
+            .body;
+        assert_eq!(events["items"].as_array().map(Vec::len), Some(1));
     },
     with_mail
 );
