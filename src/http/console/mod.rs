@@ -23,6 +23,7 @@ mod directory_change;
 mod directory_ending;
 mod downloads;
 mod frame;
+mod gone;
 mod groups;
 mod impact;
 mod key_change;

@@ -8,6 +8,7 @@ use actix_web::{FromRequest, Handler, HttpRequest, Responder, web};
 use crate::policies::{Rights, Scope};
 
 use super::super::Endpoint;
+use super::gone;
 use super::posted::{Confirmed, Posted};
 use super::refused::{self, FormPage, answering};
 use super::visitor::Visitor;
@@ -115,7 +116,10 @@ impl Page {
         F::Output: Responder + 'static,
     {
         self.accesses.0.push((Method::GET, access));
-        self.endpoint = self.endpoint.get(handler.clone());
+        let shown = answering(handler.clone());
+        self.endpoint = self
+            .endpoint
+            .get(move |request: HttpRequest| gone::answered(request, shown.clone()));
         self.on(access, handler)
     }
 

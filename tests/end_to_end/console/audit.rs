@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::people::group;
+
 use super::{Browser, member};
 
 on_both_databases!(
@@ -230,3 +232,62 @@ on_both_databases!(signing_keys_are_rotated_by_whoever_may, |server| {
     let shown = admin.get("/console/signing-keys").expect(200).text;
     assert!(shown.contains("ES256"), "{shown}");
 });
+
+on_both_databases!(
+    what_is_gone_says_when_it_went_and_by_whom_to_those_who_may_know,
+    |server| {
+        let api = server.admin();
+        let admin = member(server, "admin", Some("admin"));
+        let mut browser = Browser::of(&admin);
+        let session = server.with_token(&admin.sign_in());
+        let product = json!({"name": "Wiki"});
+        let product = api.post("/products", &product).expect(201).id();
+        let gone = member(server, "gone", None);
+        let group = group(&server.scim(), "Platform", &[]);
+        session
+            .delete(&format!("/admin/v1/products/{product}"))
+            .expect(204);
+        server.scim().delete(&gone.path()).expect(204);
+        server
+            .scim()
+            .delete(&format!("/Groups/{group}"))
+            .expect(204);
+        for (path, parts) in [
+            (
+                format!("/console/products/{product}"),
+                vec![
+                    "<h1>Wiki</h1>",
+                    "by <strong>The admin</strong>",
+                    "product.deleted",
+                ],
+            ),
+            (
+                format!("/console/people/{}", gone.id),
+                vec![
+                    "<h1>The gone</h1>",
+                    "resource.deleted",
+                    "/recover\">Recover</a>",
+                ],
+            ),
+            (
+                format!("/console/groups/{group}"),
+                vec!["<h1>Platform</h1>", "This is not there any more: deleted"],
+            ),
+        ] {
+            let page = browser.get(&path).expect(404).text;
+            for part in parts {
+                assert!(page.contains(part), "no {part} at {path}: {page}");
+            }
+            let id = path.rsplit('/').next().expect("an id");
+            let history = format!("href=\"/console/audit?target={id}\"");
+            assert!(page.contains(&history), "no {history}: {page}");
+        }
+        // What never was is not told of, and neither is anything to whoever may not read the log.
+        let never = browser.get("/console/products/0190-never").expect(404).text;
+        assert!(!never.contains("any more"), "{never}");
+        let mut plain = Browser::of(&member(server, "plain", None));
+        plain
+            .get(&format!("/console/products/{product}"))
+            .expect(403);
+    }
+);
