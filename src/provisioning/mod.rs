@@ -8,6 +8,7 @@ mod bulk;
 mod columns;
 mod context;
 mod error;
+pub mod many_people;
 mod members;
 mod password;
 pub mod people;

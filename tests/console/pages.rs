@@ -26,7 +26,7 @@ const EXCEPTIONS: [(&str, &str); 3] = [
 const OPEN: [&str; 4] = ["not-found", "sign-in", "set-up-without-link", "set-up"];
 
 /// A session of the person of this name.
-fn session_of(house: &House, name: &str) -> String {
+pub(super) fn session_of(house: &House, name: &str) -> String {
     let body = json!({
         "directory": house.directory_name(),
         "user_name": format!("{name}@example.org"),
@@ -91,6 +91,16 @@ fn first_of(house: &House, admin: &str, path: &str) -> String {
     text(&list["items"][0]["id"])
 }
 
+/// A group that somebody is in.
+fn team_of(house: &House, scim: &str, member: &str) -> String {
+    let group = json!({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"],
+        "displayName": "Engineering",
+        "members": [{"value": member}],
+    });
+    text(&house.scim("POST", "/Groups", scim, &group, 201)["id"])
+}
+
 /// A house in which something has happened.
 fn lived_in() -> (House, Vec<(&'static str, String)>) {
     let house = House::open(DatabaseKind::Sqlite);
@@ -110,13 +120,7 @@ fn lived_in() -> (House, Vec<(&'static str, String)>) {
         house.person(name, None);
     }
     let gone = one_too_many(&house, &admin, &scim);
-    let members = json!([{"value": otto}]);
-    let group = json!({
-        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"],
-        "displayName": "Engineering",
-        "members": members,
-    });
-    let group = text(&house.scim("POST", "/Groups", &scim, &group, 201)["id"]);
+    let group = team_of(&house, &scim, &otto);
     let no_filter = "/Users?filter=userName%20is%20x";
     house.scim("GET", no_filter, &scim, &json!({}), 400);
     let key = json!({"name": "Nightly report", "scopes": ["users:read", "audit:read"], "expires_in_days": 10});
@@ -140,6 +144,11 @@ fn lived_in() -> (House, Vec<(&'static str, String)>) {
         ("deprovision", format!("/people/{otto}/deprovision")),
         ("person-new", "/people/new".to_owned()),
         ("people-deleted", "/people/deleted".to_owned()),
+        (
+            "people-recover",
+            format!("/people/deleted/recover?id={gone}"),
+        ),
+        ("people-forget", format!("/people/deleted/forget?id={gone}")),
         ("person-recover", format!("/people/deleted/{gone}/recover")),
         ("person-forget", format!("/people/deleted/{gone}/forget")),
         ("groups", "/groups".to_owned()),

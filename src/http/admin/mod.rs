@@ -17,6 +17,7 @@ mod impact;
 mod instances;
 pub(super) mod keys;
 pub(super) mod listed;
+pub(super) mod many_deleted;
 mod notices;
 pub(super) mod one_credential;
 pub(super) mod optional_json;
@@ -73,6 +74,8 @@ fn endpoints() -> Vec<AdminEndpoint> {
         endings::endpoints,
         alarms::endpoints,
         audit::endpoints,
+        // Before those of one: `recover` and `forget` are no identifiers.
+        many_deleted::endpoints,
         deleted_users::endpoints,
         keys::endpoints,
         orphans::endpoints,

@@ -186,6 +186,11 @@ const DONE: &[(&str, &str)] = &[
     ),
     ("person-forgotten", "They are forgotten for good."),
     (
+        "people-recovered",
+        "They are back, inactive. Reactivate them, or let your identity provider do so.",
+    ),
+    ("people-forgotten", "They are forgotten for good."),
+    (
         "second-factor-reset",
         "The second factor is reset, and their sessions have ended.",
     ),

@@ -29,6 +29,7 @@ mod impact;
 mod key_change;
 mod keys;
 mod kinds;
+mod many_deleted;
 mod mine;
 mod my_password;
 mod my_tokens;
@@ -107,6 +108,7 @@ fn pages() -> Vec<Page> {
         orphans::pages,
         orphan_actions::pages,
         // Before the pages of one person: `new` and `deleted` are no identifiers.
+        many_deleted::pages,
         people_in_and_out::pages,
         person_forgotten::pages,
         people::pages,

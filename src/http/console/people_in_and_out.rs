@@ -138,13 +138,14 @@ async fn list(
         })
         .await?;
     let (found, next) = first_rows(found, |last| last.cursor.clone());
+    let may_change = visitor.may(Scope::UsersWrite);
     let rows: Vec<Vec<Markup>> = found
         .iter()
         .map(|one| {
             let deleted = &one.deleted;
             let person = &deleted.resource;
             let name = person.label().unwrap_or("without a name");
-            vec![
+            let mut row = vec![
                 html! { (name) small.muted { (person.user_name.as_deref().unwrap_or_default()) } },
                 html! { (name_of(&known, &person.directory_id)) },
                 html! { (ago(deleted.deleted_at, now)) small.muted { (time(deleted.deleted_at)) } },
@@ -159,9 +160,22 @@ async fn list(
                         a href={ (LIST) "/" (person.id) "/forget" } aria-label={ "Forget " (name) } { "Forget" }
                     }
                 },
-            ]
+            ];
+            if may_change {
+                let choose = html! {
+                    label.check {
+                        input type="checkbox" name="id" value=(person.id) aria-label={ "Choose " (name) };
+                    }
+                };
+                row.insert(0, choose);
+            }
+            row
         })
         .collect();
+    let mut columns = vec!["Name", "Directory", "Deleted", "By", "Forgotten", "Action"];
+    if may_change {
+        columns.insert(0, "Choose");
+    }
     let mut options = vec![("", "Every directory")];
     options.extend(known.iter().map(|one| (one.id.as_str(), one.name.as_str())));
     let chosen = directory.as_ref().map_or("", DirectoryId::as_str);
@@ -182,11 +196,21 @@ async fn list(
             @if rows.is_empty() && is_narrow { (none_like_that(LIST)) }
             @else if rows.is_empty() { (empty("Nobody was deleted who could be recovered.", &html! {})) }
             @else {
-                (table(
-                    if q.trim().is_empty() { "In the order of their identifiers" } else { "In the order of what begins so" },
-                    &["Name", "Directory", "Deleted", "By", "Forgotten", "Action"],
-                    &rows,
-                ))
+                @let caption = if q.trim().is_empty() {
+                    "In the order of their identifiers"
+                } else {
+                    "In the order of what begins so"
+                };
+                @if may_change {
+                    form method="get" action={ (LIST) "/recover" } {
+                        label.check data-script hidden { input type="checkbox" data-all; span { "All on this page" } }
+                        (table(caption, &columns, &rows))
+                        div.buttons {
+                            button.primary { "Recover those chosen" }
+                            button.danger formaction={ (LIST) "/forget" } { "Forget" }
+                        }
+                    }
+                } @else { (table(caption, &columns, &rows)) }
             }
             (pager(&visitor, next.as_deref()))
         }))

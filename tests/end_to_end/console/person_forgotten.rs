@@ -69,3 +69,57 @@ on_both_databases!(an_auditor_forgets_nobody, |server| {
     let known = format!("/deleted-users/{}", gone.id);
     server.admin().get(&known).expect(200);
 });
+
+on_both_databases!(
+    many_are_chosen_and_recovered_or_forgotten_together,
+    |server| {
+        let people = ["one", "other", "third", "fourth"].map(|name| {
+            let person = Person::create(server, &server.directory_id, &server.scim_key, name);
+            server.scim().delete(&person.path()).expect(204);
+            person
+        });
+        let mut browser = Browser::of(&member(server, "admin", Some("admin")));
+        let list = "/console/people/deleted";
+        let page = browser.get(list).expect(200).text;
+        for person in &people {
+            let part = format!("name=\"id\" value=\"{}\"", person.id);
+            assert!(page.contains(&part), "no {part}: {page}");
+        }
+        let of = |action: &str, chosen: &[&Person<'_>]| {
+            let ids: Vec<String> = chosen.iter().map(|one| format!("id={}", one.id)).collect();
+            format!("{list}/{action}?{}", ids.join("&"))
+        };
+        let [one, other, third, fourth] = &people;
+        browser.get(&format!("{list}/recover")).expect(422);
+        let back = of("recover", &[one, other]);
+        let asked = browser.get(&back).expect(200).text;
+        for part in ["Recover 2 deleted people", "The one", "The other"] {
+            assert!(asked.contains(part), "no {part}: {asked}");
+        }
+        let ids = [("id", one.id.as_str()), ("id", other.id.as_str())];
+        let done = browser.submit(&back, &ids).expect(303);
+        let place = done.header("location");
+        assert_eq!(place, Some("/console/people/deleted?done=people-recovered"));
+        server
+            .admin()
+            .get(&format!("/users/{}", one.id))
+            .expect(200);
+        let gone = of("forget", &[third, fourth]);
+        let asked = browser.get(&gone).expect(200).text;
+        assert!(asked.contains("Type the number of people: 2"), "{asked}");
+        let ids = [("id", third.id.as_str()), ("id", fourth.id.as_str())];
+        let wrong = [ids.as_slice(), &[("typed", "1")]].concat();
+        browser.submit(&gone, &wrong).expect(422);
+        let right = [ids.as_slice(), &[("typed", "2")]].concat();
+        let done = browser.submit(&gone, &right).expect(303);
+        let place = done.header("location");
+        assert_eq!(place, Some("/console/people/deleted?done=people-forgotten"));
+        let left = server.admin().get("/deleted-users").expect(200).body;
+        assert_eq!(left["items"].as_array().map(Vec::len), Some(0));
+
+        let mut auditor = Browser::of(&member(server, "auditor", Some("auditor")));
+        let page = auditor.get(list).expect(200).text;
+        assert!(!page.contains("name=\"id\""), "{page}");
+        auditor.get(&back).expect(403);
+    }
+);

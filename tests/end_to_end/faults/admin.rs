@@ -71,6 +71,20 @@ const CASES: &[Case] = &[
         arrange: |world| delete(world, &format!("/deleted-users/{}", deleted(world))),
     },
     Case {
+        route: "POST /deleted-users/forget",
+        arrange: |world| {
+            let body = json!({"ids": [deleted(world), deleted(world)]});
+            Call::admin(world, "POST", "/deleted-users/forget", &body)
+        },
+    },
+    Case {
+        route: "POST /deleted-users/recover",
+        arrange: |world| {
+            let body = json!({"ids": [deleted(world), deleted(world)]});
+            Call::admin(world, "POST", "/deleted-users/recover", &body)
+        },
+    },
+    Case {
         route: "POST /deleted-users/{id}/recover",
         arrange: |world| {
             let path = format!("/deleted-users/{}/recover", deleted(world));

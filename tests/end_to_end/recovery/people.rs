@@ -240,3 +240,57 @@ on_both_databases!(of_two_who_recover_somebody_one_does, |server| {
     let count = |status: u16| statuses.iter().filter(|found| **found == status).count();
     assert_eq!((count(200), count(404)), (1, 3), "{statuses:?}");
 });
+
+on_both_databases!(
+    many_deleted_people_come_back_together_or_not_at_all,
+    |server| {
+        let scim = server.scim();
+        let [ada, bob, carl] = ["ada", "bob", "carl"].map(|name| hire(&scim, name));
+        let team = group(&scim, "Team", &[&ada, &bob]);
+        for id in [&ada, &bob, &carl] {
+            scim.delete(&format!("/Users/{id}")).expect(204);
+        }
+        // Somebody else is called so by now.
+        let other = user("carl");
+        let other = scim.post("/Users", &other).expect(201).id();
+        let admin = server.admin();
+        let recover = |ids: &[&str]| admin.post("/deleted-users/recover", &json!({"ids": ids}));
+        let refused = recover(&[&ada, &carl]).expect(409);
+        assert!(
+            refused.text.contains("carl") && refused.text.contains("userName"),
+            "{}",
+            refused.text
+        );
+        scim.get(&format!("/Users/{ada}")).expect(404);
+        for ids in [vec![], vec![ada.as_str(), other.as_str()], vec!["x"; 1]] {
+            recover(&ids).expect(422);
+        }
+        let many: Vec<String> = (0..101).map(|number| number.to_string()).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        let refused = recover(&many).expect(422);
+        assert!(refused.text.contains("at most 100"), "{}", refused.text);
+        assert_eq!(items(server, "/deleted-users").len(), 3);
+
+        // Each once, however often they are named.
+        let back = recover(&[&bob, &ada, &ada]).expect(200).body;
+        let back = back["items"].as_array().expect("a list");
+        let mut expected = vec![ada.clone(), bob.clone()];
+        expected.sort();
+        let found: Vec<&str> = back
+            .iter()
+            .map(|one| one["user"]["id"].as_str().expect("an id"))
+            .collect();
+        assert_eq!(found, expected);
+        for one in back {
+            assert_eq!(one["user"]["active"], false);
+            assert_eq!(one["groups"], json!([team]));
+        }
+        let forgotten = admin.post("/deleted-users/forget", &json!({"ids": [ada, carl]}));
+        forgotten.expect(422);
+        let forgotten = admin.post("/deleted-users/forget", &json!({"ids": [carl]}));
+        assert_eq!(forgotten.expect(200).body, json!({"forgotten": 1}));
+        assert_eq!(items(server, "/deleted-users").len(), 0);
+        let recovered = items(server, "/audit-events?action=user.recovered");
+        assert_eq!(recovered.len(), 2);
+    }
+);

@@ -1,0 +1,158 @@
+//! Many deleted people, chosen in their list: recovered or forgotten for good together, after a question.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use crate::lifecycle::recovery;
+use crate::policies::{PolicyError, Scope};
+use crate::store::deleted_people::DeletedPerson;
+use crate::store::id::ResourceId;
+
+use super::super::State;
+use super::super::admin::many_deleted::{forget_by, recover_by};
+use super::answer::{Failure, see_other};
+use super::frame::{Section, page};
+use super::page::{Access, Page};
+use super::parts::{Question, confirm};
+use super::people_in_and_out::LIST;
+use super::posted::Confirmed;
+use super::typed_name::{check_number, typed_number};
+use super::visitor::{Visitor, query};
+use super::words::counted;
+
+const WRITE: Scope = Scope::UsersWrite;
+
+pub(super) fn pages() -> Vec<Page> {
+    let write = Access::With(WRITE);
+    vec![
+        Page::at("/people/deleted/recover")
+            .get(write, ask_recover)
+            .post(write, recover),
+        Page::at("/people/deleted/forget")
+            .get(write, ask_forget)
+            .post(write, forget),
+    ]
+}
+
+/// Who was chosen, and how many they are, typed, where that is asked.
+#[derive(Deserialize)]
+struct Chosen {
+    #[serde(default)]
+    id: Vec<ResourceId>,
+    #[serde(default)]
+    typed: String,
+}
+
+async fn chosen(
+    visitor: &Visitor,
+    state: &State,
+    request: &HttpRequest,
+) -> Result<Vec<DeletedPerson>, Failure> {
+    let Chosen { id: ids, .. } = query(request)?;
+    if ids.is_empty() {
+        return Err(PolicyError::Invalid("choose at least one person".to_owned()).into());
+    }
+    let (days, now) = (state.settings.limits.recovery_days, visitor.now());
+    let found = state
+        .database
+        .read(move |connection| {
+            ids.iter()
+                .map(|id| recovery::find_deleted(connection, id, days, now))
+                .collect::<Result<Vec<_>, _>>()
+        })
+        .await?;
+    Ok(found)
+}
+
+/// Who they are, and what is sent with the form.
+fn named(people: &[DeletedPerson]) -> Markup {
+    html! {
+        ul {
+            @for deleted in people {
+                @let person = &deleted.resource;
+                li {
+                    (person.label().unwrap_or("without a name"))
+                    @if let Some(user_name) = &person.user_name { ", " (user_name) }
+                }
+            }
+        }
+    }
+}
+
+fn fields(people: &[DeletedPerson], is_typed: bool) -> Markup {
+    html! {
+        @for deleted in people { input type="hidden" name="id" value=(deleted.resource.id); }
+        @if is_typed { (typed_number("people", people.len())) }
+    }
+}
+
+fn number_of(people: &[DeletedPerson]) -> String {
+    let number = i64::try_from(people.len()).unwrap_or(i64::MAX);
+    counted(number, "deleted person", "deleted people")
+}
+
+async fn ask_recover(
+    visitor: Visitor,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Failure> {
+    let people = chosen(&visitor, &state, &request).await?;
+    let title = format!("Recover {}", number_of(&people));
+    let question = Question {
+        title: &title,
+        back: (LIST, "Deleted people"),
+        consequences: html! {
+            p {
+                "They come back with the same identifiers, inactive, into their groups as far as these are still there "
+                "and give no role. No token, session or key of before works again. All of them come back, or none."
+            }
+            (named(&people))
+            p { "Your identity provider may delete them again, as long as they are not assigned there." }
+        },
+        fields: fields(&people, false),
+        button: "Recover",
+        is_dangerous: false,
+    };
+    let content = confirm(&visitor, visitor.asked(&state)?, &question);
+    Ok(page(&visitor, Section::People, &title, &content))
+}
+
+async fn ask_forget(
+    visitor: Visitor,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Failure> {
+    let people = chosen(&visitor, &state, &request).await?;
+    let title = format!("Forget {}", number_of(&people));
+    let question = Question {
+        title: &title,
+        back: (LIST, "Deleted people"),
+        consequences: html! {
+            p {
+                "Nobody can recover them any more: everything that their identity providers have sent of them goes for "
+                "good. Audit events and receipts stay, and name them as they were called then."
+            }
+            (named(&people))
+        },
+        fields: fields(&people, true),
+        button: "Forget them for good",
+        is_dangerous: true,
+    };
+    let content = confirm(&visitor, visitor.asked(&state)?, &question);
+    Ok(page(&visitor, Section::People, &title, &content))
+}
+
+async fn recover(
+    sent: Confirmed<Chosen>,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Failure> {
+    recover_by(sent.visitor.admin(WRITE), &state, sent.form.id).await?;
+    Ok(see_other(&format!("{LIST}?done=people-recovered")))
+}
+
+async fn forget(sent: Confirmed<Chosen>, state: web::Data<State>) -> Result<HttpResponse, Failure> {
+    check_number(&sent.form.typed, sent.form.id.len())?;
+    forget_by(sent.visitor.admin(WRITE), &state, sent.form.id).await?;
+    Ok(see_other(&format!("{LIST}?done=people-forgotten")))
+}
