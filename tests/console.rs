@@ -10,6 +10,7 @@
 
 mod console {
     pub mod browser;
+    mod hands;
     pub mod house;
     mod pages;
     mod stories;

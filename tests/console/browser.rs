@@ -83,6 +83,15 @@ impl Drop for Driver {
     }
 }
 
+/// What speaks to the driver beside the client.
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder()
+        .proxy(None)
+        .timeout_global(Some(PATIENCE))
+        .build()
+        .into()
+}
+
 /// A browser, and the driver that it hangs on; both end when it is dropped.
 pub struct Browser {
     pub client: Client,
@@ -95,12 +104,7 @@ pub struct Browser {
 impl Drop for Browser {
     fn drop(&mut self) {
         // A driver that ends leaves its browsers running.
-        let agent: ureq::Agent = ureq::Agent::config_builder()
-            .proxy(None)
-            .timeout_global(Some(PATIENCE))
-            .build()
-            .into();
-        let _ = agent.delete(&self.session).call();
+        let _ = agent().delete(&self.session).call();
     }
 }
 
@@ -127,6 +131,22 @@ impl Browser {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         panic!("Chromium does not start");
+    }
+
+    /// Lets the pages of an origin write to the clipboard and read it.
+    pub async fn may_use_the_clipboard(&self, origin: &str) {
+        let command = json!({
+            "cmd": "Browser.grantPermissions",
+            "params": {"origin": origin, "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]},
+        });
+        let path = format!("{}/goog/cdp/execute", self.session);
+        let sent = tokio::task::spawn_blocking(move || {
+            let request = agent().post(&path);
+            let request = request.header("Content-Type", "application/json");
+            request.send(command.to_string()).map(|_| ())
+        });
+        let sent = sent.await.expect("it runs to its end");
+        sent.expect("the driver lets them");
     }
 
     pub async fn go(&self, url: &str) {
