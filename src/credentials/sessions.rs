@@ -252,7 +252,7 @@ pub fn touch(
     source_ip: Option<IpAddr>,
     now: Timestamp,
 ) -> Result<(), CredentialError> {
-    table::record_uses(connection, &[(session.clone(), now, source_ip)])?;
+    table::record_use(connection, &(session.clone(), now, source_ip))?;
     Ok(table::set_idle_expiry(
         connection,
         session,

@@ -264,7 +264,7 @@ pub fn record_first_use(
     let Some(predecessor_id) = &successor.predecessor_id else {
         return Ok(());
     };
-    table::record_uses(connection, &[(successor.id.clone(), now, actor.source_ip)])?;
+    table::record_use(connection, &(successor.id.clone(), now, actor.source_ip))?;
     let Some(predecessor) = table::find_for_update(connection, predecessor_id)? else {
         return Ok(());
     };

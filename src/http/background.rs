@@ -7,6 +7,7 @@ use crate::clock::Timestamp;
 use crate::credentials::{confirmation, resealing, sweeps};
 use crate::lifecycle::{alarm, recovery};
 use crate::policies::authentication;
+use crate::store::credentials::Use;
 use crate::store::{
     DatabaseConnection, StoreError, credentials, deleted_people, deprovisioning_counts,
     directories, policies, scim_requests, used_assertions,
@@ -64,14 +65,20 @@ pub(super) async fn flush(state: &State) {
     let uses = state.last_use.drain();
     for batch in uses.chunks(BATCH) {
         let batch = batch.to_vec();
-        let written = state
-            .database
-            .write(move |connection| credentials::record_uses(connection, &batch))
-            .await;
-        if let Err(error) = written {
+        if let Err(error) = write_uses(state, batch).await {
             tracing::warn!(cause = %Chain(&error), "the last uses of credentials could not be written");
         }
     }
+}
+
+async fn write_uses(state: &State, uses: Vec<Use>) -> Result<(), StoreError> {
+    let database = &state.database;
+    let held = database.write(move |connection| credentials::record_uses(connection, &uses));
+    for one in held.await? {
+        let written = database.write(move |connection| credentials::record_use(connection, &one));
+        written.await?;
+    }
+    Ok(())
 }
 
 /// Writes down the SCIM requests that were noted, and counts the leniencies that they needed.

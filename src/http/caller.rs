@@ -18,7 +18,7 @@ use crate::credentials::verify::{hold, record_first_use};
 use crate::credentials::{CredentialError, Refusal, Verified, access_tokens, tokens, verify};
 use crate::policies::rate_limits::Exceeded;
 use crate::secret::{PlainSecret, SecretKind};
-use crate::store::credentials::record_uses;
+use crate::store::credentials::record_use;
 use crate::store::id::{CredentialId, ResourceId};
 use crate::store::{DatabaseConnection, StoreError, TransactionError};
 
@@ -483,7 +483,7 @@ pub async fn note_token_use(
     let id = token.id.clone();
     state
         .database
-        .write(move |connection| record_uses(connection, &[(id.clone(), now, address)]))
+        .write(move |connection| record_use(connection, &(id.clone(), now, address)))
         .await
 }
 

@@ -12,11 +12,11 @@ use crate::scim::path::AttributePath;
 use crate::scim::resource;
 use crate::scim::schema::ResourceType;
 use crate::scim::{ErrorKind, ScimError};
-use crate::store::DatabaseConnection;
 use crate::store::id::{CredentialId, ResourceId};
 use crate::store::memberships::GroupMember;
 use crate::store::resources::{self, Resource};
 use crate::store::side_values::SideValues;
+use crate::store::{DatabaseConnection, SqlDialect, creation};
 
 use super::columns::resource_of;
 use super::context::{Context, Expected};
@@ -110,9 +110,15 @@ impl Creation {
         Ok(self.written(resource))
     }
 
-    /// Creates it by one statement, where it takes no more and the caller's key is nobody's and stands: see
-    /// [`lifecycle::create_at_once`]. `None` where nothing was created, and [`Creation::store`] is to be asked; so it is
-    /// for groups, which may have members.
+    /// Whether [`Creation::store_at_once`] can create it: not a group, which may have members, nor a password.
+    #[must_use]
+    pub fn takes_one_statement(&self, dialect: SqlDialect) -> bool {
+        let is_alone = self.resource.resource_type != GROUP && self.password.is_none();
+        is_alone && creation::takes_one_statement(dialect, &self.side)
+    }
+
+    /// Creates it by one statement, where the caller's key is nobody's and stands: see [`lifecycle::create_at_once`].
+    /// `None` where nothing was created, and [`Creation::store`] is to be asked.
     ///
     /// # Errors
     /// 409 `uniqueness`; when the database fails.
@@ -122,7 +128,7 @@ impl Creation {
         context: &Context,
         key: &CredentialId,
     ) -> Result<Option<Written>, ProvisioningError> {
-        if self.resource.resource_type == GROUP || self.password.is_some() {
+        if !self.takes_one_statement(connection.dialect()) {
             return Ok(None);
         }
         let cause = context.cause();

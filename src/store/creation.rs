@@ -4,11 +4,12 @@
 use crate::clock::Timestamp;
 
 use super::audit_events::{self, AuditEventRow};
+use super::credentials::turns::entering;
 use super::id::CredentialId;
 use super::resources::{Resource, Row, conflict};
 use super::side_values::{ResourceWriteError, SideValues};
 use super::sql::Statement;
-use super::{DatabaseConnection, resource_counts};
+use super::{DatabaseConnection, SqlDialect, resource_counts};
 
 /// Adds the row, what is looked up of it and the count. Values that must be unique are another statement, since their
 /// conflict is to be told from this one's.
@@ -30,12 +31,17 @@ pub(super) fn insert(
     Ok(())
 }
 
+/// Whether [`insert_under`] can add a resource with these values.
+#[must_use]
+pub fn takes_one_statement(dialect: SqlDialect, side: &SideValues) -> bool {
+    dialect == SqlDialect::Postgres && side.unique.is_empty()
+}
+
 /// Adds all that with its audit event, if the caller's key is nobody's and has not ended, and says whether: one
 /// statement, and so a transaction by itself. The key is held in it as `hold_with_owner` holds it: whoever revokes it
 /// meanwhile waits, and if they were first, nothing is added.
 ///
-/// Never adds anything on SQLite, nor where values must be unique that have a table of their own: that takes several
-/// statements.
+/// Never adds anything where [`takes_one_statement`] says no: SQLite, and values that must be unique, take several.
 ///
 /// # Errors
 /// [`ResourceWriteError::Conflict`] where a value must be unique and is not; when the database fails.
@@ -47,9 +53,7 @@ pub fn insert_under(
     side: &SideValues,
     event: &AuditEventRow,
 ) -> Result<bool, ResourceWriteError> {
-    let is_one_statement =
-        matches!(connection, DatabaseConnection::Postgres(_)) && side.unique.is_empty();
-    if !is_one_statement {
+    if !takes_one_statement(connection.dialect(), side) {
         return Ok(false);
     }
     let statement = Statement::sql("WITH ")
@@ -77,7 +81,9 @@ fn held(key: &CredentialId, now: Timestamp) -> Statement {
         .integer(now)
         .push(", TRUE) AND COALESCE(idle_expires_at > ")
         .integer(now)
-        .push(", TRUE) FOR SHARE)")
+        .push(", TRUE) AND ")
+        .append(entering(key))
+        .push(" FOR SHARE)")
 }
 
 /// The row, as often as there are rows `from` something.

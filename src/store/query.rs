@@ -361,9 +361,9 @@ impl<'a> Query<'a> {
         }
         let limit = self.selection.time_limit;
         let started = Instant::now();
-        limit_statements(connection, limit)?;
+        limit_statements(connection, Some(limit))?;
         let outcome = body(connection);
-        limit_statements(connection, Duration::ZERO)?;
+        limit_statements(connection, None)?;
         match outcome {
             Err(error) if functions::is_over_time(&error) => Err(StoreError::TimeLimit),
             // The text of PostgreSQL's error depends on its language.
@@ -377,13 +377,16 @@ impl<'a> Query<'a> {
     }
 }
 
-/// Zero lifts the limit. SQLite is limited by the statement itself.
+/// Without a limit, that which the server has for this user holds again. SQLite is limited by the statement itself.
 fn limit_statements(
     connection: &mut DatabaseConnection,
-    limit: Duration,
+    limit: Option<Duration>,
 ) -> Result<(), StoreError> {
     if let DatabaseConnection::Postgres(connection) = connection {
-        connection.batch_execute(&format!("SET statement_timeout = {}", limit.as_millis()))?;
+        connection.batch_execute(&match limit {
+            Some(limit) => format!("SET statement_timeout = {}", limit.as_millis()),
+            None => "RESET statement_timeout".to_owned(),
+        })?;
     }
     Ok(())
 }

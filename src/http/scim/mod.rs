@@ -25,9 +25,9 @@ use crate::provisioning::{Context, Creation, ProvisioningError, Written};
 use crate::scim::leniency::{Leniencies, Leniency};
 use crate::scim::{ErrorKind, ScimError};
 use crate::secret::SecretKind;
+use crate::store::DatabaseConnection;
 use crate::store::directories;
 use crate::store::id::{CredentialId, DirectoryId, ResourceId};
-use crate::store::{DatabaseConnection, SqlDialect};
 
 use super::State;
 use super::caller::{Caller, Undone, authenticate, stand_within, verify_again};
@@ -87,7 +87,7 @@ impl Exchange {
     /// Creates a resource by one statement, where that can be; `None` where nothing was created.
     async fn create_at_once(&self, creation: &Creation) -> Result<Option<Written>, Failure> {
         let database = &self.state.database;
-        if database.dialect() != SqlDialect::Postgres || !self.is_with_key {
+        if !self.is_with_key || !creation.takes_one_statement(database.dialect()) {
             return Ok(None);
         }
         let (creation, context) = (creation.clone(), self.context.clone());

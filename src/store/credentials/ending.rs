@@ -19,6 +19,7 @@ use crate::store::sql::Statement;
 use super::Creator;
 use super::holders::Holder;
 use super::impact::Whose;
+use super::turns;
 
 /// Revokes one credential; false where it was revoked before.
 ///
@@ -30,6 +31,7 @@ pub fn revoke(
     reason: &str,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
+    turns::take(connection, id)?;
     let revoked = diesel::update(
         credentials::table
             .find(id.as_str())
@@ -82,6 +84,17 @@ fn revoke_where(
     count_changed(connection, statement)
 }
 
+/// The same of keys, which others may be acting with at this moment.
+fn revoke_keys_where(
+    connection: &mut DatabaseConnection,
+    condition: Statement,
+    reason: &str,
+    now: Timestamp,
+) -> Result<Counts, StoreError> {
+    turns::take_where(connection, &condition)?;
+    revoke_where(connection, condition, reason, now)
+}
+
 pub(super) fn of_kinds(kinds: &[SecretKind]) -> Statement {
     let names = kinds
         .iter()
@@ -114,7 +127,7 @@ pub fn revoke_kinds(
     reason: &str,
     now: Timestamp,
 ) -> Result<Counts, StoreError> {
-    revoke_where(connection, of_kinds(kinds), reason, now)
+    revoke_keys_where(connection, of_kinds(kinds), reason, now)
 }
 
 /// Revokes a person's credentials of some kinds.
@@ -163,7 +176,7 @@ pub fn revoke_of_directory(
     now: Timestamp,
 ) -> Result<Counts, StoreError> {
     let bound = Statement::sql("directory_id = ").text(directory.as_str());
-    revoke_where(connection, bound, reason, now)
+    revoke_keys_where(connection, bound, reason, now)
 }
 
 /// Revokes what belongs to a product or is limited to it.
@@ -176,7 +189,7 @@ pub fn revoke_of_product(
     reason: &str,
     now: Timestamp,
 ) -> Result<Counts, StoreError> {
-    revoke_where(connection, Holder::Product(product).holds(), reason, now)
+    revoke_keys_where(connection, Holder::Product(product).holds(), reason, now)
 }
 
 /// Revokes what is limited to one instance of a product and no other.
@@ -191,7 +204,7 @@ pub fn revoke_of_instance(
     now: Timestamp,
 ) -> Result<Counts, StoreError> {
     let limited = Holder::Instance(product, instance).holds();
-    revoke_where(connection, limited, reason, now)
+    revoke_keys_where(connection, limited, reason, now)
 }
 
 /// Revokes everything that authenticates a service account.
@@ -204,7 +217,7 @@ pub fn revoke_of_account(
     reason: &str,
     now: Timestamp,
 ) -> Result<Counts, StoreError> {
-    revoke_where(connection, Holder::Account(account).holds(), reason, now)
+    revoke_keys_where(connection, Holder::Account(account).holds(), reason, now)
 }
 
 /// The kinds that work for somebody else than their maker, and so outlive their maker's leaving.
@@ -282,6 +295,7 @@ fn flag_where(
     reason: &str,
     now: Timestamp,
 ) -> Result<Counts, StoreError> {
+    turns::take_where(connection, &condition)?;
     let statement = Statement::sql("UPDATE credentials SET orphaned_at = ")
         .integer(now.as_millis())
         .push(", orphaned_reason = ")

@@ -11,8 +11,9 @@ use crate::store::id::{CredentialId, DirectoryId, ResourceId, ServiceAccountId};
 use crate::store::schema::{
     credentials, directories as directories_table, resources, service_accounts,
 };
+use crate::store::sql::Statement;
 
-use super::{Credential, Row};
+use super::{Credential, Row, turns};
 
 /// The person that a credential authenticates, as they are now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -169,18 +170,22 @@ pub fn hold_with_owner(
     connection: &mut DatabaseConnection,
     id: &CredentialId,
 ) -> Result<Option<Found>, StoreError> {
-    let query = credentials::table.find(id.as_str());
-    let row = match connection {
+    let row: Option<Row> = match connection {
         // SQLite writes one transaction at a time.
-        DatabaseConnection::Sqlite(sqlite) => {
-            query.select(Row::as_select()).first(sqlite).optional()
-        }
-        DatabaseConnection::Postgres(postgres) => query
+        DatabaseConnection::Sqlite(sqlite) => credentials::table
+            .find(id.as_str())
             .select(Row::as_select())
-            .for_share()
-            .first(postgres)
-            .optional(),
-    }?;
+            .first(sqlite)
+            .optional()?,
+        DatabaseConnection::Postgres(_) => Statement::sql("SELECT * FROM credentials WHERE id = ")
+            .text(id.as_str())
+            .push(" AND ")
+            .append(turns::entering(id))
+            .push(" FOR SHARE")
+            .cached()
+            .load(connection)?
+            .pop(),
+    };
     let Some(credential) = row.map(Row::read).transpose()? else {
         return Ok(None);
     };

@@ -1,6 +1,7 @@
 //! Credentials: everything that can authenticate is one row of one table, so that what ends all of a
 //! person's is one statement and no kind can be forgotten.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use diesel::prelude::*;
@@ -13,6 +14,7 @@ mod holders;
 mod idle;
 mod impact;
 mod search;
+pub(in crate::store) mod turns;
 
 pub use ending::{
     Counts, adopt_of_account, clear_orphan, flag_orphans_of, flag_orphans_of_account, revoke,
@@ -163,7 +165,7 @@ impl Credential {
     }
 }
 
-#[derive(Queryable, Selectable, Insertable)]
+#[derive(Queryable, Selectable, QueryableByName, Insertable)]
 #[diesel(table_name = credentials, treat_none_as_default_value = false)]
 struct Row {
     id: String,
@@ -340,6 +342,7 @@ pub fn find_for_update(
     connection: &mut DatabaseConnection,
     id: &CredentialId,
 ) -> Result<Option<Credential>, StoreError> {
+    turns::take(connection, id)?;
     let query = credentials::table.find(id.as_str());
     match connection {
         DatabaseConnection::Sqlite(connection) => {
@@ -468,26 +471,70 @@ pub fn retire_at(
     Ok(())
 }
 
-/// When and from where credentials were last used.
+/// A credential, when it was last used, and from where.
+pub type Use = (CredentialId, Timestamp, Option<IpAddr>);
+
+/// Writes down when and from where a credential was last used.
+///
+/// # Errors
+/// When the database fails.
+pub fn record_use(
+    connection: &mut DatabaseConnection,
+    (id, at, address): &Use,
+) -> Result<(), StoreError> {
+    turns::take(connection, id)?;
+    set_last_use(connection, id, *at, *address)
+}
+
+/// The same of many. Gives those that somebody holds, of whom nothing is written: to wait for one of them would have
+/// all wait who act with another.
 ///
 /// # Errors
 /// When the database fails.
 pub fn record_uses(
     connection: &mut DatabaseConnection,
-    uses: &[(CredentialId, Timestamp, Option<IpAddr>)],
-) -> Result<(), StoreError> {
-    for (id, at, address) in uses {
-        // A node that writes later may know less.
-        let is_newer = credentials::last_used_at
-            .is_null()
-            .or(credentials::last_used_at.lt(at.as_millis()));
-        diesel::update(credentials::table.find(id.as_str()).filter(is_newer))
-            .set((
-                credentials::last_used_at.eq(at.as_millis()),
-                credentials::last_used_ip.eq(address.map(|address| address.to_string())),
-            ))
-            .execute(connection)?;
+    uses: &[Use],
+) -> Result<Vec<Use>, StoreError> {
+    let free: Option<HashSet<String>> = match connection {
+        DatabaseConnection::Sqlite(_) => None,
+        DatabaseConnection::Postgres(postgres) => {
+            let ids = uses.iter().map(|(id, _, _)| id.as_str());
+            let free = credentials::table
+                .filter(credentials::id.eq_any(ids))
+                .select(credentials::id)
+                .for_update()
+                .skip_locked();
+            Some(free.load(postgres)?.into_iter().collect())
+        }
+    };
+    let mut held = Vec::new();
+    for one in uses {
+        let (id, at, address) = one;
+        if free.as_ref().is_none_or(|free| free.contains(id.as_str())) {
+            set_last_use(connection, id, *at, *address)?;
+        } else {
+            held.push(one.clone());
+        }
     }
+    Ok(held)
+}
+
+fn set_last_use(
+    connection: &mut DatabaseConnection,
+    id: &CredentialId,
+    at: Timestamp,
+    address: Option<IpAddr>,
+) -> Result<(), StoreError> {
+    // A node that writes later may know less.
+    let is_newer = credentials::last_used_at
+        .is_null()
+        .or(credentials::last_used_at.lt(at.as_millis()));
+    diesel::update(credentials::table.find(id.as_str()).filter(is_newer))
+        .set((
+            credentials::last_used_at.eq(at.as_millis()),
+            credentials::last_used_ip.eq(address.map(|address| address.to_string())),
+        ))
+        .execute(connection)?;
     Ok(())
 }
 

@@ -10,6 +10,7 @@ mod rates;
 mod reach;
 mod secrets;
 mod sessions;
+mod turns;
 
 use serde_json::{Value, json};
 
