@@ -142,14 +142,14 @@ fn the_last_use_of_a_key_that_is_held_holds_up_no_other() {
     let server = TestServer::start(DatabaseKind::Postgres);
     let [held, free] = ["held", "free"].map(|name| Leaver::arrange(&server, name).scim_key.id);
     let at = Timestamp::from_millis(4_000_000_000_000);
-    let used = |id: &str| (CredentialId::new(id.to_owned()), at, None);
+    let seen = |id: &str| (CredentialId::new(id.to_owned()), at, None);
     let acting = Acting::begin(&server, &held, |_| Ok(()));
-    let uses = [used(&held), used(&free)];
+    let uses = [seen(&held), seen(&free)];
     let left = server
         .database
         .write_blocking(move |connection| record_uses(connection, &uses))
         .expect("it waits for nobody");
-    assert_eq!(left, [used(&held)]);
+    assert_eq!(left, [seen(&held)]);
     let last_use = |id: &str| {
         let path = format!("/scim-keys/{id}");
         server.admin().get(&path).expect(200).body["last_used_at"].clone()
@@ -158,7 +158,7 @@ fn the_last_use_of_a_key_that_is_held_holds_up_no_other() {
     assert_ne!(last_use(&held), last_use(&free));
 
     thread::scope(|scope| {
-        let (database, one) = (&server.database, used(&held));
+        let (database, one) = (&server.database, seen(&held));
         let writing = scope
             .spawn(move || database.write_blocking(move |connection| record_use(connection, &one)));
         until_waiting(&server.database, 1);
