@@ -7,7 +7,6 @@ use crate::audit::{self, Action, Actor, Event};
 use crate::clock::Timestamp;
 use crate::notices::{self, NoticeKind};
 use crate::policies::PolicyError;
-use crate::policies::authentication::PERSON;
 use crate::secret::SecretKind;
 use crate::store::credentials as table;
 use crate::store::id::{DirectoryId, PolicyId, ProductId};
@@ -45,7 +44,7 @@ pub fn revoke_tokens(
             // Who is under it is not changed meanwhile.
             policies::lock(connection)?;
             let policy = policies::find(connection, id)?.ok_or(PolicyError::NotFound("policy"))?;
-            let revoked = table::revoke_tokens_held(connection, &policy, PERSON, REASON, now)?;
+            let revoked = table::revoke_tokens_held(connection, &policy, REASON, now)?;
             ("policy", id.as_str(), policy.name, revoked)
         }
         TokensOf::Product(id) => {

@@ -98,7 +98,7 @@ pub fn tell_inactive(
         let notice = policy.settings.inactivity_notice_days;
         let row = held(connection, &policy)?;
         let unused_since = now.plus_days(notice - days);
-        let idle = table::claim_idle(connection, &row, PERSON, unused_since, BATCH, now)?;
+        let idle = table::claim_idle(connection, &row, unused_since, BATCH, now)?;
         count += idle.len();
         for (owner, tokens) in by_owner(idle) {
             let from = |token: &Idle| {
@@ -153,7 +153,6 @@ pub fn revoke_inactive(
         let revoked = table::revoke_idle(
             connection,
             &row,
-            PERSON,
             (now.plus_days(-days), told_before),
             BATCH,
             (INACTIVE, now),

@@ -433,21 +433,21 @@ pub fn count_active_people(
         .get_result(connection)?)
 }
 
-/// The condition that a policy holds for the owner of a credential.
-pub(super) fn holds_for_owner(policy: &PolicyRow, person_type: &str) -> Statement {
-    const HELD: &str = "(WITH RECURSIVE reached (policy_id, id, kind) AS (
-    SELECT policy_id, member_id, member_type FROM policy_members
-    UNION SELECT r.policy_id, m.member_id, m.member_type FROM memberships m JOIN reached r ON m.group_id = r.id)
-SELECT r.id FROM reached r JOIN authentication_policies p ON p.id = r.policy_id WHERE r.kind = ";
-    let people = Statement::sql(HELD).text(person_type);
+/// The rank of the first policy that names the owner of a credential, or a group that they are in; upward from the owner,
+/// as [`HOLDING`] goes. Downward from the policies it would be the same list for all credentials, but nothing knows how
+/// long that is, and PostgreSQL has compared each of them with everybody on it. Ranks are looked up one group at a time,
+/// by the index of members.
+const RANK_OF_OWNER: &str = "(WITH RECURSIVE reached (id) AS (
+    SELECT credentials.owner_id
+    UNION SELECT m.group_id FROM memberships m JOIN reached r ON m.member_id = r.id)
+SELECT MIN((SELECT MIN(p.rank) FROM policy_members n JOIN authentication_policies p ON p.id = n.policy_id
+    WHERE n.member_id = r.id)) FROM reached r)";
+
+/// The condition that a policy holds for the owner of a credential. It is asked of each credential by itself, so it comes
+/// after what an index or the row answers.
+pub(super) fn holds_for_owner(policy: &PolicyRow) -> Statement {
     if policy.is_default {
-        return Statement::sql("owner_id IS NOT NULL AND owner_id NOT IN ")
-            .append(people)
-            .push(")");
+        return Statement::sql(format!("owner_id IS NOT NULL AND {RANK_OF_OWNER} IS NULL"));
     }
-    Statement::sql("owner_id IN ")
-        .append(people)
-        .push(" GROUP BY r.id HAVING MIN(p.rank) = ")
-        .integer(policy.rank)
-        .push(")")
+    Statement::sql(format!("owner_id IS NOT NULL AND {RANK_OF_OWNER} = ")).integer(policy.rank)
 }

@@ -28,6 +28,7 @@ mod edge;
 mod faults;
 mod filters;
 mod gateway;
+mod growth;
 mod identity_providers;
 mod isolation;
 mod machine;

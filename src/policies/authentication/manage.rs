@@ -166,7 +166,7 @@ fn change_now(
         .with("name", event_name);
     if change.shorten_existing {
         let end = now.plus_days(after.max_token_days);
-        let shortened = credentials::shorten_tokens_held(connection, &row, PERSON, now, end)?;
+        let shortened = credentials::shorten_tokens_held(connection, &row, now, end)?;
         event = event.with("shortened", shortened);
     }
     audit::record(connection, actor, now, event)?;
@@ -296,7 +296,7 @@ fn settle(
         .with("effective_at", at.to_rfc3339());
     if let Some(shortening) = after.shortening {
         let end = shortening.at.plus_days(shortening.days);
-        let shortened = credentials::shorten_tokens_held(connection, &row, PERSON, at, end)?;
+        let shortened = credentials::shorten_tokens_held(connection, &row, at, end)?;
         event = event.with("shortened", shortened);
     }
     audit::record(connection, &Actor::system(), now, event)?;

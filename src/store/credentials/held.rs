@@ -21,7 +21,6 @@ use super::impact::Whose;
 pub fn shorten_tokens_held(
     connection: &mut DatabaseConnection,
     policy: &PolicyRow,
-    person_type: &str,
     made_before: Timestamp,
     end: Timestamp,
 ) -> Result<usize, StoreError> {
@@ -34,7 +33,7 @@ pub fn shorten_tokens_held(
         .push(" AND kind = ")
         .text(SecretKind::UserToken.name())
         .push(" AND ")
-        .append(holds_for_owner(policy, person_type))
+        .append(holds_for_owner(policy))
         .execute(connection)
 }
 
@@ -63,11 +62,10 @@ fn revoke_tokens_where(
 pub fn revoke_tokens_held(
     connection: &mut DatabaseConnection,
     policy: &PolicyRow,
-    person_type: &str,
     reason: &str,
     now: Timestamp,
 ) -> Result<usize, StoreError> {
-    let held = holds_for_owner(policy, person_type);
+    let held = holds_for_owner(policy);
     revoke_tokens_where(connection, held, reason, now)
 }
 

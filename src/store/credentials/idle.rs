@@ -82,21 +82,14 @@ const UNUSED_SINCE: &str = "COALESCE(credentials.last_used_at, credentials.creat
 const SHOWN: &str =
     "id, name, prefix, owner_id, COALESCE(last_used_at, created_at) AS unused_since";
 
-/// The tokens of a policy's people that work and have not been used since an instant.
-fn unused(
-    policy: &PolicyRow,
-    person_type: &str,
-    unused_since: Timestamp,
-    now: Timestamp,
-) -> Statement {
+/// The tokens that work and have not been used since an instant.
+fn unused(unused_since: Timestamp, now: Timestamp) -> Statement {
     Statement::sql("kind = ")
         .text(SecretKind::UserToken.name())
         .push(" AND revoked_at IS NULL AND expires_at > ")
         .integer(now.as_millis())
         .push(format!(" AND {UNUSED_SINCE} <= "))
         .integer(unused_since.as_millis())
-        .push(" AND ")
-        .append(holds_for_owner(policy, person_type))
 }
 
 /// Notes of some tokens that it is told now that they are unused, and gives those of which it was not noted
@@ -107,7 +100,6 @@ fn unused(
 pub fn claim_idle(
     connection: &mut DatabaseConnection,
     policy: &PolicyRow,
-    person_type: &str,
     unused_since: Timestamp,
     limit: i64,
     now: Timestamp,
@@ -118,11 +110,13 @@ pub fn claim_idle(
     .push("CAST(")
     .integer(now.as_millis())
     .push(" AS BIGINT) FROM credentials WHERE ")
-    .append(unused(policy, person_type, unused_since, now))
+    .append(unused(unused_since, now))
     .push(format!(
-        " AND NOT EXISTS (SELECT 1 FROM inactivity_notices i WHERE i.credential_id = credentials.id \
-         AND i.unused_since = {UNUSED_SINCE}) ORDER BY id LIMIT "
+        " AND (SELECT i.unused_since FROM inactivity_notices i WHERE i.credential_id = credentials.id) \
+         IS DISTINCT FROM {UNUSED_SINCE} AND "
     ))
+    .append(holds_for_owner(policy))
+    .push(" ORDER BY id LIMIT ")
     .integer(limit)
     .push(
         " ON CONFLICT (credential_id) DO UPDATE SET unused_since = excluded.unused_since, \
@@ -150,31 +144,22 @@ pub fn claim_idle(
 pub fn revoke_idle(
     connection: &mut DatabaseConnection,
     policy: &PolicyRow,
-    person_type: &str,
     since: (Timestamp, Timestamp),
     limit: i64,
     because: (&str, Timestamp),
 ) -> Result<Vec<Idle>, StoreError> {
     let ((unused_since, told_before), (reason, now)) = (since, because);
-    let told = |statement: Statement| {
-        statement
-            .push(format!(
-                " AND EXISTS (SELECT 1 FROM inactivity_notices i WHERE i.credential_id = credentials.id \
-                 AND i.unused_since = {UNUSED_SINCE} AND i.told_at <= "
-            ))
-            .integer(told_before.as_millis())
-            .push(")")
-    };
-    let some = told(
-        Statement::sql("SELECT id FROM credentials WHERE ").append(unused(
-            policy,
-            person_type,
-            unused_since,
-            now,
-        )),
-    )
-    .push(" ORDER BY id LIMIT ")
-    .integer(limit);
+    let some = Statement::sql("SELECT id FROM credentials WHERE ")
+        .append(unused(unused_since, now))
+        .push(format!(
+            " AND (SELECT i.told_at FROM inactivity_notices i WHERE i.credential_id = credentials.id \
+             AND i.unused_since = {UNUSED_SINCE}) <= "
+        ))
+        .integer(told_before.as_millis())
+        .push(" AND ")
+        .append(holds_for_owner(policy))
+        .push(" ORDER BY id LIMIT ")
+        .integer(limit);
     // The use is looked at again in the row that is changed, which may have been used since it was found.
     let statement = Statement::sql("UPDATE credentials SET revoked_at = ")
         .integer(now.as_millis())

@@ -1,12 +1,11 @@
 //! Chaining looks at the events that wait, however many there have been: PostgreSQL counts what it reads.
 
 use diesel::connection::SimpleConnection;
-use diesel::sql_types::BigInt;
-use diesel::{QueryableByName, RunQueryDsl};
 use portcullis::audit::chain::{ChainError, append};
 use portcullis::store::{DatabaseConnection, StoreError};
 
 use super::{chain_all, hire};
+use crate::growth::rows_read;
 use crate::server::{DatabaseKind, TestServer};
 
 /// Events of long ago, which are in the chain; the statistics know of them.
@@ -16,15 +15,6 @@ const OLD: &str = "INSERT INTO audit_events (id, at, action, actor_kind, outcome
 INSERT INTO audit_chain (position, event_id, previous_hash, digest, hash)
     SELECT -n, '0' || lpad(n::text, 8, '0'), 'x', 'x', 'x' || n FROM generate_series(1, 20000) AS n;
 ANALYZE audit_events";
-
-const READ: &str = "SELECT seq_tup_read + COALESCE(idx_tup_fetch, 0) AS count \
-    FROM pg_stat_xact_user_tables WHERE relname = 'audit_events'";
-
-#[derive(QueryableByName)]
-struct Count {
-    #[diesel(sql_type = BigInt)]
-    count: i64,
-}
 
 fn run(connection: &mut DatabaseConnection, statements: &str) -> Result<(), StoreError> {
     Ok(connection.batch_execute(statements)?)
@@ -45,18 +35,13 @@ fn to_chain_a_few_events_only_a_few_are_read_of_all_that_there_are() {
     let (chained, read) = server
         .database
         .write_blocking(move |connection| {
+            let before = rows_read(connection, "audit_events")?;
             let chained = append(connection, &sealer)?;
-            let DatabaseConnection::Postgres(postgres) = connection else {
-                return Ok((chained, None));
-            };
-            let count: Count = diesel::sql_query(READ)
-                .get_result(postgres)
-                .map_err(StoreError::from)?;
-            Ok::<_, ChainError>((chained, Some(count.count)))
+            let read = rows_read(connection, "audit_events")? - before;
+            Ok::<_, ChainError>((chained, read))
         })
         .expect("events can be chained");
     assert!(chained >= 3, "{chained}");
-    let read = read.expect("PostgreSQL counts");
     let most = i64::try_from(chained).expect("a few") * 2;
     assert!(
         (1..=most).contains(&read),
