@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 
-use super::DatabaseConnection;
 use super::connection::{CHUNK, on_either};
 use super::error::StoreError;
 use super::id::{DirectoryId, ResourceId};
 use super::schema::{memberships, resources};
 use super::sql::Statement;
+use super::{DatabaseConnection, SqlDialect};
 
 /// A member of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -526,10 +526,29 @@ pub fn group_and_ancestors(
         .collect())
 }
 
-const PEOPLE_WITHIN: &str = "WITH RECURSIVE within (id, kind) AS (
-    SELECT id, resource_type FROM resources WHERE id = ?
-    UNION SELECT m.member_id, m.member_type FROM memberships m JOIN within w ON m.group_id = w.id)
-SELECT id FROM within WHERE kind = ? ORDER BY id";
+/// Memberships, as `m`, beside each row of a table, by a condition that names the group. They are looked up one group at a
+/// time, which costs what these groups have, however many memberships there are: `CROSS JOIN` keeps SQLite from beginning
+/// with the memberships. PostgreSQL knows nothing of the groups that it finds but the average, and would read all
+/// memberships for them, so it is given each look-up as a query that it cannot take apart.
+pub(super) fn members_of_each(dialect: SqlDialect, table: &str, condition: &str) -> String {
+    match dialect {
+        SqlDialect::Sqlite => format!("{table} CROSS JOIN memberships m ON {condition}"),
+        SqlDialect::Postgres => format!(
+            "{table} CROSS JOIN LATERAL (SELECT m.member_id, m.member_type FROM memberships m \
+             WHERE {condition} OFFSET 0) m"
+        ),
+    }
+}
+
+/// The same for the step of a recursion, in which `f` is what was found before, an `id` and a `kind`. People are never
+/// looked up: they have no members, and where one group holds nearly everybody, PostgreSQL looks up by reading all.
+pub(super) fn members_of_found(dialect: SqlDialect, found: &str) -> String {
+    members_of_each(
+        dialect,
+        &format!("{found} f"),
+        "m.group_id = f.id AND f.kind <> 'User'",
+    )
+}
 
 /// The resources of a type within a group, directly or through others; of what is no group, itself.
 ///
@@ -545,16 +564,24 @@ pub fn members_within(
         .select(resources::resource_type)
         .first(connection)
         .optional())?;
-    // Asked for each member of a group that carries a role. PostgreSQL takes a single resource for a group of
-    // average size, and where groups are large it would read all memberships to find that it has none.
+    // Asked for each member of a group that carries a role: most are people, and have none.
     match kind {
         None => return Ok(Vec::new()),
         Some(kind) if kind == resource_type => return Ok(vec![group_or_member.clone()]),
         Some(_) => {}
     }
-    let rows: Vec<IdRow> =
-        Statement::fixed(PEOPLE_WITHIN, &[group_or_member.as_str(), resource_type])
-            .load(connection)?;
+    let members = members_of_found(connection.dialect(), "within");
+    let rows: Vec<IdRow> = Statement::sql(
+        "WITH RECURSIVE within (id, kind) AS (SELECT id, resource_type FROM resources WHERE id = ",
+    )
+    .text(group_or_member.as_str())
+    .push(format!(
+        " UNION SELECT m.member_id, m.member_type FROM {members}) SELECT id FROM within WHERE kind = "
+    ))
+    .text(resource_type)
+    .push(" ORDER BY id")
+    .cached()
+    .load(connection)?;
     Ok(rows
         .into_iter()
         .map(|row| ResourceId::new(row.id))

@@ -397,6 +397,7 @@ pub fn active_people_within(
     members: &[ResourceId],
     person_type: &str,
 ) -> Result<Vec<ResourceId>, StoreError> {
+    let within = memberships::members_of_found(connection.dialect(), "within");
     let mut people = std::collections::BTreeSet::new();
     for some in members.chunks(CHUNK) {
         let ids = some
@@ -404,13 +405,13 @@ pub fn active_people_within(
             .map(|id| Statement::sql("").text(id.as_str()))
             .collect();
         let rows: Vec<IdRow> = Statement::sql(
-            "WITH RECURSIVE within (id) AS (SELECT id FROM resources WHERE id IN ",
+            "WITH RECURSIVE within (id, kind) AS (SELECT id, resource_type FROM resources WHERE id IN ",
         )
         .append(Statement::join(ids, ", "))
-        .push(
-            " UNION SELECT m.member_id FROM memberships m JOIN within w ON m.group_id = w.id)
-SELECT r.id FROM within w JOIN resources r ON r.id = w.id WHERE r.active AND r.resource_type = ",
-        )
+        .push(format!(
+            " UNION SELECT m.member_id, m.member_type FROM {within}) \
+             SELECT r.id FROM within w JOIN resources r ON r.id = w.id WHERE r.active AND r.resource_type = "
+        ))
         .text(person_type)
         .load(connection)?;
         people.extend(rows.into_iter().map(|row| ResourceId::new(row.id)));

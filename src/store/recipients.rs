@@ -5,6 +5,7 @@ use diesel::sql_types::Text;
 
 use super::error::StoreError;
 use super::id::ResourceId;
+use super::memberships::{members_of_each, members_of_found};
 use super::sql::Statement;
 use super::{DatabaseConnection, SqlDialect};
 
@@ -22,27 +23,6 @@ pub struct Recipient {
     pub document: String,
 }
 
-/// `UNION` drops what was found before, so that groups which contain each other end the recursion. With `CROSS JOIN`
-/// SQLite begins at the few groups that give a role; otherwise it reads every membership there is.
-const HOLDERS: &str = "WITH RECURSIVE holders (id) AS (
-    SELECT m.member_id FROM role_mappings p CROSS JOIN memberships m
-    WHERE m.group_id = p.group_id AND p.role IN (?, ?)
-    UNION SELECT m.member_id FROM holders h CROSS JOIN memberships m WHERE m.group_id = h.id)
-SELECT id, directory_id, document FROM resources
-WHERE resource_type = 'User' AND active AND (id IN (SELECT id FROM holders)
-    OR id IN (SELECT person_id FROM role_assignments WHERE role IN (?, ?)))
-ORDER BY id";
-
-/// The same for PostgreSQL, which reads everybody where alternatives are looked for.
-const HOLDERS_AS_ARRAY: &str = "WITH RECURSIVE holders (id) AS (
-    SELECT m.member_id FROM role_mappings p JOIN memberships m ON m.group_id = p.group_id
-    WHERE p.role IN (?, ?)
-    UNION SELECT m.member_id FROM holders h JOIN memberships m ON m.group_id = h.id)
-SELECT id, directory_id, document FROM resources
-WHERE resource_type = 'User' AND active AND id = ANY (ARRAY(
-    SELECT id FROM holders UNION SELECT person_id FROM role_assignments WHERE role IN (?, ?)))
-ORDER BY id";
-
 /// The active people who have one of two roles, by whatever way.
 ///
 /// # Errors
@@ -51,11 +31,38 @@ pub fn with_either_role(
     connection: &mut DatabaseConnection,
     [one, other]: [&str; 2],
 ) -> Result<Vec<Recipient>, StoreError> {
-    let holders = match connection.dialect() {
-        SqlDialect::Sqlite => HOLDERS,
-        SqlDialect::Postgres => HOLDERS_AS_ARRAY,
+    let dialect = connection.dialect();
+    let roles = || {
+        Statement::sql("role IN (")
+            .text(one)
+            .push(", ")
+            .text(other)
+            .push(")")
     };
-    Statement::fixed(holders, &[one, other, one, other]).load(connection)
+    // `UNION` drops what was found before, so that groups which contain each other end the recursion.
+    let holders = Statement::sql(format!(
+        "WITH RECURSIVE holders (id, kind) AS (SELECT m.member_id, m.member_type FROM {} WHERE ",
+        members_of_each(dialect, "role_mappings p", "m.group_id = p.group_id"),
+    ))
+    .append(roles())
+    .push(format!(
+        " UNION SELECT m.member_id, m.member_type FROM {}) SELECT id, directory_id, document FROM resources \
+         WHERE resource_type = 'User' AND active AND ",
+        members_of_found(dialect, "holders"),
+    ));
+    let granted = Statement::sql("SELECT person_id FROM role_assignments WHERE ").append(roles());
+    let held = match dialect {
+        SqlDialect::Sqlite => holders
+            .push("(id IN (SELECT id FROM holders) OR id IN (")
+            .append(granted)
+            .push("))"),
+        // PostgreSQL reads everybody where alternatives are looked for.
+        SqlDialect::Postgres => holders
+            .push("id = ANY (ARRAY(SELECT id FROM holders UNION ")
+            .append(granted)
+            .push("))"),
+    };
+    held.push(" ORDER BY id").cached().load(connection)
 }
 
 /// A person, where they are active.

@@ -6,7 +6,8 @@ use diesel::sql_types::{BigInt, Text};
 use diesel::{QueryableByName, RunQueryDsl};
 use portcullis::clock::Timestamp;
 use portcullis::credentials::sweeps;
-use portcullis::store::{DatabaseConnection, StoreError};
+use portcullis::store::id::ResourceId;
+use portcullis::store::{DatabaseConnection, StoreError, memberships, recipients};
 use serde_json::{Value, json};
 
 use crate::people::{GROUP_SCHEMA, PASSWORD, Person};
@@ -137,4 +138,49 @@ fn for_a_few_idle_tokens_not_everybody_is_read_for_whom_their_policy_holds() {
     let (revoked, read) = sweep(&server, sweeps::revoke_inactive);
     assert_eq!(revoked, 2);
     assert!((1..=20).contains(&read), "{read} memberships to revoke two");
+}
+
+#[test]
+fn whoever_has_a_role_by_a_small_group_is_found_without_reading_all_groups() {
+    let server = TestServer::start(DatabaseKind::Postgres);
+    let [ada, grace] = ["ada", "grace"]
+        .map(|name| Person::create(&server, &server.directory_id, &server.scim_key, name).id);
+    let inner = group(&server, "Inner", &[&grace]);
+    let outer = group(&server, "Outer", &[&ada, &inner]);
+    company(&server, &[&ada, &grace]);
+    let mapping = json!({"group_id": outer, "role": "auditor"});
+    server.admin().post("/roles/mappings", &mapping).expect(201);
+
+    let (found, read) = counting(&server, "memberships", |connection| {
+        recipients::with_either_role(connection, ["auditor", "auditor"])
+    });
+    let found: Vec<&str> = found.iter().map(|person| person.id.as_str()).collect();
+    assert_eq!(found, [ada.as_str(), grace.as_str()]);
+    assert!((1..=10).contains(&read), "{read} memberships of three");
+
+    let within = ResourceId::new(outer);
+    let (found, read) = counting(&server, "memberships", move |connection| {
+        memberships::members_within(connection, &within, "User")
+    });
+    assert_eq!(found, [ada, grace].map(ResourceId::new));
+    assert!((1..=10).contains(&read), "{read} memberships of three");
+}
+
+#[test]
+fn where_one_group_holds_everybody_it_is_not_read_again_for_each_of_them() {
+    let server = TestServer::start(DatabaseKind::Postgres);
+    let everybody = company(&server, &[]);
+    run(
+        &server,
+        "DELETE FROM memberships WHERE group_id LIKE 'group-%'; ANALYZE memberships".to_owned(),
+    );
+    let within = ResourceId::new(everybody);
+    let (found, read) = counting(&server, "memberships", move |connection| {
+        memberships::members_within(connection, &within, "User")
+    });
+    assert_eq!(found.len(), 20_000);
+    assert!(
+        (20_000..=80_000).contains(&read),
+        "{read} memberships of twenty thousand"
+    );
 }

@@ -14,6 +14,7 @@ use crate::scim::schema::AttributeKind;
 use super::SqlDialect;
 use super::id::DirectoryId;
 use super::layout::{Column, Layout};
+use super::memberships::members_of_found;
 use super::sql::{Statement, after_prefix};
 use json::Json;
 pub(super) use operand::Expression;
@@ -442,7 +443,10 @@ impl<'a> Compiler<'a> {
             ));
         }
         if operator == Operator::Equal && value_of(Column::Groups) {
-            return Some(Statement::sql(WITHIN).text(value).push(WITHIN_END));
+            let further = members_of_found(self.dialect, "w");
+            return Some(Statement::sql(WITHIN).text(value).push(format!(
+                " UNION SELECT m.member_id, m.member_type FROM {further}) SELECT w.id FROM w)"
+            )));
         }
         if operator == Operator::StartsWith
             && target.kind == AttributeKind::String
@@ -587,10 +591,7 @@ SELECT 1 FROM a JOIN resources x ON x.id = a.id WHERE 1 = 1";
 const GROUP_KIND: &str = "(CASE WHEN EXISTS (SELECT 1 FROM memberships d WHERE d.group_id = a.id AND d.member_id = r.id) \
 THEN 'direct' ELSE 'indirect' END)";
 
-const WITHIN: &str =
-    "r.id IN (WITH RECURSIVE w (id) AS (SELECT i.member_id FROM memberships i WHERE i.group_id = ";
-const WITHIN_END: &str =
-    " UNION SELECT i.member_id FROM memberships i JOIN w ON i.group_id = w.id) SELECT w.id FROM w)";
+const WITHIN: &str = "r.id IN (WITH RECURSIVE w (id, kind) AS (SELECT i.member_id, i.member_type FROM memberships i WHERE i.group_id = ";
 
 /// A range that an index on the text answers.
 fn starts_with(text: &str, prefix: &str) -> Statement {
