@@ -360,6 +360,7 @@ on_both_databases!(
             "UPDATE audit_chain SET hash = 'x'",
             "DELETE FROM audit_chain",
             "INSERT INTO audit_anchors VALUES (0, 'x', 0, 0, 'x'); DELETE FROM audit_events",
+            "INSERT INTO audit_anchors VALUES (0, 'x', 0, 0, 'x'); DELETE FROM audit_chain",
             "INSERT INTO audit_anchors VALUES (0, 'x', 0, 0, 'x'); DELETE FROM audit_anchors",
         ] {
             let outcome: Result<(), Undone> = server

@@ -1,0 +1,1 @@
+-- Nothing changes here: SQLite has always asked the index of anchors for one that is far enough.
