@@ -6,6 +6,8 @@ use diesel::sql_types::{BigInt, Text};
 use diesel::{QueryableByName, RunQueryDsl};
 use portcullis::clock::Timestamp;
 use portcullis::credentials::sweeps;
+use portcullis::secret::SecretKind;
+use portcullis::store::credentials::{self, Selection};
 use portcullis::store::id::ResourceId;
 use portcullis::store::{DatabaseConnection, StoreError, memberships, recipients};
 use serde_json::{Value, json};
@@ -26,6 +28,16 @@ INSERT INTO memberships (group_id, member_id, directory_id, member_type)
 INSERT INTO memberships (group_id, member_id, directory_id, member_type)
     SELECT 'group-' || n % 100, 'person-' || n, '{directory}', 'User' FROM generate_series(1, 20000) AS n;
 ANALYZE resources; ANALYZE memberships";
+
+/// Tokens of many people, older and newer than any that is made here, and a thousand newer ones of one: the statistics
+/// say that each twentieth is theirs.
+const TOKENS: &str = "INSERT INTO credentials
+        (id, kind, hash, prefix, name, owner_id, scopes, allowed_networks, created_at, expires_at)
+    SELECT CASE WHEN n % 2 = 0 THEN '0-' ELSE 'z-' END || lpad(n::text, 6, '0'), 'user_token', sha256(n::text::bytea),
+        'prefix', 'Token', CASE WHEN n > 18000 AND n % 2 = 1 THEN '{owner}' ELSE 'person-' || n END,
+        '[]', '[]', 1, 4102444800000
+    FROM generate_series(1, 20000) AS n;
+ANALYZE credentials";
 
 const READ: &str = "SELECT seq_tup_read + COALESCE(idx_tup_fetch, 0) AS count \
     FROM pg_stat_xact_user_tables WHERE relname = $1";
@@ -182,5 +194,36 @@ fn where_one_group_holds_everybody_it_is_not_read_again_for_each_of_them() {
     assert!(
         (20_000..=80_000).contains(&read),
         "{read} memberships of twenty thousand"
+    );
+}
+
+#[test]
+fn the_tokens_of_one_person_are_listed_without_walking_past_those_of_others() {
+    let server = TestServer::start(DatabaseKind::Postgres);
+    let ada = Person::create(&server, &server.directory_id, &server.scim_key, "ada");
+    ada.set_password(&ada.password_link(), PASSWORD).expect(204);
+    let session = ada.sign_in();
+    for name in ["One", "Two", "Three"] {
+        ada.create_token(&session, &json!({"name": name}));
+    }
+    run(&server, TOKENS.replace("{owner}", &ada.id));
+
+    let selection = Selection {
+        kinds: vec![SecretKind::UserToken],
+        owner: Some(ResourceId::new(ada.id.as_str())),
+        ..Selection::default()
+    };
+    let (found, read) = counting(&server, "credentials", move |connection| {
+        credentials::list(connection, &selection, None, 100)
+    });
+    let found: Vec<&str> = found
+        .iter()
+        .map(|token| token.name.as_str())
+        .take(3)
+        .collect();
+    assert_eq!(found, ["One", "Two", "Three"], "the oldest first");
+    assert!(
+        (1..=1_100).contains(&read),
+        "{read} credentials for a page of a hundred"
     );
 }
