@@ -105,7 +105,7 @@ pub fn impact_of_leaving(
     let whose = Whose::Person(id);
     let mut impact = Impact {
         people: 1,
-        revoked: credentials::count_owned(connection, whose, &[])?,
+        revoked: credentials::count_all_of(connection, whose)?,
         last_owner: is_last_owner(connection, &BTreeSet::from([id.clone()]))?,
         ..Impact::default()
     };
@@ -179,11 +179,18 @@ fn impact_on_roles(
         impact.people += 1;
         if has_lost(&before, &after) {
             let (whose, kinds) = (Whose::Person(&id), [SecretKind::Session]);
-            impact.revoke(credentials::count_owned(connection, whose, &kinds)?);
+            impact.revoke(credentials::count_kinds_of(connection, whose, &kinds)?);
             impact.leave(connection, whose, now)?;
         }
-        let lost = before.into_iter().filter(|role| !after.contains(role));
-        impact.lose(person, lost.collect());
+        let lost: Vec<String> = before
+            .into_iter()
+            .filter(|role| !after.contains(role))
+            .collect();
+        if !lost.is_empty() {
+            let links = credentials::count_links_made_by(connection, Whose::Person(&id))?;
+            impact.revoke(links);
+        }
+        impact.lose(person, lost);
     }
     Ok(impact)
 }
@@ -200,7 +207,7 @@ pub fn impact_of_removing(
     directories::find(connection, id)?.ok_or(PolicyError::NotFound("directory"))?;
     let mut impact = Impact {
         people: resource_counts::count(connection, id, USER)?,
-        revoked: credentials::count_owned(connection, Whose::PeopleOf(id), &[])?,
+        revoked: credentials::count_all_of(connection, Whose::PeopleOf(id))?,
         ..Impact::default()
     };
     impact.revoke(credentials::count_bound(connection, id)?);

@@ -11,7 +11,7 @@ use crate::lifecycle::{LifecycleError, USER, recovery};
 use crate::policies::{PolicyError, Role, Scope, instances, products};
 use crate::secret::SecretKind;
 use crate::store::audit_events;
-use crate::store::credentials::{Counts, Holder, Whose, count_owned, count_working_of};
+use crate::store::credentials::{Counts, Holder, Whose, count_kinds_of, count_working_of};
 use crate::store::deleted_people::DeletedPerson;
 use crate::store::directories::Directory;
 use crate::store::id::{DirectoryId, InstanceId, ProductId, ResourceId, ServiceAccountId};
@@ -140,7 +140,7 @@ pub(in super::super) fn of_tokens_of_person(
     id: &ResourceId,
 ) -> Result<(Resource, Counts), PolicyError> {
     let person = users::find(connection, id)?;
-    let counts = count_owned(connection, Whose::Person(id), &[SecretKind::UserToken])?;
+    let counts = count_kinds_of(connection, Whose::Person(id), &[SecretKind::UserToken])?;
     Ok((person, counts))
 }
 
@@ -167,7 +167,7 @@ pub(in super::super) fn of_tokens_of_directory(
     id: &DirectoryId,
 ) -> Result<(Directory, Counts), PolicyError> {
     let directory = directories::find(connection, id)?;
-    let counts = count_owned(connection, Whose::PeopleOf(id), &[SecretKind::UserToken])?;
+    let counts = count_kinds_of(connection, Whose::PeopleOf(id), &[SecretKind::UserToken])?;
     Ok((directory, counts))
 }
 

@@ -179,7 +179,18 @@ pub fn revoke_of_directory(
     revoke_keys_where(connection, bound, reason, now)
 }
 
-/// Revokes what belongs to a product or is limited to it.
+/// Revokes what works of that which belongs to something: what has expired goes with nobody's doing, and says so.
+fn revoke_working_of(
+    connection: &mut DatabaseConnection,
+    holder: Holder<'_>,
+    reason: &str,
+    now: Timestamp,
+) -> Result<Counts, StoreError> {
+    let working = works(now).push(" AND ").append(holder.holds());
+    revoke_keys_where(connection, working, reason, now)
+}
+
+/// Revokes what works of that which belongs to a product or is limited to it.
 ///
 /// # Errors
 /// When the database fails.
@@ -189,10 +200,10 @@ pub fn revoke_of_product(
     reason: &str,
     now: Timestamp,
 ) -> Result<Counts, StoreError> {
-    revoke_keys_where(connection, Holder::Product(product).holds(), reason, now)
+    revoke_working_of(connection, Holder::Product(product), reason, now)
 }
 
-/// Revokes what is limited to one instance of a product and no other.
+/// Revokes what works of that which is limited to one instance of a product and no other.
 ///
 /// # Errors
 /// When the database fails.
@@ -203,11 +214,10 @@ pub fn revoke_of_instance(
     reason: &str,
     now: Timestamp,
 ) -> Result<Counts, StoreError> {
-    let limited = Holder::Instance(product, instance).holds();
-    revoke_keys_where(connection, limited, reason, now)
+    revoke_working_of(connection, Holder::Instance(product, instance), reason, now)
 }
 
-/// Revokes everything that authenticates a service account.
+/// Revokes everything that works and authenticates a service account.
 ///
 /// # Errors
 /// When the database fails.
@@ -217,7 +227,7 @@ pub fn revoke_of_account(
     reason: &str,
     now: Timestamp,
 ) -> Result<Counts, StoreError> {
-    revoke_keys_where(connection, Holder::Account(account).holds(), reason, now)
+    revoke_working_of(connection, Holder::Account(account), reason, now)
 }
 
 /// The kinds that work for somebody else than their maker, and so outlive their maker's leaving.
@@ -263,13 +273,18 @@ pub(super) fn left_by(whose: Whose<'_>) -> Statement {
         .append(of_kinds(&LEFT_BEHIND))
 }
 
-/// What works and has no flag yet.
-pub(super) fn works_unflagged(now: Timestamp) -> Statement {
-    Statement::sql("revoked_at IS NULL AND orphaned_at IS NULL AND expires_at > ")
+/// What works: neither revoked nor expired, nor succeeded and out of time.
+pub(super) fn works(now: Timestamp) -> Statement {
+    Statement::sql("revoked_at IS NULL AND expires_at > ")
         .integer(now.as_millis())
         .push(" AND (retires_at IS NULL OR retires_at > ")
         .integer(now.as_millis())
         .push(")")
+}
+
+/// What works and has no flag yet.
+pub(super) fn works_unflagged(now: Timestamp) -> Statement {
+    works(now).push(" AND orphaned_at IS NULL")
 }
 
 /// Flags the working credentials of a service account, which its owner has left behind.

@@ -11,6 +11,8 @@ use crate::store::policies::{PolicyRow, holds_for_owner};
 use crate::store::schema::credentials;
 use crate::store::sql::Statement;
 
+use super::ending::works;
+use super::holders::Holder;
 use super::impact::Whose;
 
 /// Moves the expiry of the tokens that were made before an instant to an earlier one, where it is later, and
@@ -55,7 +57,7 @@ fn revoke_tokens_where(
         .execute(connection)
 }
 
-/// Revokes all tokens of those for whom a policy holds.
+/// Revokes all working tokens of those for whom a policy holds.
 ///
 /// # Errors
 /// When the database fails.
@@ -65,11 +67,13 @@ pub fn revoke_tokens_held(
     reason: &str,
     now: Timestamp,
 ) -> Result<usize, StoreError> {
-    let held = holds_for_owner(policy);
+    let held = works(now)
+        .push(" AND ")
+        .append(holds_for_owner(policy));
     revoke_tokens_where(connection, held, reason, now)
 }
 
-/// Revokes all tokens that are limited to a product.
+/// Revokes all working tokens that are limited to a product.
 ///
 /// # Errors
 /// When the database fails.
@@ -79,7 +83,9 @@ pub fn revoke_tokens_of_product(
     reason: &str,
     now: Timestamp,
 ) -> Result<usize, StoreError> {
-    let limited = Statement::sql("product_id = ").text(product.as_str());
+    let limited = works(now)
+        .push(" AND ")
+        .append(Holder::Product(product).holds());
     revoke_tokens_where(connection, limited, reason, now)
 }
 

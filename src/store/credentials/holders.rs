@@ -10,6 +10,7 @@ use crate::store::id::{InstanceId, ProductId, ServiceAccountId};
 use crate::store::sql::Statement;
 
 use super::Counts;
+use super::ending::works;
 
 /// What credentials belong to.
 #[derive(Debug, Clone, Copy)]
@@ -54,8 +55,8 @@ pub fn count_working_of(
     now: Timestamp,
 ) -> Result<Counts, StoreError> {
     let found: Vec<KindCount> =
-        Statement::sql("SELECT kind, COUNT(*) AS number FROM credentials WHERE revoked_at IS NULL AND expires_at > ")
-            .integer(now.as_millis())
+        Statement::sql("SELECT kind, COUNT(*) AS number FROM credentials WHERE ")
+            .append(works(now))
             .push(" AND ")
             .append(holder.holds())
             .push(" GROUP BY kind ORDER BY kind")

@@ -59,30 +59,55 @@ fn count_where(
     Ok(rows.into_iter().map(|row| (row.kind, row.count)).collect())
 }
 
-/// What revoking everything that authenticates these people would revoke, of some kinds where any are named, and
-/// with it the links to set a password that they have made for others.
+/// What revoking everything that authenticates these people would revoke, and with it the links to set a password
+/// that they have made for others.
 ///
 /// # Errors
 /// When the database fails.
-pub fn count_owned(
+pub fn count_all_of(
+    connection: &mut DatabaseConnection,
+    whose: Whose<'_>,
+) -> Result<Counts, StoreError> {
+    let either = Statement::sql("((")
+        .append(whose.names("owner_id"))
+        .push(") OR (")
+        .append(links_made_by(whose))
+        .push("))");
+    count_where(connection, either)
+}
+
+/// What revoking these people's credentials of some kinds would revoke.
+///
+/// # Errors
+/// When the database fails.
+pub fn count_kinds_of(
     connection: &mut DatabaseConnection,
     whose: Whose<'_>,
     kinds: &[SecretKind],
 ) -> Result<Counts, StoreError> {
-    let mut theirs = whose.names("owner_id");
-    if !kinds.is_empty() {
-        theirs = theirs.push(" AND ").append(of_kinds(kinds));
-    }
-    let links = whose
+    let theirs = whose
+        .names("owner_id")
+        .push(" AND ")
+        .append(of_kinds(kinds));
+    count_where(connection, theirs)
+}
+
+/// What revoking the links to set a password that these people have made for others would revoke.
+///
+/// # Errors
+/// When the database fails.
+pub fn count_links_made_by(
+    connection: &mut DatabaseConnection,
+    whose: Whose<'_>,
+) -> Result<Counts, StoreError> {
+    count_where(connection, links_made_by(whose))
+}
+
+fn links_made_by(whose: Whose<'_>) -> Statement {
+    whose
         .names("creator_id")
         .push(" AND ")
-        .append(of_kinds(&[SecretKind::PasswordLink]));
-    let either = Statement::sql("((")
-        .append(theirs)
-        .push(") OR (")
-        .append(links)
-        .push("))");
-    count_where(connection, either)
+        .append(of_kinds(&[SecretKind::PasswordLink]))
 }
 
 /// What revoking the keys that are bound to a directory would revoke.

@@ -30,7 +30,9 @@ pub use held::{
 };
 pub use holders::{Holder, count_working_of};
 pub use idle::{Idle, claim_idle, revoke_idle, revoke_orphans};
-pub use impact::{Whose, count_bound, count_owned, would_be_orphans};
+pub use impact::{
+    Whose, count_all_of, count_bound, count_kinds_of, count_links_made_by, would_be_orphans,
+};
 pub use search::{ExpiryPlace, Search, Standing, newest, newest_within, soonest_to_expire};
 
 use crate::clock::Timestamp;

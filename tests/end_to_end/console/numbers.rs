@@ -166,6 +166,10 @@ on_both_databases!(what_something_would_end_is_a_call, |server| {
     let caller = server.with_token(&leaver.sessions[0]);
     let owned = account(&caller, "Backup");
     owned.token(&caller, &json!({"name": "Nightly"}));
+    // A link that they have made for somebody else works on without their tokens.
+    let other = Person::create(server, &server.directory_id, &server.scim_key, "other");
+    let link = format!("/admin/v1/users/{}/password-link", other.id);
+    caller.post(&link, &json!({})).expect(201);
 
     let tokens = json!({"user_token": 2});
     for of in [&person, &directory] {
@@ -228,6 +232,52 @@ on_both_databases!(what_something_would_end_is_a_call, |server| {
         format!("/deleted-users/{}", leaver.person.id),
     ] {
         server.admin().get(&format!("{path}/impact")).expect(404);
+    }
+});
+
+on_both_databases!(what_has_expired_neither_ends_nor_counts, |server| {
+    let caller = server.with_token(&server.admin_key);
+    let wiki = json!({"name": "Wiki"});
+    let product = server.admin().post("/products", &wiki).expect(201).id();
+    let product = format!("/products/{product}");
+    let instances = format!("{product}/instances");
+    let staging = json!({"name": "Staging"});
+    let instance = server.admin().post(&instances, &staging).expect(201).id();
+    let credentials = format!("{product}/credentials");
+    let owned = account(&caller, "Backup");
+    let mut made_for = Vec::new();
+    for days in [1, 30] {
+        let credential = json!({"name": "There", "instance_id": instance, "expires_in_days": days});
+        let made = server.admin().post(&credentials, &credential).expect(201);
+        let token = json!({"name": "Nightly", "expires_in_days": days});
+        let token = owned.token(&caller, &token);
+        for place in [
+            format!("{credentials}/{}", made.id()),
+            format!("/service-accounts/{}/tokens/{}", owned.id, token.id),
+        ] {
+            made_for.push((days, place));
+        }
+    }
+    server.clock.advance_millis(2 * 86_400_000);
+
+    let account = format!("/service-accounts/{}", owned.id);
+    let instance = format!("{instances}/{instance}");
+    let of_account = json!({"service_account_token": 1});
+    let of_instance = json!({"product_credential": 1});
+    for (place, works) in [(&account, &of_account), (&instance, &of_instance)] {
+        assert_eq!(ending(server, place), *works, "{place}");
+    }
+    let disable = format!("{account}/disable");
+    server.admin().post(&disable, &json!({})).expect(200);
+    server.admin().delete(&instance).expect(204);
+    let events = format!("/audit-events?target_id={}", owned.id);
+    let events = server.admin().get(&events).expect(200).body;
+    assert_eq!(events["items"][0]["detail"]["revoked"], of_account);
+    for (days, place) in made_for {
+        let shown = server.admin().get(&place).expect(200).body;
+        let expected = if days == 1 { "expired" } else { "revoked" };
+        assert_eq!(shown["status"], expected, "{place}");
+        assert_eq!(shown["revoked_at"].is_null(), days == 1, "{place}");
     }
 });
 

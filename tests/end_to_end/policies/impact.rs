@@ -93,8 +93,12 @@ on_both_databases!(
         let id = leaver.person.id.as_str();
         let path = format!("/roles/assignments/{id}/admin");
         leaver.person.assign("auditor");
+        let other = Person::create(server, &server.directory_id, &server.scim_key, "other");
+        let link = format!("/admin/v1/users/{}/password-link", other.id);
+        let caller = server.with_token(&leaver.sessions[0]);
+        caller.post(&link, &json!({})).expect(201);
         let told = impact(server, &path);
-        assert_eq!(told["revoked"], json!({"session": 2}));
+        assert_eq!(told["revoked"], json!({"password_link": 1, "session": 2}));
         assert_eq!(told["roles_lost"][0]["roles"], json!(["admin"]));
         server.admin().delete(&path).expect(204);
         assert_eq!(
