@@ -1,8 +1,9 @@
 //! The audit log in the console: narrowed, taken away as NDJSON, and its chain verified; and the signing keys.
 
+use portcullis::scim::leniency::Dialect;
 use serde_json::{Value, json};
 
-use crate::people::group;
+use crate::people::{Person, group, map_to_admin};
 
 use super::{Browser, member};
 
@@ -233,6 +234,36 @@ on_both_databases!(signing_keys_are_rotated_by_whoever_may, |server| {
     assert!(shown.contains("ES256"), "{shown}");
 });
 
+on_both_databases!(what_went_with_its_directory_says_so, |server| {
+    let (directory, key) = server.new_directory(Dialect::Lenient);
+    let person = Person::create(server, &directory, &key, "one");
+    let scim = server.scim_with(&key);
+    let team = group(&scim, "Team", &[&person.id]);
+    let mapping = map_to_admin(server, &team);
+    let mapping = format!("/roles/mappings/{mapping}");
+    server.admin().delete(&mapping).expect(204);
+    let admin = member(server, "admin", Some("admin"));
+    let mut browser = Browser::of(&admin);
+    // What is there is not gone, under whatever address it is asked for.
+    let other = browser.get(&format!("/console/groups/{}", person.id));
+    let other = other.expect(404).text;
+    assert!(!other.contains("any more"), "{other}");
+
+    let session = server.with_token(&admin.sign_in());
+    let removed = format!("/admin/v1/directories/{directory}");
+    session.delete(&removed).expect(204);
+    for place in [
+        format!("/console/people/{}", person.id),
+        format!("/console/groups/{team}"),
+    ] {
+        let page = browser.get(&place).expect(404).text;
+        let told = "This is not there any more: deleted with its directory <time";
+        assert!(page.contains(told), "{place}: {page}");
+        let by = "by <strong>The admin</strong>";
+        assert!(page.contains(by), "{place}: {page}");
+    }
+});
+
 on_both_databases!(
     what_is_gone_says_when_it_went_and_by_whom_to_those_who_may_know,
     |server| {
@@ -282,6 +313,13 @@ on_both_databases!(
             let history = format!("href=\"/console/audit?target={id}\"");
             assert!(page.contains(&history), "no {history}: {page}");
         }
+        // Whom nobody can recover any more is gone all the same.
+        let place = format!("/console/people/{}", gone.id);
+        server.clock.advance_millis(31 * 86_400_000);
+        let mut browser = Browser::of(&member(server, "later", Some("admin")));
+        let page = browser.get(&place).expect(404).text;
+        assert!(page.contains("any more: deleted"), "{page}");
+        assert!(!page.contains("Recover</a>"), "{page}");
         // What never was is not told of, and neither is anything to whoever may not read the log.
         let never = browser.get("/console/products/0190-never").expect(404).text;
         assert!(!never.contains("any more"), "{never}");
