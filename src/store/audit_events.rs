@@ -309,24 +309,64 @@ impl Selection {
         }
     }
 
-    /// Whether each of them is looked at by itself, as no index has what is asked.
-    fn looks_through(&self) -> bool {
-        let by_directory = self.directory_id.is_some() && self.order() == Order::Time;
-        !self.is_of_one() && (self.action.is_some() || self.outcome.is_some() || by_directory)
+    /// Who or what they are about or by, each with the column of an index.
+    fn ones(&self) -> Vec<(&'static str, &str)> {
+        [
+            ("target_id", &self.target_id),
+            ("actor_person_id", &self.actor_person_id),
+            ("actor_person_id", &self.person_id),
+            ("target_id", &self.person_id),
+            ("actor_credential_id", &self.credential_id),
+            ("target_id", &self.credential_id),
+        ]
+        .into_iter()
+        .filter_map(|(column, value)| Some((column, value.as_deref()?)))
+        .collect()
     }
 
-    /// What is walked down where they are looked through.
-    fn walked(&self) -> Self {
+    /// Whether each of them is looked at by itself, as no index has what is asked.
+    fn looks_through(&self) -> bool {
+        if self.is_of_one() {
+            let named = [
+                &self.target_id,
+                &self.actor_person_id,
+                &self.person_id,
+                &self.credential_id,
+            ];
+            let is_narrowed = self.action.is_some()
+                || self.outcome.is_some()
+                || self.directory_id.is_some()
+                || self.since.is_some()
+                || self.until.is_some();
+            return is_narrowed || named.iter().filter(|one| one.is_some()).count() > 1;
+        }
+        let by_directory = self.directory_id.is_some() && self.order() == Order::Time;
+        self.action.is_some() || self.outcome.is_some() || by_directory
+    }
+
+    /// The conditions of what is walked down where they are looked through, each of which an index has in this order:
+    /// of one, all that is about or by it.
+    fn walks(&self) -> Vec<Statement> {
+        if self.is_of_one() {
+            return self
+                .ones()
+                .into_iter()
+                .map(|(column, value)| {
+                    Statement::sql(format!(" AND audit_events.{column} = ")).text(value)
+                })
+                .collect();
+        }
         let directory_id = match self.order() {
             Order::Identifier => self.directory_id.clone(),
             Order::Time => None,
         };
-        Self {
+        let walked = Self {
             directory_id,
             since: self.since,
             until: self.until,
             ..Self::default()
-        }
+        };
+        vec![walked.conditions()]
     }
 }
 
@@ -368,14 +408,18 @@ pub fn list_within(
     }
     let mut stop = None;
     if steps < i64::MAX && selection.looks_through() {
-        let places: Vec<Place> = Statement::sql("SELECT id, at FROM audit_events WHERE TRUE")
-            .append(selection.walked().conditions())
-            .append(from.clone())
-            .push(order.newest_first())
-            .push(" LIMIT 1 OFFSET ")
-            .integer(steps.saturating_sub(1))
-            .load(connection)?;
-        stop = places.into_iter().next();
+        for walk in selection.walks() {
+            let places: Vec<Place> = Statement::sql("SELECT id, at FROM audit_events WHERE TRUE")
+                .append(walk)
+                .append(from.clone())
+                .push(order.newest_first())
+                .push(" LIMIT 1 OFFSET ")
+                .integer(steps.saturating_sub(1))
+                .load(connection)?;
+            // Of several walks, none goes on below where the first has stopped: the next page begins there.
+            let stopped = stop.into_iter().chain(places);
+            stop = stopped.max_by(|left, right| left.id.cmp(&right.id));
+        }
     }
     let mut rest = from;
     if let Some(stop) = &stop {
@@ -411,6 +455,78 @@ mod tests {
     struct Step {
         #[diesel(sql_type = Text)]
         detail: String,
+    }
+
+    #[test]
+    fn what_is_of_one_and_narrowed_is_looked_through_so_far_and_no_further() {
+        let directory = std::env::temp_dir().join(format!("portcullis-{}", uuid::Uuid::now_v7()));
+        std::fs::create_dir(&directory).unwrap();
+        let url = DatabaseUrl::Sqlite(directory.join("portcullis.sqlite"));
+        let database = Database::migrate_and_open(url, 1).unwrap();
+        database
+            .write_blocking(|connection| {
+                for number in 0..10 {
+                    let text = |text: &str| Some(text.to_owned());
+                    // The oldest about p is the one that is looked for; what p did lies between.
+                    let event = AuditEventRow {
+                        id: format!("{number:02}"),
+                        at: number,
+                        action: if number == 1 { "wanted" } else { "other" }.to_owned(),
+                        directory_id: None,
+                        actor_kind: "system".to_owned(),
+                        actor_credential_id: None,
+                        actor_person_id: (number % 2 == 0).then(|| "p".to_owned()),
+                        actor_name: None,
+                        target_type: text("User"),
+                        target_id: text(if number % 2 == 0 { "q" } else { "p" }),
+                        target_name: None,
+                        outcome: "success".to_owned(),
+                        source_ip: None,
+                        detail: "{}".to_owned(),
+                    };
+                    insert(connection, &event)?;
+                }
+                Ok::<_, StoreError>(())
+            })
+            .unwrap();
+        let wanted = |person: Option<&str>, target: Option<&str>| Selection {
+            person_id: person.map(str::to_owned),
+            target_id: target.map(str::to_owned),
+            action: Some("wanted".to_owned()),
+            ..Selection::default()
+        };
+        for (selection, stops) in [
+            (wanted(Some("p"), None), vec!["07", "04"]),
+            (wanted(None, Some("p")), vec!["07", "03"]),
+        ] {
+            let mut before = None;
+            let mut stopped = Vec::new();
+            let found = loop {
+                let walked = database
+                    .read_now(|connection| {
+                        list_within(connection, &selection, before.as_deref(), 1, 2)
+                    })
+                    .unwrap();
+                match walked.stopped_at {
+                    Some(stop) if walked.found.is_empty() => stopped.push(stop.clone()),
+                    _ => break walked.found,
+                }
+                before = stopped.last().cloned();
+            };
+            assert_eq!(stopped, stops);
+            let found: Vec<&str> = found.iter().map(|event| event.id.as_str()).collect();
+            assert_eq!(found, ["01"]);
+        }
+        // Without a narrowing, an index has all of it.
+        let all = Selection {
+            person_id: Some("p".to_owned()),
+            ..Selection::default()
+        };
+        let walked = database
+            .read_now(|connection| list_within(connection, &all, None, 50, 2))
+            .unwrap();
+        assert_eq!((walked.found.len(), walked.stopped_at), (10, None));
+        std::fs::remove_dir_all(&directory).unwrap();
     }
 
     #[test]
