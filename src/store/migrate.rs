@@ -19,6 +19,20 @@ const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 const LOCK_KEY: i64 = 0x706f_7274_6375_6c6c;
 const LOCK_PAUSE: Duration = Duration::from_millis(100);
 
+/// The migrations that make an index beside writers, which is no transaction, each with its index: what breaks off
+/// leaves the index behind, and the next start would find its name taken.
+const BESIDE_WRITERS: [(&str, &str); 9] = [
+    ("00000000000015", "deliveries_failed"),
+    ("00000000000016", "credentials_by_expiry"),
+    ("00000000000017", "receipts_by_time"),
+    ("00000000000018", "notices_by_kind"),
+    ("00000000000019", "notices_unread"),
+    ("00000000000020", "deliveries_by_kind"),
+    ("00000000000021", "deleted_people_by_user_name"),
+    ("00000000000022", "deleted_people_by_display_name"),
+    ("00000000000023", "credentials_by_product"),
+];
+
 /// Applies what is pending and gives the versions applied now.
 ///
 /// # Errors
@@ -34,7 +48,7 @@ pub fn run(url: &DatabaseUrl) -> Result<Vec<String>, StoreError> {
         DatabaseConnection::Postgres(mut connection) => {
             lock(&mut connection)?;
             let applied = refuse_newer(&mut connection, &POSTGRES)
-                .and_then(|()| apply(&mut connection, POSTGRES));
+                .and_then(|()| apply_to_postgres(&mut connection));
             connection.batch_execute(&format!("SELECT pg_advisory_unlock({LOCK_KEY})"))?;
             applied
         }
@@ -125,6 +139,26 @@ where
     Ok(applied.iter().map(ToString::to_string).collect())
 }
 
+/// Applies them one after the other; what one of them left behind when it broke off is removed before.
+fn apply_to_postgres(connection: &mut PgConnection) -> Result<Vec<String>, StoreError> {
+    let pending = connection
+        .pending_migrations(POSTGRES)
+        .map_err(migration_error)?;
+    let mut applied = Vec::with_capacity(pending.len());
+    for migration in pending {
+        let version = migration.name().version().to_string();
+        let left = BESIDE_WRITERS.iter().find(|(known, _)| *known == version);
+        if let Some((_, index)) = left {
+            connection.batch_execute(&format!("DROP INDEX CONCURRENTLY IF EXISTS {index}"))?;
+        }
+        connection
+            .run_migration(&migration)
+            .map_err(migration_error)?;
+        applied.push(version);
+    }
+    Ok(applied)
+}
+
 /// A database that a newer release has migrated may hold what this one would destroy.
 fn refuse_newer<DB, C>(connection: &mut C, source: &EmbeddedMigrations) -> Result<(), StoreError>
 where
@@ -157,6 +191,30 @@ pub(super) fn migration_error(error: Box<dyn std::error::Error + Send + Sync>) -
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_migration_that_makes_an_index_beside_writers_is_known_with_it() {
+        let migrations = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/postgres");
+        let mut found: Vec<(String, String)> = Vec::new();
+        for entry in std::fs::read_dir(migrations).unwrap() {
+            let path = entry.unwrap().path();
+            let text = std::fs::read_to_string(path.join("up.sql")).unwrap();
+            for (_, made) in text
+                .match_indices("INDEX CONCURRENTLY ")
+                .map(|(at, begin)| {
+                    let rest = &text[at + begin.len()..];
+                    (at, rest.split(' ').next().unwrap().to_owned())
+                })
+            {
+                let name = path.file_name().unwrap().to_string_lossy().into_owned();
+                let (version, _) = name.split_once('_').unwrap();
+                found.push((version.to_owned(), made));
+            }
+        }
+        found.sort();
+        let known = BESIDE_WRITERS.map(|(version, index)| (version.to_owned(), index.to_owned()));
+        assert_eq!(found, known);
+    }
 
     #[test]
     fn sqlite_is_migrated_once_and_then_current() {

@@ -73,6 +73,30 @@ fn every_migration_has_a_file_of_rows() {
     assert_eq!(names("tests/upgrades"), expected);
 }
 
+/// An index that was made beside writers and broke off is there, and of no use: the next start makes it anew.
+#[test]
+fn an_index_that_was_left_behind_is_made_again() {
+    let secrets = Secrets::make();
+    let deployment = of_version(14, DatabaseKind::Postgres, &secrets);
+    // Neither is what its migration makes, one broke off.
+    deployment
+        .connect()
+        .batch_execute(
+            "CREATE INDEX deliveries_failed ON deliveries (channel);
+             CREATE INDEX notices_by_kind ON notices (kind);
+             UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'notices_by_kind'::regclass;",
+        )
+        .expect("they can be made");
+    deployment.run(&["migrate"]);
+    let query = "SELECT COUNT(*) AS count FROM pg_index WHERE indisvalid AND pg_get_indexdef(indexrelid) IN (
+        'CREATE INDEX deliveries_failed ON public.deliveries USING btree (id) WHERE (state = ''failed''::text)',
+        'CREATE INDEX notices_by_kind ON public.notices USING btree (kind, id)')";
+    let found: Count = diesel::sql_query(query)
+        .get_result(&mut deployment.connect())
+        .expect("they can be asked for");
+    assert_eq!(found.count, 2);
+}
+
 /// The secrets whose hashes are in a database, by their marks.
 struct Secrets {
     by_mark: BTreeMap<&'static str, PlainSecret>,
