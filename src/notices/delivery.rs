@@ -75,10 +75,15 @@ impl Channels {
     /// How mail is gathered, where there is any.
     #[must_use]
     pub fn mail_plan(&self) -> Option<MailPlan> {
-        self.mail.as_ref().map(|mailer| MailPlan {
-            to: mailer.configured_recipients(),
-            digest_seconds: self.digest_seconds,
-        })
+        let mailer = self.mail.as_ref();
+        mailer.map(|mailer| plan_of(mailer, self.digest_seconds))
+    }
+}
+
+fn plan_of(mailer: &Mailer, digest_seconds: i64) -> MailPlan {
+    MailPlan {
+        to: mailer.configured_recipients(),
+        digest_seconds,
     }
 }
 
@@ -246,14 +251,32 @@ fn deliver_mail(
         let (address, kind) = (&wanted.target, &wanted.kind);
         deliveries::claim_of_mail(connection, address, kind, now, until, IN_ONE_MAIL)
     })?;
-    let Some(first) = claimed.first() else {
+    let ids: Vec<String> = claimed.iter().map(|row| row.notice_id.clone()).collect();
+    let plan = plan_of(mailer, channels.digest_seconds);
+    // While it waited, they may have left or lost their role.
+    let told = database.read_now(|connection| {
+        let found = notices::find_all(connection, &ids)?;
+        outbox::still_told(connection, &plan, found, &group.target)
+    })?;
+    let (sent, kept): (Vec<_>, Vec<_>) = claimed
+        .into_iter()
+        .partition(|row| told.iter().any(|notice| notice.id == row.notice_id));
+    if !kept.is_empty() {
+        let reason = Attempt {
+            error: outbox::NOT_TOLD.to_owned(),
+            status: None,
+        };
+        database.write_blocking(move |connection| {
+            kept.iter()
+                .try_for_each(|row| deliveries::not_delivered(connection, row, &reason, None))
+        })?;
+    }
+    let Some(first) = sent.first() else {
         return Ok(());
     };
-    let ids: Vec<String> = claimed.iter().map(|row| row.notice_id.clone()).collect();
-    let told = database.read_now(|connection| notices::find_all(connection, &ids))?;
     let mail = mail_of(&told, &channels.base_url);
     let outcome = mailer.send(&group.target, &first.id, mail);
-    finish(database, &claimed, outcome, clock.now())?;
+    finish(database, &sent, outcome, clock.now())?;
     Ok(())
 }
 

@@ -57,22 +57,35 @@ pub fn distribute(
     Ok(found.len())
 }
 
-/// Whether a notice is still for whoever has this address, as people and roles are now.
-pub(super) fn is_told(
+/// Why mail is not sent to whoever was to be told and is not any more.
+pub(super) const NOT_TOLD: &str = "whoever has this address is not told of this any more: they have left, lost their \
+                                   role, or have another address now";
+
+/// Those of some notices that are still for whoever has this address, as people and roles are now.
+pub(super) fn still_told(
     connection: &mut DatabaseConnection,
     plan: &MailPlan,
-    notice: &NoticeRow,
+    notices: Vec<NoticeRow>,
     address: &str,
-) -> Result<bool, StoreError> {
+) -> Result<Vec<NoticeRow>, StoreError> {
     let mut receivers = Receivers {
         webhooks: Vec::new(),
         mail: Some(plan),
         admins: None,
     };
-    let kind = NoticeKind::from_name(&notice.kind);
-    let audience = kind.map_or(Audience::Admins, NoticeKind::audience);
-    let told = receivers.addresses(connection, plan, notice, audience)?;
-    Ok(told.iter().any(|known| known.eq_ignore_ascii_case(address)))
+    let mut told = Vec::with_capacity(notices.len());
+    for notice in notices {
+        let kind = NoticeKind::from_name(&notice.kind);
+        let audience = kind.map_or(Audience::Admins, NoticeKind::audience);
+        let addresses = receivers.addresses(connection, plan, &notice, audience)?;
+        if addresses
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(address))
+        {
+            told.push(notice);
+        }
+    }
+    Ok(told)
 }
 
 struct Receivers<'a> {

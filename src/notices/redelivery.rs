@@ -39,16 +39,9 @@ pub fn redeliver(
         };
         // Whoever had the address may have left since, or lost their role.
         let notice = notices::find(connection, &row.notice_id)?;
-        let is_told = match notice {
-            Some(notice) => outbox::is_told(connection, plan, &notice, &row.target)?,
-            None => false,
-        };
-        if !is_told {
-            return Err(NoticeError::Conflict(
-                "whoever has this address is not told of this any more: they have left, lost their role, or have \
-                 another address now"
-                    .to_owned(),
-            ));
+        let notice = notice.into_iter().collect();
+        if outbox::still_told(connection, plan, notice, &row.target)?.is_empty() {
+            return Err(NoticeError::Conflict(outbox::NOT_TOLD.to_owned()));
         }
         // To whom is in the delivery; an address is not written down for good.
         Event::new(Action::MailRedelivered)

@@ -160,6 +160,51 @@ fn what_concerns_a_person_is_told_to_them_alone(kind: DatabaseKind) {
     assert_eq!(mail.mails().len(), 1, "{:?}", mail.mails());
 }
 
+fn mail_that_waits_is_not_sent_to_whoever_is_told_no_more(kind: DatabaseKind) {
+    let mail = MailServer::start();
+    let server = start(kind, &mail);
+    let (left, lost) = (person(&server, "left"), person(&server, "lost"));
+    for id in [&left, &lost] {
+        assign(&server, id, "admin");
+    }
+    happen(&server);
+    let id = super::notices(&server, "directory_removed")[0]["id"].clone();
+    let path = format!("/notices/{}", id.as_str().expect("an id"));
+    let deliveries = || {
+        let shown = server.admin().get(&path).expect(200).body;
+        shown["deliveries"].as_array().cloned().unwrap_or_default()
+    };
+    eventually("it is distributed", || {
+        deliver(&server);
+        (deliveries().len() == 3).then_some(())
+    });
+    server.scim().delete(&format!("/Users/{left}")).expect(204);
+    let role = format!("/roles/assignments/{lost}/admin");
+    server.admin().delete(&role).expect(204);
+    server.clock.advance_millis(MINUTE + 1_000);
+    let ended = eventually("what waited has ended", || {
+        deliver(&server);
+        let all = deliveries();
+        let waits = all.iter().any(|one| one["state"] == "pending");
+        (!waits).then_some(all)
+    });
+    let told = mail.mails();
+    assert!(!told.is_empty());
+    assert!(
+        told.iter().all(|mail| mail["to"] == json!([CONFIGURED])),
+        "{told:?}"
+    );
+    for delivery in ended {
+        let is_told = delivery["target"] == CONFIGURED;
+        let expected = if is_told { "delivered" } else { "failed" };
+        assert_eq!(delivery["state"], expected, "{delivery}");
+        let reason = "whoever has this address is not told of this any more: they have left, lost their role, or \
+                      have another address now";
+        let expected = if is_told { Value::Null } else { json!(reason) };
+        assert_eq!(delivery["last_error"], expected, "{delivery}");
+    }
+}
+
 fn a_mail_server_that_is_away_is_tried_again(kind: DatabaseKind) {
     let mut mail = MailServer::start();
     let server = start(kind, &mail);
@@ -211,5 +256,6 @@ on_both! {
     five_hundred_notices_of_a_kind_are_one_mail_that_lists_them
     a_flood_that_goes_on_is_a_mail_now_and_then
     what_concerns_a_person_is_told_to_them_alone
+    mail_that_waits_is_not_sent_to_whoever_is_told_no_more
     a_mail_server_that_is_away_is_tried_again
 }
