@@ -98,8 +98,8 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
             revoke,
             Operation::new("Revoke many keys whose makers have left")
                 .explained(
-                    "All of them or none. They are kept for the record. A key of another kind than SCIM keys needs \
-                     the scope that its own calls need, too.",
+                    "All of them or none. They are kept for the record, and those that were revoked before are \
+                     not counted. A key of another kind than SCIM keys needs the scope that its own calls need, too.",
                 )
                 .shows::<RevokedView>()
                 .refuses(&[409]),
@@ -259,7 +259,7 @@ pub(in super::super) async fn rotate_by(
     .await
 }
 
-/// Ends each of these orphans, or none, and counts them.
+/// Ends each of these orphans, or none, and counts those that had not ended so before.
 pub(in super::super) async fn revoke_by(
     admin: Admin,
     state: &State,
@@ -274,9 +274,10 @@ pub(in super::super) async fn revoke_by(
             "revoked_by_admin",
             actor,
             now,
-        )
+        )?;
+        Ok(key.revoked_at.is_none())
     });
-    Ok(revoked.await?.len())
+    Ok(revoked.await?.into_iter().filter(|is_new| *is_new).count())
 }
 
 async fn with_each<T: Send + 'static>(

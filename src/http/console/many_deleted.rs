@@ -1,11 +1,12 @@
 //! Many deleted people, chosen in their list: recovered or forgotten for good together, after a question.
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use maud::{Markup, html};
 use serde::Deserialize;
 
 use crate::lifecycle::recovery;
-use crate::policies::{PolicyError, Scope};
+use crate::policies::Scope;
 use crate::store::deleted_people::DeletedPerson;
 use crate::store::id::ResourceId;
 
@@ -15,13 +16,14 @@ use super::answer::{Failure, see_other};
 use super::frame::{Section, page};
 use super::page::{Access, Page};
 use super::parts::{Question, confirm};
-use super::people_in_and_out::LIST;
+use super::people_in_and_out::{Filter, LIST, shown_list};
 use super::posted::Confirmed;
 use super::typed_name::{check_number, typed_number};
 use super::visitor::{Visitor, query};
-use super::words::counted;
+use super::words::{counted, sentence};
 
 const WRITE: Scope = Scope::UsersWrite;
+const NONE_CHOSEN: &str = "choose at least one person";
 
 pub(super) fn pages() -> Vec<Page> {
     let write = Access::With(WRITE);
@@ -44,15 +46,13 @@ struct Chosen {
     typed: String,
 }
 
+/// Those who were chosen; nobody, where nobody was.
 async fn chosen(
     visitor: &Visitor,
     state: &State,
     request: &HttpRequest,
 ) -> Result<Vec<DeletedPerson>, Failure> {
     let Chosen { id: ids, .. } = query(request)?;
-    if ids.is_empty() {
-        return Err(PolicyError::Invalid("choose at least one person".to_owned()).into());
-    }
     let (days, now) = (state.settings.limits.recovery_days, visitor.now());
     let found = state
         .database
@@ -63,6 +63,14 @@ async fn chosen(
         })
         .await?;
     Ok(found)
+}
+
+/// The list again, where nobody was chosen in it.
+async fn none_chosen(visitor: &Visitor, state: &State) -> Result<HttpResponse, Failure> {
+    let told = html! { p role="alert" { (sentence(NONE_CHOSEN)) } };
+    let mut response = shown_list(visitor, state, Filter::default(), &told).await?;
+    *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+    Ok(response)
 }
 
 /// Who they are, and what is sent with the form.
@@ -98,6 +106,9 @@ async fn ask_recover(
     request: HttpRequest,
 ) -> Result<HttpResponse, Failure> {
     let people = chosen(&visitor, &state, &request).await?;
+    if people.is_empty() {
+        return none_chosen(&visitor, &state).await;
+    }
     let title = format!("Recover {}", number_of(&people));
     let question = Question {
         title: &title,
@@ -124,6 +135,9 @@ async fn ask_forget(
     request: HttpRequest,
 ) -> Result<HttpResponse, Failure> {
     let people = chosen(&visitor, &state, &request).await?;
+    if people.is_empty() {
+        return none_chosen(&visitor, &state).await;
+    }
     let title = format!("Forget {}", number_of(&people));
     let question = Question {
         title: &title,

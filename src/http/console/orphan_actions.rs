@@ -136,11 +136,20 @@ async fn ask(
         *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
         return Ok(response);
     }
-    let (found, left_out): (Vec<_>, Vec<_>) = state
+    let (ended, left): (Vec<_>, Vec<_>) = state
         .database
         .read_now(|connection| chosen_keys(connection, &chosen.id, &visitor.rights))?
         .into_iter()
         .filter_map(|key| Some((Kind::of_credential(&key)?, key)))
+        .partition(|(_, key)| key.revoked_at.is_some());
+    if left.is_empty() {
+        return Err(CredentialError::Conflict(
+            "what was chosen has been revoked before: choose something else".to_owned(),
+        )
+        .into());
+    }
+    let (found, left_out): (Vec<_>, Vec<_>) = left
+        .into_iter()
         .partition(|(kind, _)| (several.takes)(*kind));
     if found.is_empty() {
         return Err(CredentialError::Conflict(
@@ -167,6 +176,10 @@ async fn ask(
                 @if !left_out.is_empty() {
                     p { "Left out, since a public key has no secret that could be rotated; replace it on its own page:" }
                     (listed(&left_out))
+                }
+                @if !ended.is_empty() {
+                    p { "Left out, since they were revoked before:" }
+                    (listed(&ended))
                 }
             },
             fields: html! {

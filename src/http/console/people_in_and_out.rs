@@ -104,8 +104,8 @@ async fn create(sent: Posted<Wanted>, state: web::Data<State>) -> Result<HttpRes
     )))
 }
 
-#[derive(Deserialize)]
-struct Filter {
+#[derive(Default, Deserialize)]
+pub(super) struct Filter {
     #[serde(default, deserialize_with = "serde_html_form::de::empty_as_none")]
     directory: Option<DirectoryId>,
     #[serde(default)]
@@ -118,12 +118,22 @@ async fn list(
     state: web::Data<State>,
     filter: web::Query<Filter>,
 ) -> Result<HttpResponse, Failure> {
+    shown_list(&visitor, &state, filter.into_inner(), &html! {}).await
+}
+
+/// `told` is what is said above it.
+pub(super) async fn shown_list(
+    visitor: &Visitor,
+    state: &State,
+    filter: Filter,
+    told: &Markup,
+) -> Result<HttpResponse, Failure> {
     let (days, now) = (state.settings.limits.recovery_days, visitor.now());
     let Filter {
         directory,
         q,
         cursor,
-    } = filter.into_inner();
+    } = filter;
     let wanted = Narrowed {
         directory_id: directory.as_ref().map(ToString::to_string),
         search: Some(q.clone()),
@@ -181,6 +191,7 @@ async fn list(
     let chosen = directory.as_ref().map_or("", DirectoryId::as_str);
     let content = html! {
         (heading("Deleted people", Some(("/console/people", "People")), &html! {}))
+        (told)
         p.muted {
             "Whoever was deleted can be recovered for " (counted(i64::from(days), "day", "days"))
             ": inactive, with the same identifier, in their groups but those that give a role, and with nothing to "
@@ -212,10 +223,10 @@ async fn list(
                     }
                 } @else { (table(caption, &columns, &rows)) }
             }
-            (pager(&visitor, next.as_deref()))
+            (pager(visitor, next.as_deref()))
         }))
     };
-    Ok(page(&visitor, Section::People, "Deleted people", &content))
+    Ok(page(visitor, Section::People, "Deleted people", &content))
 }
 
 async fn ask_recover(

@@ -217,12 +217,20 @@ on_both_databases!(
         browser.submit(&place, &fields).expect(303);
         assert!(!is_orphaned(one) && !is_orphaned(other));
 
-        // Of one key it is asked for nothing more.
+        // Of one key it is asked for nothing more, and what was revoked before is left out.
         let last = leaver.product_key.id.as_str();
+        let with_it = format!("/console/orphans/revoke?id={one}&id={last}");
+        let asked = browser.get(&with_it).expect(200).text;
+        assert!(asked.contains("Left out, since they were revoked before:"));
+        assert!(!asked.contains("Type the number"), "{asked}");
         let place = format!("/console/orphans/revoke?id={last}");
         let asked = browser.get(&place).expect(200).text;
         assert!(!asked.contains("Type the number"), "{asked}");
         browser.submit(&place, &[("id", last)]).expect(303);
         assert!(!is_orphaned(last));
+        browser.get(&with_it).expect(409);
+        let ended = json!({"ids": [one, last]});
+        let answer = server.admin().post("/orphaned-keys/revoke", &ended);
+        assert_eq!(answer.expect(200).body, json!({"revoked": 0}));
     }
 );

@@ -90,7 +90,12 @@ on_both_databases!(
             format!("{list}/{action}?{}", ids.join("&"))
         };
         let [one, other, third, fourth] = &people;
-        browser.get(&format!("{list}/recover")).expect(422);
+        for action in ["recover", "forget"] {
+            let page = browser.get(&format!("{list}/{action}")).expect(422).text;
+            let told = "<p role=\"alert\">Choose at least one person.</p>";
+            let still = format!("name=\"id\" value=\"{}\"", one.id);
+            assert!(page.contains(told) && page.contains(&still), "{page}");
+        }
         let back = of("recover", &[one, other]);
         let asked = browser.get(&back).expect(200).text;
         for part in ["Recover 2 deleted people", "The one", "The other"] {
