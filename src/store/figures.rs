@@ -33,9 +33,12 @@ pub struct Keys {
     pub number: i64,
 }
 
-/// How many keys that work expire in a week.
+/// How many keys of a kind that work expire in a week.
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
 pub struct Expiring {
+    /// The kind's name.
+    #[diesel(sql_type = Text)]
+    pub kind: String,
     /// Which week, counted from 0 at the instant of counting.
     #[diesel(sql_type = BigInt)]
     pub week: i64,
@@ -124,7 +127,7 @@ fn expiring(
     now: Timestamp,
 ) -> Result<Vec<Expiring>, StoreError> {
     let length = now.plus_days(WEEK_DAYS).as_millis() - now.as_millis();
-    Statement::sql("SELECT week, COUNT(*) AS number FROM (SELECT (expires_at - ")
+    Statement::sql("SELECT kind, week, COUNT(*) AS number FROM (SELECT kind, (expires_at - ")
         .integer(now.as_millis())
         .push(") / ")
         .integer(length)
@@ -134,7 +137,7 @@ fn expiring(
         .integer(now.as_millis())
         .push(" AND expires_at < ")
         .integer(now.plus_days(WEEKS * WEEK_DAYS).as_millis())
-        .push(") AS weeks GROUP BY week ORDER BY week")
+        .push(") AS weeks GROUP BY kind, week ORDER BY kind, week")
         .cached()
         .load(connection)
 }

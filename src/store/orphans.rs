@@ -4,6 +4,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
 use crate::clock::Timestamp;
+use crate::secret::SecretKind;
 
 use super::DatabaseConnection;
 use super::credentials::{self, Credential};
@@ -81,16 +82,26 @@ struct Number {
     number: i64,
 }
 
-/// How many orphaned keys work at an instant. The index of those that were ever flagged is walked, and no other key.
+/// How many orphaned keys of some kinds work at an instant. The index of those that were ever flagged is walked, and no other key.
 ///
 /// # Errors
 /// When the database fails.
-pub fn count(connection: &mut DatabaseConnection, now: Timestamp) -> Result<i64, StoreError> {
+pub fn count(
+    connection: &mut DatabaseConnection,
+    kinds: &[SecretKind],
+    now: Timestamp,
+) -> Result<i64, StoreError> {
+    let names = kinds
+        .iter()
+        .map(|kind| Statement::sql("").text(kind.name()))
+        .collect();
     let found: Vec<Number> = Statement::sql(
         "SELECT COUNT(*) AS number FROM credentials WHERE orphaned_at IS NOT NULL AND revoked_at IS NULL \
          AND successor_id IS NULL AND expires_at > ",
     )
     .integer(now.as_millis())
+    .push(" AND kind IN ")
+    .append(Statement::join(names, ", "))
     .cached()
     .load(connection)?;
     Ok(found.first().map_or(0, |found| found.number))

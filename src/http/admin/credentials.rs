@@ -31,6 +31,15 @@ const KINDS: [(SecretKind, Scope); 6] = [
     (SecretKind::ProductCredential, Scope::ProductsRead),
 ];
 
+/// The kinds that somebody with these rights may see.
+pub(super) fn seen_by(rights: &Rights) -> Vec<SecretKind> {
+    KINDS
+        .into_iter()
+        .filter(|(_, scope)| rights.include(*scope))
+        .map(|(kind, _)| kind)
+        .collect()
+}
+
 pub(super) fn endpoints() -> Vec<AdminEndpoint> {
     vec![AdminEndpoint::at("/credentials").get(
         Scope::ScimKeysRead,

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use crate::clock::Timestamp;
 use crate::lifecycle::{GROUP, USER};
 use crate::policies::{Rights, Scope};
+use crate::secret::SecretKind;
 use crate::store::deprovisioning_counts::{self, Alarm};
 use crate::store::directories::{self, Directory};
 use crate::store::figures::{Figures, WEEK_DAYS, WEEKS};
@@ -22,7 +23,8 @@ use super::super::background;
 use super::super::metrics::Known;
 use super::super::openapi::Operation;
 use super::super::problem::Problem;
-use super::{Admin, AdminEndpoint};
+use super::orphans::orphans as seen_orphans;
+use super::{Admin, AdminEndpoint, credentials};
 
 /// For how long what leavers have lost is counted.
 const LEAVERS_DAYS: i64 = 30;
@@ -40,8 +42,9 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
             Operation::new("Show what there is, in numbers")
                 .explained(
                     "What the console's first page shows. A number needs the scope of the list that it counts, and is \
-                     null for whoever lacks it: `scim-keys:read` for keys, `service-accounts:read`, `audit:read` for \
-                     leavers and requests, `notifications:read` for alarms and deliveries.",
+                     null for whoever lacks it: `scim-keys:read` for keys, of which those of the kinds are counted that \
+                     the caller may see, `service-accounts:read`, `audit:read` for leavers and requests, \
+                     `notifications:read` for alarms and deliveries.",
                 )
                 .shows::<Overview>(),
         ),
@@ -167,12 +170,11 @@ pub(in super::super) async fn overview(
     state
         .database
         .read(move |connection| {
-            let may = |scope| rights.include(scope);
-            let mut shown = stored(connection, may, now)?;
+            let mut shown = stored(connection, &rights, now)?;
             shown.keys = known
                 .as_ref()
-                .filter(|_| may(Scope::ScimKeysRead))
-                .map(KeyFigures::of);
+                .filter(|_| rights.include(Scope::ScimKeysRead))
+                .map(|known| KeyFigures::of(known, &credentials::seen_by(&rights)));
             shown.certificate = certificate.map(|(expires_at, refused)| Certificate {
                 expires_at,
                 refused,
@@ -184,9 +186,10 @@ pub(in super::super) async fn overview(
 
 fn stored(
     connection: &mut DatabaseConnection,
-    may: impl Fn(Scope) -> bool,
+    rights: &Rights,
     now: Timestamp,
 ) -> Result<Overview, StoreError> {
+    let may = |scope| rights.include(scope);
     let alarms = if may(Scope::NotificationsRead) {
         deprovisioning_counts::raised(connection)?
     } else {
@@ -207,7 +210,11 @@ fn stored(
         certificate: None,
     };
     if may(Scope::ScimKeysRead) {
-        shown.orphaned_keys = Some(orphans::count(connection, now)?);
+        shown.orphaned_keys = Some(orphans::count(
+            connection,
+            &seen_orphans(rights).kinds,
+            now,
+        )?);
     }
     if may(Scope::ServiceAccountsRead) {
         shown.orphaned_service_accounts = Some(orphans::count_accounts(connection)?);
@@ -261,18 +268,20 @@ fn of_directory(
 }
 
 impl KeyFigures {
-    fn of(known: &Known) -> Self {
+    fn of(known: &Known, kinds: &[SecretKind]) -> Self {
         let Figures { keys, expiring, .. } = &known.figures;
+        let is_seen = |name: &str| kinds.iter().any(|kind| kind.name() == name);
         let standing = |name: &str| {
             let found = keys.iter().filter(|keys| keys.state == name);
-            found.map(|keys| keys.number).sum()
+            let seen = found.filter(|keys| is_seen(&keys.kind));
+            seen.map(|keys| keys.number).sum()
         };
         let week = |week: i64| ExpiringKeys {
             since: known.at.plus_days(week * WEEK_DAYS),
             before: known.at.plus_days((week + 1) * WEEK_DAYS),
             number: expiring
                 .iter()
-                .filter(|expiring| expiring.week == week)
+                .filter(|expiring| expiring.week == week && is_seen(&expiring.kind))
                 .map(|expiring| expiring.number)
                 .sum(),
         };

@@ -114,12 +114,14 @@ fn directories_of(shown: &Overview, now: Timestamp) -> Markup {
                 html! {
                     @match &one.last_request {
                         Some(last) => { (ago(last.at, now)) },
+                        None if one.refused_requests.is_none() => { span.muted { "–" } },
                         None => { span.muted { (if one.kind == DirectoryKind::Local.name() { "by hand" } else { "never" }) } },
                     }
                 },
                 html! {
                     @match one.refused_requests {
-                        None | Some(0) => { span.muted { "none" } },
+                        None => { span.muted { "–" } },
+                        Some(0) => { span.muted { "none" } },
                         Some(refused) => { (badge("bad", &refused.to_string())) },
                     }
                 },

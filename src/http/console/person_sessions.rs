@@ -202,7 +202,7 @@ fn ended_page(
         (heading(title, Some((&address, name)), &html! {}))
         p.note {
             "This session exists no more"
-            @if let Some((session, Some(at))) = session {
+            @if visitor.may(READ) && let Some((session, Some(at))) = session {
                 ": it ended " (ago(*at, now))
                 @if let Some(reason) = &session.revoked_reason { " (" (reason.replace('_', " ")) ")" }
             }
@@ -246,8 +246,10 @@ async fn ask_end_all(
         back: (&format!("/console/people/{id}"), name),
         consequences: html! {
             p {
-                @if count == MANY { "At least " }
-                (counted(count, "session ends", "sessions end"))
+                @if visitor.may(READ) {
+                    @if count == MANY { "At least " }
+                    (counted(count, "session ends", "sessions end"))
+                } @else { "Every session of theirs ends" }
                 ": the next click of each leads to the sign-in. " (name)
                 " stays active, and may sign in again. Their API tokens go on working."
             }

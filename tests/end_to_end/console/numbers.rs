@@ -139,6 +139,18 @@ on_both_databases!(
                 assert_eq!(one["alarmed_at"], Value::Null);
             }
         }
+        // Of keys, those are counted whose kinds are seen.
+        let of_scim = overview(&key_with(server, &["directories:read", "scim-keys:read"]));
+        let known = "/admin/v1/credentials?state=active&limit=1000";
+        let scim = key_with(server, &["scim-keys:read"]).get(known).expect(200);
+        let number = scim.body["items"].as_array().map(Vec::len);
+        assert_eq!(json!(number), of_scim["keys"]["active"]);
+        let both = ["directories:read", "scim-keys:read", "api-keys:read"];
+        let both = overview(&key_with(server, &both));
+        assert!(
+            both["keys"]["active"].as_i64() > of_scim["keys"]["active"].as_i64(),
+            "{both}"
+        );
         let other = key_with(server, &["users:read"]);
         other.get("/admin/v1/overview").expect(403);
     }
