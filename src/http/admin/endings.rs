@@ -11,10 +11,14 @@ use crate::lifecycle::{LifecycleError, USER, recovery};
 use crate::policies::{PolicyError, Role, Scope, instances, products};
 use crate::secret::SecretKind;
 use crate::store::audit_events;
-use crate::store::credentials::{Counts, Holder, Whose, count_kinds_of, count_working_of};
+use crate::store::credentials::{
+    Counts, Holder, Whose, count_kinds_of, count_tokens_held, count_working_of,
+};
 use crate::store::deleted_people::DeletedPerson;
 use crate::store::directories::Directory;
-use crate::store::id::{DirectoryId, InstanceId, ProductId, ResourceId, ServiceAccountId};
+use crate::store::id::{
+    DirectoryId, InstanceId, PolicyId, ProductId, ResourceId, ServiceAccountId,
+};
 use crate::store::product_instances::Instance;
 use crate::store::products::Product;
 use crate::store::resources::Resource;
@@ -51,6 +55,15 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
             Operation::new("Show what revoking all API tokens of a directory would end")
                 .explained("Those that have expired are among them.")
                 .shows::<EndingView>(),
+        ),
+        AdminEndpoint::at("/policies/{id}/revoke-tokens/impact").get(
+            Scope::PoliciesRead,
+            tokens_of_policy,
+            Operation::new(
+                "Show what revoking the API tokens of everybody a policy holds for would end",
+            )
+            .explained("Those that the policy blocks are among them.")
+            .shows::<EndingView>(),
         ),
         AdminEndpoint::at("/products/{id}/impact").get(
             Scope::ProductsRead,
@@ -169,6 +182,20 @@ pub(in super::super) fn of_tokens_of_directory(
     let directory = directories::find(connection, id)?;
     let counts = count_kinds_of(connection, Whose::PeopleOf(id), &[SecretKind::UserToken])?;
     Ok((directory, counts))
+}
+
+/// How many API tokens of the people for whom a policy holds work, but for what blocks them, and end where all are
+/// revoked.
+///
+/// # Errors
+/// [`PolicyError::NotFound`]; when the database fails.
+pub(in super::super) fn of_tokens_of_policy(
+    connection: &mut DatabaseConnection,
+    id: &PolicyId,
+    now: Timestamp,
+) -> Result<Counts, PolicyError> {
+    let policy = policies::find(connection, id)?.ok_or(PolicyError::NotFound("policy"))?;
+    Ok(count_tokens_held(connection, &policy, now)?)
 }
 
 /// A product, and how much that belongs to it works and ends with it.
@@ -315,6 +342,19 @@ async fn tokens_of_directory(
         .read(move |connection| of_tokens_of_directory(connection, &id))
         .await?;
     Ok(ending(found.1))
+}
+
+async fn tokens_of_policy(
+    admin: Admin,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let id = PolicyId::new(id.into_inner());
+    let found = state
+        .database
+        .read(move |connection| of_tokens_of_policy(connection, &id, admin.now))
+        .await?;
+    Ok(ending(found))
 }
 
 async fn product(

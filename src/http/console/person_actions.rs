@@ -181,14 +181,22 @@ async fn ask_reset(
     id: web::Path<String>,
 ) -> Result<HttpResponse, Failure> {
     let id = ResourceId::new(id.into_inner());
-    let person = found(&state, &id)?;
+    let (wanted, now) = (id.clone(), visitor.now());
+    let (person, sessions) = state
+        .database
+        .read(move |connection| endings::of_sessions_of_person(connection, &wanted, now))
+        .await?;
     let name = person.label().unwrap_or("this person");
     let question = Question {
         title: &format!("Reset the second factor of {name}"),
         back: (&format!("/console/people/{id}"), name),
         consequences: html! {
             p {
-                "1 authenticator and its recovery codes count no more, and every session of " (name) " ends. "
+                "1 authenticator and its recovery codes count no more, and every session of " (name) " ends"
+                @if visitor.may(Scope::SessionsRead) {
+                    ": " @if sessions == endings::MANY { "at least " } (impact::of_kind("session", sessions))
+                }
+                ". "
                 "Their password alone signs them in then, unless a policy asks them to set up another."
             }
             p { "Make sure that it is them who asks." }

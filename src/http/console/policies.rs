@@ -8,12 +8,13 @@ use serde::Deserialize;
 use crate::credentials::bulk::{TokensOf, revoke_tokens};
 use crate::policies::Scope;
 use crate::policies::authentication::{
-    self as rules, ApiTokens, PendingChange, Policy, PolicyChange, Proposal, SecondFactor,
-    ServiceAccountCreators, SettingsChange,
+    self as rules, ApiTokens, PendingChange, Policy, SecondFactor, ServiceAccountCreators,
 };
+use crate::secret::SecretKind;
 use crate::store::id::PolicyId;
 
 use super::super::State;
+use super::super::admin::endings::of_tokens_of_policy;
 use super::super::admin::policies::members;
 use super::super::problem::Problem;
 use super::answer::{Failure, see_other};
@@ -255,32 +256,21 @@ async fn ask_revoke(
     let id = PolicyId::new(id.into_inner());
     let policy = found(&state, &visitor, &id)?;
     let now = visitor.now();
-    // What blocking would stop is what there is.
-    let blocking = PolicyChange {
-        name: None,
-        settings: SettingsChange {
-            api_tokens: Some(ApiTokens::Blocked),
-            ..SettingsChange::default()
-        },
-        shorten_existing: false,
-        effective_at: None,
-    };
-    let proposal = Proposal::Update(id.clone(), blocking);
-    let hit = state
+    let wanted = id.clone();
+    let counts = state
         .database
-        .read(move |connection| rules::preview(connection, &proposal, now))
+        .read(move |connection| of_tokens_of_policy(connection, &wanted, now))
         .await?;
-    let count: i64 = hit.blocked.values().sum();
+    let kind = SecretKind::UserToken.name();
+    let count = counts.get(kind).copied().unwrap_or_default();
     let question = Question {
         title: &format!("Revoke all tokens of {}", policy.name),
         back: (&format!("/console/policies/{id}"), &policy.name),
         consequences: html! {
-            @if policy.blocks_tokens() {
-                p { "Every API token of the people for whom this policy holds ends for good, the blocked ones too." }
-            } @else {
-                p { strong { (of_kind("user_token", count)) } " of the people for whom this policy holds "
-                    (if count == 1 { "ends" } else { "end" }) " at once and for good. Unlike blocking, this cannot be undone." }
-            }
+            p { strong { (of_kind(kind, count)) } " of the people for whom this policy holds "
+                (if count == 1 { "ends" } else { "end" }) " at once and for good"
+                @if policy.blocks_tokens() { ", though blocked already" }
+                ". Unlike blocking, this cannot be undone." }
             p { "Sessions go on, and new tokens can be made." }
         },
         fields: typed("policy", &policy.name),

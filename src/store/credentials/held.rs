@@ -11,9 +11,10 @@ use crate::store::policies::{PolicyRow, holds_for_owner};
 use crate::store::schema::credentials;
 use crate::store::sql::Statement;
 
-use super::ending::works;
+use super::Counts;
+use super::ending::{of_kinds, works};
 use super::holders::Holder;
-use super::impact::Whose;
+use super::impact::{Whose, count_where};
 
 /// Moves the expiry of the tokens that were made before an instant to an earlier one, where it is later, and
 /// counts them.
@@ -67,10 +68,25 @@ pub fn revoke_tokens_held(
     reason: &str,
     now: Timestamp,
 ) -> Result<usize, StoreError> {
-    let held = works(now)
+    let held = works(now).push(" AND ").append(holds_for_owner(policy));
+    revoke_tokens_where(connection, held, reason, now)
+}
+
+/// How many working tokens those have for whom a policy holds.
+///
+/// # Errors
+/// When the database fails.
+pub fn count_tokens_held(
+    connection: &mut DatabaseConnection,
+    policy: &PolicyRow,
+    now: Timestamp,
+) -> Result<Counts, StoreError> {
+    let held = of_kinds(&[SecretKind::UserToken])
+        .push(" AND ")
+        .append(works(now))
         .push(" AND ")
         .append(holds_for_owner(policy));
-    revoke_tokens_where(connection, held, reason, now)
+    count_where(connection, held)
 }
 
 /// Revokes all working tokens that are limited to a product.

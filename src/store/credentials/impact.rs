@@ -46,7 +46,7 @@ struct KindCount {
     count: i64,
 }
 
-fn count_where(
+pub(super) fn count_where(
     connection: &mut DatabaseConnection,
     condition: Statement,
 ) -> Result<Counts, StoreError> {

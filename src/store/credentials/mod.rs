@@ -25,7 +25,7 @@ pub use ending::{
 };
 pub use found::{Account, Found, Owner, find_by_id_with_owner, find_with_owner, hold_with_owner};
 pub use held::{
-    Orphan, Usage, orphans, revoke_tokens_held, revoke_tokens_of_directory,
+    Orphan, Usage, count_tokens_held, orphans, revoke_tokens_held, revoke_tokens_of_directory,
     revoke_tokens_of_product, shorten_tokens_held, usages,
 };
 pub use holders::{Holder, count_working_of};

@@ -187,6 +187,11 @@ on_both_databases!(what_something_would_end_is_a_call, |server| {
     for of in [&person, &directory] {
         assert_eq!(ending(server, &format!("{of}/revoke-tokens")), tokens);
     }
+    let everybody = ending(
+        server,
+        "/policies/00000000-0000-7000-8000-000000000001/revoke-tokens",
+    );
+    assert_eq!(everybody, tokens);
     let sessions = ending(server, &format!("{person}/sessions"));
     assert_eq!(sessions, json!({"session": 2}));
     let both = json!({"product_credential": 2, "user_token": 1});
@@ -234,6 +239,7 @@ on_both_databases!(what_something_would_end_is_a_call, |server| {
 
     let nobody = uuid::Uuid::now_v7();
     for path in [
+        format!("/policies/{nobody}/revoke-tokens"),
         format!("/users/{nobody}/revoke-tokens"),
         format!("/users/{nobody}/sessions"),
         format!("/directories/{nobody}/revoke-tokens"),
