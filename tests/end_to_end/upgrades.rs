@@ -111,6 +111,7 @@ impl Secrets {
             ("revoked_scim_key", SecretKind::ScimKey),
             ("expired_scim_key", SecretKind::ScimKey),
             ("api_key", SecretKind::AdminKey),
+            ("support_key", SecretKind::AdminKey),
             ("user_token", SecretKind::UserToken),
             ("limited_token", SecretKind::UserToken),
             ("product_credential", SecretKind::ProductCredential),
@@ -325,6 +326,9 @@ fn assert_authority_works(base_url: &str, secrets: &Secrets, version: usize) {
     let client =
         |base: &str, mark: &str| Client::new(&format!("{base_url}{base}"), Some(secrets.get(mark)));
     client("/admin/v1", "api_key").get("/users").expect(200);
+    // Who could read people could read their sessions, before that had a scope of its own.
+    let sessions = format!("/users/{ADA}/sessions");
+    client("/admin/v1", "api_key").get(&sessions).expect(200);
     client("/scim/v2", "revoked_scim_key")
         .get("/Users")
         .expect(401);

@@ -1,0 +1,3 @@
+-- A key that was made with the scope.
+INSERT INTO credentials (id, kind, hash, prefix, name, directory_id, owner_id, product_id, scopes, allowed_networks, created_at, creator_id, creator_user_name, creator_display_name, expires_at, idle_expires_at, last_used_at, last_used_ip, predecessor_id, successor_id, overlap_hours, retires_at, revoked_at, revoked_reason, orphaned_at, orphaned_reason) VALUES
+    ('01900000-0000-7000-8000-000000000251', 'api_key', {support_key}, 'pcadm_bbbbbb', 'support', NULL, NULL, NULL, '["users:read","sessions:read"]', '[]', 1700000000000, NULL, NULL, NULL, 4102444800000, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
