@@ -578,8 +578,9 @@ mod tests {
                 assert!(walked.starts_with(expected), "{steps:?}");
             }
             let sorts = steps.iter().filter(|step| step.detail.contains("B-TREE"));
-            // What was found of each is put in order, and nothing that was not.
-            assert_eq!(sorts.count(), walked.len(), "{steps:?}");
+            // What was found of each of several is put in order, and nothing that was not.
+            let expected_sorts = if walked.len() > 1 { walked.len() } else { 0 };
+            assert_eq!(sorts.count(), expected_sorts, "{steps:?}");
         }
         std::fs::remove_dir_all(&directory).unwrap();
     }
