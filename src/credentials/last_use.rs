@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::clock::Timestamp;
 use crate::secret::SecretKind;
+use crate::store::credentials::Use;
 use crate::store::id::CredentialId;
 
 use super::Credential;
@@ -40,6 +41,12 @@ impl LastUse {
                 uses.insert(id.clone(), (at, address));
             }
         }
+    }
+
+    /// Notes a use once more that could not be written, unless there was another since.
+    pub fn note_again(&self, (id, at, address): Use) {
+        let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
+        uses.entry(id).or_insert((at, address));
     }
 
     /// Takes what has been noted.

@@ -264,8 +264,10 @@ pub fn record_first_use(
     let Some(predecessor_id) = &successor.predecessor_id else {
         return Ok(());
     };
+    // The older first, as whoever ends several takes them.
+    let predecessor = table::find_for_update(connection, predecessor_id)?;
     table::record_use(connection, &(successor.id.clone(), now, actor.source_ip))?;
-    let Some(predecessor) = table::find_for_update(connection, predecessor_id)? else {
+    let Some(predecessor) = predecessor else {
         return Ok(());
     };
     if predecessor.retires_at.is_some() {

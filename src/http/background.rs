@@ -75,8 +75,12 @@ async fn write_uses(state: &State, uses: Vec<Use>) -> Result<(), StoreError> {
     let database = &state.database;
     let held = database.write(move |connection| credentials::record_uses(connection, &uses));
     for one in held.await? {
-        let written = database.write(move |connection| credentials::record_use(connection, &one));
-        written.await?;
+        let again = one.clone();
+        let written =
+            database.write(move |connection| credentials::record_use_soon(connection, &one));
+        if written.await.is_err() {
+            state.last_use.note_again(again);
+        }
     }
     Ok(())
 }

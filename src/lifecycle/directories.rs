@@ -93,9 +93,10 @@ pub fn remove_directory(
     let owners = owners_in(connection, id)?;
     refuse_last_owner(connection, &owners)?;
     // The keys first: whoever provisions holds one of them, and then waits for people.
+    credentials::take_those_of_directory(connection, id)?;
+    let people = deprovision_everybody(connection, id, cause)?;
     let reason = Reason::DirectoryRemoved.name();
     let revoked = credentials::revoke_of_directory(connection, id, reason, cause.now)?;
-    let people = deprovision_everybody(connection, id, cause)?;
     for mapping in roles::list_mappings(connection, Some(id))? {
         roles::delete_mapping(connection, &mapping.id)?;
     }

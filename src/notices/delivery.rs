@@ -253,10 +253,10 @@ fn deliver_mail(
     })?;
     let ids: Vec<String> = claimed.iter().map(|row| row.notice_id.clone()).collect();
     let plan = plan_of(mailer, channels.digest_seconds);
-    // While it waited, they may have left or lost their role.
+    // While it waited, an admin may have left or lost their role.
     let told = database.read_now(|connection| {
         let found = notices::find_all(connection, &ids)?;
-        outbox::still_told(connection, &plan, found, &group.target)
+        outbox::to_be_sent(connection, &plan, found, &group.target)
     })?;
     let (sent, kept): (Vec<_>, Vec<_>) = claimed
         .into_iter()

@@ -61,6 +61,24 @@ pub fn distribute(
 pub(super) const NOT_TOLD: &str = "whoever has this address is not told of this any more: they have left, lost their \
                                    role, or have another address now";
 
+/// Those of some notices that are to be sent now that they have waited: all but those for admins that whoever has this
+/// address is not told of any more. What is about somebody's own account reaches the address that they had then, so that
+/// nobody silences it by changing the address; and a kind that a newer node knows is for that node to judge.
+pub(super) fn to_be_sent(
+    connection: &mut DatabaseConnection,
+    plan: &MailPlan,
+    notices: Vec<NoticeRow>,
+    address: &str,
+) -> Result<Vec<NoticeRow>, StoreError> {
+    let is_for_admins = |notice: &NoticeRow| {
+        let kind = NoticeKind::from_name(&notice.kind);
+        kind.is_some_and(|kind| kind.audience() != Audience::Person)
+    };
+    let (for_admins, mut sent): (Vec<_>, Vec<_>) = notices.into_iter().partition(is_for_admins);
+    sent.extend(still_told(connection, plan, for_admins, address)?);
+    Ok(sent)
+}
+
 /// Those of some notices that are still for whoever has this address, as people and roles are now.
 pub(super) fn still_told(
     connection: &mut DatabaseConnection,

@@ -165,6 +165,21 @@ pub fn revoke_links_made_by(
     revoke_where(connection, made, reason, now)
 }
 
+/// Waits for those who act with the keys that are bound to a directory, and has others wait until the transaction ends.
+///
+/// # Errors
+/// When the database fails.
+pub fn take_those_of_directory(
+    connection: &mut DatabaseConnection,
+    directory: &DirectoryId,
+) -> Result<(), StoreError> {
+    turns::take_where(connection, &bound_to(directory))
+}
+
+fn bound_to(directory: &DirectoryId) -> Statement {
+    Statement::sql("directory_id = ").text(directory.as_str())
+}
+
 /// Revokes the keys that are bound to a directory.
 ///
 /// # Errors
@@ -175,8 +190,7 @@ pub fn revoke_of_directory(
     reason: &str,
     now: Timestamp,
 ) -> Result<Counts, StoreError> {
-    let bound = Statement::sql("directory_id = ").text(directory.as_str());
-    revoke_keys_where(connection, bound, reason, now)
+    revoke_keys_where(connection, bound_to(directory), reason, now)
 }
 
 /// Revokes what works of that which belongs to something: what has expired goes with nobody's doing, and says so.
@@ -310,7 +324,8 @@ fn flag_where(
     reason: &str,
     now: Timestamp,
 ) -> Result<Counts, StoreError> {
-    turns::take_where(connection, &condition)?;
+    let left = works_unflagged(now).push(" AND ").append(condition);
+    turns::take_where(connection, &left)?;
     let statement = Statement::sql("UPDATE credentials SET orphaned_at = ")
         .integer(now.as_millis())
         .push(", orphaned_reason = ")
@@ -318,9 +333,7 @@ fn flag_where(
         .push(", orphan_policy_id = ")
         .text(policy.as_str())
         .push(" WHERE ")
-        .append(works_unflagged(now))
-        .push(" AND ")
-        .append(condition);
+        .append(left);
     count_changed(connection, statement)
 }
 
@@ -337,8 +350,12 @@ pub fn adopt_of_account(
         .filter(credentials::service_account_id.eq(account.as_str()))
         .filter(credentials::orphaned_at.is_not_null())
         .filter(credentials::revoked_at.is_null());
-    let orphans: Vec<String> = orphans.select(credentials::id).load(connection)?;
+    let orphans: Vec<String> = orphans
+        .select(credentials::id)
+        .order(credentials::id)
+        .load(connection)?;
     for id in orphans.into_iter().map(CredentialId::new) {
+        turns::take(connection, &id)?;
         clear_orphan(connection, &id)?;
         set_creator(connection, &id, creator)?;
     }

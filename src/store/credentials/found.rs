@@ -15,6 +15,12 @@ use crate::store::sql::Statement;
 
 use super::{Credential, Row, turns};
 
+/// The columns of a [`Row`] by name: a prepared statement for all of a table fails once the table has one more.
+const COLUMNS: &str = "id, kind, prefix, name, directory_id, owner_id, product_id, scopes, allowed_networks, \
+    created_at, creator_id, creator_user_name, creator_display_name, expires_at, idle_expires_at, last_used_at, \
+    last_used_ip, predecessor_id, successor_id, overlap_hours, retires_at, revoked_at, revoked_reason, orphaned_at, \
+    orphaned_reason, service_account_id, instance_ids, requests_per_second, second_factor_at";
+
 /// The person that a credential authenticates, as they are now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
@@ -177,7 +183,9 @@ pub fn hold_with_owner(
             .select(Row::as_select())
             .first(sqlite)
             .optional()?,
-        DatabaseConnection::Postgres(_) => Statement::sql("SELECT * FROM credentials WHERE id = ")
+        DatabaseConnection::Postgres(_) => Statement::sql("SELECT ")
+            .push(COLUMNS)
+            .push(" FROM credentials WHERE id = ")
             .text(id.as_str())
             .push(" AND ")
             .append(turns::entering(id))

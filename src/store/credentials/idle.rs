@@ -11,6 +11,8 @@ use crate::store::id::{CredentialId, PolicyId};
 use crate::store::policies::{PolicyRow, holds_for_owner};
 use crate::store::sql::Statement;
 
+use super::turns;
+
 #[derive(QueryableByName)]
 struct IdRow {
     #[diesel(sql_type = Text)]
@@ -39,16 +41,19 @@ pub fn revoke_orphans(
     } else {
         Statement::sql("orphan_policy_id = ").text(policy.as_str())
     };
-    let rows: Vec<IdRow> = Statement::sql("UPDATE credentials SET revoked_at = ")
-        .integer(now.as_millis())
-        .push(", revoked_reason = ")
-        .text(reason)
-        .push(" WHERE revoked_at IS NULL AND orphaned_at IS NOT NULL AND orphaned_at <= ")
+    let due = Statement::sql("revoked_at IS NULL AND orphaned_at IS NOT NULL AND orphaned_at <= ")
         .integer(left_before.as_millis())
         .push(" AND expires_at > ")
         .integer(now.as_millis())
         .push(" AND ")
-        .append(under)
+        .append(under);
+    turns::take_where(connection, &due)?;
+    let rows: Vec<IdRow> = Statement::sql("UPDATE credentials SET revoked_at = ")
+        .integer(now.as_millis())
+        .push(", revoked_reason = ")
+        .text(reason)
+        .push(" WHERE ")
+        .append(due)
         .push(" RETURNING id")
         .load(connection)?;
     Ok(rows

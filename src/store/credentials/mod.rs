@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
+use diesel::connection::SimpleConnection as _;
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
@@ -22,6 +23,7 @@ pub use ending::{
     Counts, adopt_of_account, clear_orphan, flag_orphans_of, flag_orphans_of_account, revoke,
     revoke_all_of, revoke_kinds, revoke_kinds_of, revoke_links_made_by, revoke_of_account,
     revoke_of_directory, revoke_of_instance, revoke_of_product, set_creator,
+    take_those_of_directory,
 };
 pub use found::{Account, Found, Owner, find_by_id_with_owner, find_with_owner, hold_with_owner};
 pub use held::{
@@ -503,6 +505,17 @@ pub fn record_use(
 ) -> Result<(), StoreError> {
     turns::take(connection, id)?;
     set_last_use(connection, id, *at, *address)
+}
+
+/// The same, unless somebody acts with it for longer than a moment, since whoever comes after this waits behind it.
+///
+/// # Errors
+/// When the database fails, and where the moment is over.
+pub fn record_use_soon(connection: &mut DatabaseConnection, one: &Use) -> Result<(), StoreError> {
+    if let DatabaseConnection::Postgres(postgres) = connection {
+        postgres.batch_execute("SET LOCAL lock_timeout = '100ms'")?;
+    }
+    record_use(connection, one)
 }
 
 /// The same of many. Gives those that somebody holds, of whom nothing is written: to wait for one of them would have

@@ -12,15 +12,16 @@ use crate::store::sql::Statement;
 use super::ending::of_kinds;
 
 /// The kinds that several act with at the same time.
-const SHARED: [SecretKind; 3] = [
+const SHARED: [SecretKind; 4] = [
     SecretKind::ScimKey,
     SecretKind::AdminKey,
+    SecretKind::ServiceAccountToken,
     SecretKind::ServiceAccountKey,
 ];
 
 /// How many keys one statement takes for itself at most, since the server's table of locks is bounded: those that were
 /// used last. For others one only waits as PostgreSQL has it.
-const AT_MOST: i64 = 256;
+const AT_MOST: i64 = 64;
 
 /// A condition of PostgreSQL that waits for those who came before to end the key, is true then, and has those wait who
 /// come afterwards. A subquery that names no column is evaluated before any row is looked at, and so before it is

@@ -12,7 +12,7 @@ use diesel::{QueryableByName, RunQueryDsl};
 use portcullis::audit::Actor;
 use portcullis::clock::Timestamp;
 use portcullis::lifecycle::{Cause, LifecycleError, remove_directory};
-use portcullis::store::credentials::{hold_with_owner, record_use, record_uses};
+use portcullis::store::credentials::{hold_with_owner, record_use, record_use_soon, record_uses};
 use portcullis::store::id::{CredentialId, DirectoryId};
 use portcullis::store::{Database, DatabaseConnection, StoreError, resources};
 use serde_json::{Value, json};
@@ -156,6 +156,13 @@ fn the_last_use_of_a_key_that_is_held_holds_up_no_other() {
     };
     assert_eq!(last_use(&free), "2096-10-02T07:06:40.000Z");
     assert_ne!(last_use(&held), last_use(&free));
+
+    // Nor does it wait for longer than a moment where somebody acts for long: all who come would wait behind it.
+    let one = seen(&held);
+    let soon = server
+        .database
+        .write_blocking(move |connection| record_use_soon(connection, &one));
+    assert!(soon.is_err());
 
     thread::scope(|scope| {
         let (database, one) = (&server.database, seen(&held));
