@@ -78,7 +78,9 @@ async fn write_uses(state: &State, uses: Vec<Use>) -> Result<(), StoreError> {
         let again = one.clone();
         let written =
             database.write(move |connection| credentials::record_use_soon(connection, &one));
-        if written.await.is_err() {
+        if let Err(error) = written.await {
+            // Mostly because a long request holds it.
+            tracing::debug!(cause = %Chain(&error), "the last use of a credential is written later");
             state.last_use.note_again(again);
         }
     }

@@ -166,25 +166,13 @@ fn searched(
 
 #[cfg(test)]
 mod tests {
-    use diesel::prelude::*;
-    use diesel::sql_types::Text;
-
     use super::super::deliveries::DELIVERED;
-    use super::super::{Database, DatabaseUrl};
+    use super::super::temporary::Temporary;
     use super::*;
-
-    #[derive(QueryableByName)]
-    struct Step {
-        #[diesel(sql_type = Text)]
-        detail: String,
-    }
 
     #[test]
     fn the_table_is_not_read_through_whatever_is_looked_for() {
-        let directory = std::env::temp_dir().join(format!("portcullis-{}", uuid::Uuid::now_v7()));
-        std::fs::create_dir(&directory).unwrap();
-        let url = DatabaseUrl::Sqlite(directory.join("portcullis.sqlite"));
-        let database = Database::migrate_and_open(url, 1).unwrap();
+        let temporary = Temporary::create();
         for (state, channel, kind, expected) in [
             (Some(FAILED), None, Some("a"), "deliveries_failed"),
             (Some(FAILED), Some("mail"), None, "deliveries_failed"),
@@ -208,18 +196,12 @@ mod tests {
                 kind: kind.map(str::to_owned),
             };
             for before in [None, Some("b")] {
-                let steps: Vec<Step> = database
-                    .read_now(|connection| {
-                        let search = searched(connection, &selection, before, 50)?;
-                        let explained = Statement::sql("EXPLAIN QUERY PLAN ").append(search);
-                        explained.load::<Step>(connection)
-                    })
+                let search = temporary
+                    .database
+                    .read_now(|connection| searched(connection, &selection, before, 50))
                     .unwrap();
-                let of_table: Vec<&str> = steps
-                    .iter()
-                    .map(|step| step.detail.as_str())
-                    .filter(|step| step.contains("deliveries"))
-                    .collect();
+                let mut of_table = temporary.plan(search);
+                of_table.retain(|step| step.contains("deliveries"));
                 assert!(!of_table.is_empty());
                 assert!(
                     of_table.iter().all(|step| step.contains(expected)),
@@ -227,6 +209,5 @@ mod tests {
                 );
             }
         }
-        std::fs::remove_dir_all(&directory).unwrap();
     }
 }

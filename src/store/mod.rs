@@ -6,6 +6,7 @@
 
 pub mod audit_chain;
 pub mod audit_events;
+pub mod audit_search;
 pub mod backup;
 pub mod connection;
 pub mod creation;
@@ -54,6 +55,8 @@ pub mod side_values;
 pub mod signing_keys;
 mod sql;
 pub mod table_layout;
+#[cfg(test)]
+mod temporary;
 pub mod used_assertions;
 pub mod walk;
 pub mod webhooks;

@@ -347,21 +347,12 @@ fn with_keys(
 
 #[cfg(test)]
 mod tests {
+    use super::super::temporary::Temporary;
     use super::*;
-    use crate::store::{Database, DatabaseUrl};
-
-    #[derive(Debug, QueryableByName)]
-    struct Step {
-        #[diesel(sql_type = Text)]
-        detail: String,
-    }
 
     #[test]
     fn no_table_is_read_through_to_find_how_something_begins() {
-        let directory = std::env::temp_dir().join(format!("portcullis-{}", uuid::Uuid::now_v7()));
-        std::fs::create_dir(&directory).unwrap();
-        let url = DatabaseUrl::Sqlite(directory.join("portcullis.sqlite"));
-        let database = Database::migrate_and_open(url, 1).unwrap();
+        let temporary = Temporary::create();
         let wanted = Beginning {
             directories: vec![DirectoryId::new("one"), DirectoryId::new("other")],
             resource_types: vec!["User".to_owned()],
@@ -382,18 +373,8 @@ mod tests {
             (&in_a_group, None),
         ] {
             let search = statement(&wanted.directories, wanted, false, after, 50);
-            let explained = Statement::sql("EXPLAIN QUERY PLAN ").append(search);
-            let steps: Vec<Step> = database
-                .read_now(|connection| explained.load::<Step>(connection))
-                .unwrap();
-            let of_tables = |step: &&Step| {
-                step.detail.contains("resources") || step.detail.contains("indexed_values")
-            };
-            let steps: Vec<&str> = steps
-                .iter()
-                .filter(of_tables)
-                .map(|step| step.detail.as_str())
-                .collect();
+            let mut steps = temporary.plan(search);
+            steps.retain(|step| step.contains("resources") || step.contains("indexed_values"));
             assert_eq!(steps.len(), 8, "{steps:?}");
             for (index, column) in [
                 ("resources_user_name", "user_name_folded"),
@@ -410,10 +391,7 @@ mod tests {
             }
         }
         let search = statement(&in_a_group.directories, &in_a_group, true, None, 50);
-        let explained = Statement::sql("EXPLAIN QUERY PLAN ").append(search);
-        let steps: Vec<Step> = database
-            .read_now(|connection| explained.load::<Step>(connection))
-            .unwrap();
+        let steps = temporary.plan(search);
         for (step, times) in [
             ("SEARCH memberships USING PRIMARY KEY (group_id=?)", 8),
             (
@@ -425,9 +403,8 @@ mod tests {
                 2,
             ),
         ] {
-            let found = steps.iter().filter(|found| found.detail == step);
+            let found = steps.iter().filter(|found| *found == step);
             assert_eq!(found.count(), times, "{step}: {steps:?}");
         }
-        std::fs::remove_dir_all(&directory).unwrap();
     }
 }

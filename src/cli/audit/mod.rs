@@ -10,7 +10,7 @@ use clap::Subcommand;
 use crate::audit::chain;
 use crate::http::admin::view;
 use crate::policies::PolicyError;
-use crate::store::{audit_chain, audit_events, notices, receipts};
+use crate::store::{audit_chain, audit_search, notices, receipts};
 
 use super::CommandError;
 use super::context::CommandContext;
@@ -93,7 +93,7 @@ pub(super) fn run(command: AuditCommand, context: &CommandContext) -> Result<(),
 fn list(filter: EventFilter, limit: i64, context: &CommandContext) -> Result<(), CommandError> {
     let selection = filter.selection(context)?;
     let found =
-        context.read(|connection| audit_events::list(connection, &selection, None, limit))?;
+        context.read(|connection| audit_search::list(connection, &selection, None, limit))?;
     let shown: Vec<_> = found.iter().map(view::audit_event).collect();
     let columns = [
         "at",

@@ -3,7 +3,8 @@
 use crate::clock::Timestamp;
 use crate::config::Settings;
 use crate::scim::schema::Registry;
-use crate::store::audit_events::{self, Selection};
+use crate::store::audit_events::Selection;
+use crate::store::audit_search;
 use crate::store::health::{self, ServerSettings};
 use crate::store::{
     DatabaseConnection, DatabaseUrl, StoreError, directories, migrate, replica, resource_counts,
@@ -160,7 +161,7 @@ pub(super) fn examine_clock(
     findings: &mut Findings,
 ) -> Result<(), StoreError> {
     const CHECK: &str = "clock";
-    let newest = audit_events::list(connection, &Selection::default(), None, 1)?;
+    let newest = audit_search::list(connection, &Selection::default(), None, 1)?;
     let latest = now.plus_millis(CLOCK_TOLERANCE_MILLIS).as_millis();
     if newest.first().is_some_and(|event| event.at > latest) {
         findings.problem(

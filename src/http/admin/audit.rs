@@ -11,7 +11,8 @@ use crate::audit::chain::{self, Place, Report};
 use crate::clock::Timestamp;
 use crate::policies::{PolicyError, Scope};
 use crate::store::audit_chain;
-use crate::store::audit_events::{self, Selection};
+use crate::store::audit_events::Selection;
+use crate::store::audit_search;
 use crate::store::id::{DirectoryId, ResourceId};
 use crate::store::walk::STEPS;
 use crate::store::{DatabaseConnection, Freshness, StoreError, receipts};
@@ -196,7 +197,7 @@ async fn list_events(
     let found = state
         .database
         .read_with(Freshness::MayLag, move |connection| {
-            audit_events::list_within(connection, &selection, place.cursor(), place.fetch(), STEPS)
+            audit_search::list_within(connection, &selection, place.cursor(), place.fetch(), STEPS)
         })
         .await?;
     Ok(HttpResponse::Ok().json(window.page_of_walk(

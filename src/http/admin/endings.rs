@@ -10,7 +10,6 @@ use crate::credentials::{CredentialError, open_sessions, service_accounts};
 use crate::lifecycle::{LifecycleError, USER, recovery};
 use crate::policies::{PolicyError, Role, Scope, instances, products};
 use crate::secret::SecretKind;
-use crate::store::audit_events;
 use crate::store::credentials::{
     Counts, Holder, Whose, count_kinds_of, count_tokens_held, count_working_of,
 };
@@ -24,6 +23,7 @@ use crate::store::products::Product;
 use crate::store::resources::Resource;
 use crate::store::service_accounts::ServiceAccount;
 use crate::store::{DatabaseConnection, StoreError, policies, receipts};
+use crate::store::{audit_events, audit_search};
 
 use super::super::State;
 use super::super::openapi::Operation;
@@ -278,7 +278,7 @@ pub(in super::super) fn of_forgetting(
         person_id: Some(id.to_string()),
         ..audit_events::Selection::default()
     };
-    let events = audit_events::list(connection, &events, None, MANY)?;
+    let events = audit_search::list(connection, &events, None, MANY)?;
     let receipts = receipts::list(connection, &receipts::Selection::of(id), None, MANY)?;
     let on_record = OnRecord {
         events: events.len(),
@@ -299,8 +299,17 @@ pub(in super::super) fn of_mapping(
     Ok(policies::active_people_within(connection, within, USER)?.len())
 }
 
-fn ending(revoked: Counts) -> HttpResponse {
-    HttpResponse::Ok().json(EndingView { revoked })
+/// Answers with what a reading says would end.
+async fn ending<E>(
+    state: &State,
+    read: impl FnOnce(&mut DatabaseConnection) -> Result<Counts, E> + Send + 'static,
+) -> Result<HttpResponse, Problem>
+where
+    E: From<StoreError> + Send + 'static,
+    Problem: From<E>,
+{
+    let revoked = state.database.read(read).await?;
+    Ok(HttpResponse::Ok().json(EndingView { revoked }))
 }
 
 async fn tokens_of_person(
@@ -309,11 +318,10 @@ async fn tokens_of_person(
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let id = ResourceId::new(id.into_inner());
-    let found = state
-        .database
-        .read(move |connection| of_tokens_of_person(connection, &id))
-        .await?;
-    Ok(ending(found.1))
+    ending(&state, move |connection| {
+        of_tokens_of_person(connection, &id).map(|(_, counts)| counts)
+    })
+    .await
 }
 
 async fn sessions_of_person(
@@ -322,13 +330,13 @@ async fn sessions_of_person(
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let id = ResourceId::new(id.into_inner());
-    let (_, count) = state
-        .database
-        .read(move |connection| of_sessions_of_person(connection, &id, admin.now))
-        .await?;
-    let kind = SecretKind::Session.name().to_owned();
-    let counts = Counts::from([(kind, count)]).into_iter();
-    Ok(ending(counts.filter(|(_, count)| *count > 0).collect()))
+    ending(&state, move |connection| {
+        let (_, count) = of_sessions_of_person(connection, &id, admin.now)?;
+        let counted = (SecretKind::Session.name().to_owned(), count);
+        let counts = std::iter::once(counted).filter(|(_, count)| *count > 0);
+        Ok::<_, PolicyError>(counts.collect())
+    })
+    .await
 }
 
 async fn tokens_of_directory(
@@ -337,11 +345,10 @@ async fn tokens_of_directory(
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let id = DirectoryId::new(id.into_inner());
-    let found = state
-        .database
-        .read(move |connection| of_tokens_of_directory(connection, &id))
-        .await?;
-    Ok(ending(found.1))
+    ending(&state, move |connection| {
+        of_tokens_of_directory(connection, &id).map(|(_, counts)| counts)
+    })
+    .await
 }
 
 async fn tokens_of_policy(
@@ -350,11 +357,10 @@ async fn tokens_of_policy(
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let id = PolicyId::new(id.into_inner());
-    let found = state
-        .database
-        .read(move |connection| of_tokens_of_policy(connection, &id, admin.now))
-        .await?;
-    Ok(ending(found))
+    ending(&state, move |connection| {
+        of_tokens_of_policy(connection, &id, admin.now)
+    })
+    .await
 }
 
 async fn product(
@@ -363,11 +369,10 @@ async fn product(
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let id = ProductId::new(id.into_inner());
-    let found = state
-        .database
-        .read(move |connection| of_product(connection, &id, admin.now))
-        .await?;
-    Ok(ending(found.1))
+    ending(&state, move |connection| {
+        of_product(connection, &id, admin.now).map(|(_, counts)| counts)
+    })
+    .await
 }
 
 async fn tokens_of_product(
@@ -376,11 +381,22 @@ async fn tokens_of_product(
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let id = ProductId::new(id.into_inner());
-    let found = state
-        .database
-        .read(move |connection| of_tokens_of_product(connection, &id, admin.now))
-        .await?;
-    Ok(ending(found.1))
+    ending(&state, move |connection| {
+        of_tokens_of_product(connection, &id, admin.now).map(|(_, counts)| counts)
+    })
+    .await
+}
+
+async fn account(
+    admin: Admin,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let id = ServiceAccountId::new(id.into_inner());
+    ending(&state, move |connection| {
+        of_account(connection, &id, admin.now).map(|(_, counts)| counts)
+    })
+    .await
 }
 
 async fn instance(
@@ -390,24 +406,10 @@ async fn instance(
 ) -> Result<HttpResponse, Problem> {
     let (product, id) = path.into_inner();
     let (product, id) = (ProductId::new(product), InstanceId::new(id));
-    let found = state
-        .database
-        .read(move |connection| of_instance(connection, &product, &id, admin.now))
-        .await?;
-    Ok(ending(found.1))
-}
-
-async fn account(
-    admin: Admin,
-    state: web::Data<State>,
-    id: web::Path<String>,
-) -> Result<HttpResponse, Problem> {
-    let id = ServiceAccountId::new(id.into_inner());
-    let found = state
-        .database
-        .read(move |connection| of_account(connection, &id, admin.now))
-        .await?;
-    Ok(ending(found.1))
+    ending(&state, move |connection| {
+        of_instance(connection, &product, &id, admin.now).map(|(_, counts)| counts)
+    })
+    .await
 }
 
 async fn forgetting(

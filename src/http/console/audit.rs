@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::audit::Action;
 use crate::clock::Timestamp;
 use crate::policies::Scope;
-use crate::store::audit_events::{self, Selection};
+use crate::store::audit_events::Selection;
+use crate::store::audit_search;
 use crate::store::walk::STEPS;
 use crate::store::{StoreError, directories};
 
@@ -120,7 +121,7 @@ async fn list(
         .database
         .read(move |connection| {
             let cursor = cursor.as_deref();
-            let found = audit_events::list_within(connection, &selection, cursor, ROWS + 1, STEPS)?;
+            let found = audit_search::list_within(connection, &selection, cursor, ROWS + 1, STEPS)?;
             let chain = chain_head(connection)?;
             let known = directories::list(connection)?;
             Ok::<_, StoreError>((found, chain, known))

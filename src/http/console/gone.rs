@@ -10,7 +10,8 @@ use crate::audit::Action;
 use crate::clock::Timestamp;
 use crate::lifecycle::{GROUP, USER, recovery};
 use crate::policies::Scope;
-use crate::store::audit_events::{self, AuditEventRow, Selection};
+use crate::store::audit_events::{AuditEventRow, Selection};
+use crate::store::audit_search;
 use crate::store::id::ResourceId;
 use crate::store::{DatabaseConnection, StoreError, deleted_people, resources};
 
@@ -179,7 +180,7 @@ fn found(
         target_id: Some(id.to_owned()),
         ..Selection::default()
     };
-    let mut events = audit_events::list(connection, &about, None, EVENTS)?;
+    let mut events = audit_search::list(connection, &about, None, EVENTS)?;
     events.retain(|event| event.target_type.as_deref() == Some(thing.target_type));
     let Some(newest) = events.first() else {
         return Ok(None);
@@ -230,7 +231,7 @@ fn last(
         outcome: Some("success".to_owned()),
         ..Selection::default()
     };
-    let found = audit_events::list(connection, &selection, None, 1)?;
+    let found = audit_search::list(connection, &selection, None, 1)?;
     Ok(found.into_iter().next())
 }
 

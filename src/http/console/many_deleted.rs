@@ -100,33 +100,63 @@ fn number_of(people: &[DeletedPerson]) -> String {
     counted(number, "deleted person", "deleted people")
 }
 
+/// What is asked before something is done with those who were chosen.
+struct Deed {
+    /// Begins the title; who they are follows.
+    verb: &'static str,
+    /// What comes of it, with the people named in it.
+    consequences: fn(&[DeletedPerson]) -> Markup,
+    /// Whether their number is to be typed, since it is for good.
+    is_dangerous: bool,
+    button: &'static str,
+}
+
+/// The question about those who were chosen, or the list again where nobody was.
+async fn ask(
+    visitor: &Visitor,
+    state: &State,
+    request: &HttpRequest,
+    deed: Deed,
+) -> Result<HttpResponse, Failure> {
+    let people = chosen(visitor, state, request).await?;
+    if people.is_empty() {
+        return none_chosen(visitor, state).await;
+    }
+    let title = format!("{} {}", deed.verb, number_of(&people));
+    let question = Question {
+        title: &title,
+        back: (LIST, "Deleted people"),
+        consequences: (deed.consequences)(&people),
+        fields: fields(&people, deed.is_dangerous),
+        button: deed.button,
+        is_dangerous: deed.is_dangerous,
+    };
+    let content = confirm(visitor, visitor.asked(state)?, &question);
+    Ok(page(visitor, Section::People, &title, &content))
+}
+
 async fn ask_recover(
     visitor: Visitor,
     state: web::Data<State>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Failure> {
-    let people = chosen(&visitor, &state, &request).await?;
-    if people.is_empty() {
-        return none_chosen(&visitor, &state).await;
-    }
-    let title = format!("Recover {}", number_of(&people));
-    let question = Question {
-        title: &title,
-        back: (LIST, "Deleted people"),
-        consequences: html! {
-            p {
-                "They come back with the same identifiers, inactive, into their groups as far as these are still there "
-                "and give no role. No token, session or key of before works again. All of them come back, or none."
+    let deed = Deed {
+        verb: "Recover",
+        consequences: |people| {
+            html! {
+                p {
+                    "They come back with the same identifiers, inactive, into their groups as far as these are still "
+                    "there and give no role. No token, session or key of before works again. All of them come back, or "
+                    "none."
+                }
+                (named(people))
+                p { "Your identity provider may delete them again, as long as they are not assigned there." }
             }
-            (named(&people))
-            p { "Your identity provider may delete them again, as long as they are not assigned there." }
         },
-        fields: fields(&people, false),
-        button: "Recover",
         is_dangerous: false,
+        button: "Recover",
     };
-    let content = confirm(&visitor, visitor.asked(&state)?, &question);
-    Ok(page(&visitor, Section::People, &title, &content))
+    ask(&visitor, &state, &request, deed).await
 }
 
 async fn ask_forget(
@@ -134,27 +164,21 @@ async fn ask_forget(
     state: web::Data<State>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Failure> {
-    let people = chosen(&visitor, &state, &request).await?;
-    if people.is_empty() {
-        return none_chosen(&visitor, &state).await;
-    }
-    let title = format!("Forget {}", number_of(&people));
-    let question = Question {
-        title: &title,
-        back: (LIST, "Deleted people"),
-        consequences: html! {
-            p {
-                "Nobody can recover them any more: everything that their identity providers have sent of them goes for "
-                "good. Audit events and receipts stay, and name them as they were called then."
+    let deed = Deed {
+        verb: "Forget",
+        consequences: |people| {
+            html! {
+                p {
+                    "Nobody can recover them any more: everything that their identity providers have sent of them goes "
+                    "for good. Audit events and receipts stay, and name them as they were called then."
+                }
+                (named(people))
             }
-            (named(&people))
         },
-        fields: fields(&people, true),
-        button: "Forget them for good",
         is_dangerous: true,
+        button: "Forget them for good",
     };
-    let content = confirm(&visitor, visitor.asked(&state)?, &question);
-    Ok(page(&visitor, Section::People, &title, &content))
+    ask(&visitor, &state, &request, deed).await
 }
 
 async fn recover(

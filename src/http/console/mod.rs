@@ -57,6 +57,7 @@ mod receipts;
 mod refused;
 mod roles;
 mod rows;
+mod service_account_actions;
 mod service_accounts;
 mod setup;
 mod sign_in;
@@ -128,6 +129,7 @@ fn pages() -> Vec<Page> {
         products::pages,
         product_parts::pages,
         service_accounts::pages,
+        service_account_actions::pages,
         account_keys::pages,
         webhooks::pages,
         deliveries::pages,

@@ -16,7 +16,8 @@ use crate::policies::{PolicyError, Rights, Role, Scope};
 use crate::provisioning::people::Surroundings;
 use crate::secret::SecretKind;
 use crate::store::DatabaseConnection;
-use crate::store::audit_events::{self, AuditEventRow, Selection};
+use crate::store::audit_events::{AuditEventRow, Selection};
+use crate::store::audit_search;
 use crate::store::credentials::{Search, newest};
 use crate::store::directories::{self, Directory};
 use crate::store::id::{DirectoryId, ResourceId};
@@ -252,7 +253,7 @@ impl Known {
                 None
             },
             history: if sees_history {
-                audit_events::list(connection, &history, None, EVENTS)?
+                audit_search::list(connection, &history, None, EVENTS)?
             } else {
                 Vec::new()
             },

@@ -6,7 +6,9 @@
 //! was set for it, without any job.
 
 mod manage;
+mod members;
 mod preview;
+mod row;
 mod settings;
 
 use crate::clock::Timestamp;
@@ -17,9 +19,9 @@ use crate::store::{DatabaseConnection, StoreError};
 use super::PolicyError;
 
 pub use manage::{
-    NewPolicy, PolicyChange, add_member, create, delete, find, forget_directory, forget_member,
-    list, remove_member, reorder, settle_due, update, withdraw,
+    NewPolicy, PolicyChange, create, delete, find, list, reorder, settle_due, update, withdraw,
 };
+pub use members::{add_member, forget_directory, forget_member, remove_member};
 pub use preview::{Preview, Proposal, preview};
 pub use settings::{
     ApiTokens, Days, PendingChange, SecondFactor, ServiceAccountCreators, Settings, SettingsChange,

@@ -14,9 +14,9 @@ use crate::store::id::{PolicyId, ResourceId};
 use crate::store::policies as table;
 use crate::store::{DatabaseConnection, StoreError, resources};
 
-use super::manage::{
-    NO_MEMBERS, PolicyChange, check_date, check_member_type, check_order, refuse_default,
-};
+use super::manage::{PolicyChange, check_date, check_order};
+use super::members::{NO_MEMBERS, check_member_type};
+use super::row::refuse_default;
 use super::{NewPolicy, PERSON, Policy, SecondFactor, Settings};
 
 /// Credentials read at a time.

@@ -2,7 +2,7 @@ use super::*;
 use crate::scim::filter::parse;
 use crate::scim::leniency::Dialect;
 use crate::scim::schema::Registry;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 fn bound(text: &str) -> Result<Condition, ScimError> {
     let registry = Registry::load(&[]).unwrap();

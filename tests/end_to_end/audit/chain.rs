@@ -7,6 +7,7 @@ use diesel::connection::SimpleConnection;
 use portcullis::audit::chain::{ChainError, FindingKind, Report, append, verify};
 use portcullis::sealed::Sealer;
 use portcullis::store::audit_events::{self, AuditEventRow, Selection};
+use portcullis::store::audit_search;
 use portcullis::store::{DatabaseConnection, SqlDialect, StoreError, TransactionError};
 
 use super::{chain_all, hire, positions};
@@ -146,7 +147,7 @@ on_both_databases!(
         server
             .database
             .write_blocking(move |connection| {
-                let newest = audit_events::list(connection, &Selection::default(), None, 1)?;
+                let newest = audit_search::list(connection, &Selection::default(), None, 1)?;
                 let event = AuditEventRow {
                     id: id.clone(),
                     ..newest[0].clone()
@@ -170,7 +171,7 @@ on_both_databases!(
 on_both_databases!(what_is_not_chained_yet_is_counted, |server| {
     chain_all(server);
     let report = report_after(server, None, |connection| {
-        let newest = audit_events::list(connection, &Selection::default(), None, 1)?;
+        let newest = audit_search::list(connection, &Selection::default(), None, 1)?;
         let event = AuditEventRow {
             id: portcullis::store::id::AuditEventId::generate().to_string(),
             ..newest[0].clone()
