@@ -116,6 +116,7 @@ impl Secrets {
             ("limited_token", SecretKind::UserToken),
             ("product_credential", SecretKind::ProductCredential),
             ("service_account_token", SecretKind::ServiceAccountToken),
+            ("reading_token", SecretKind::ServiceAccountToken),
             ("session", SecretKind::Session),
         ];
         let make = |(mark, kind)| {
@@ -342,6 +343,9 @@ fn assert_authority_works(base_url: &str, secrets: &Secrets, version: usize) {
     assert!(active("user_token"), "from version {version}");
     if version >= SERVICE_ACCOUNTS {
         assert!(active("service_account_token"), "from version {version}");
+        client("/admin/v1", "reading_token")
+            .get(&sessions)
+            .expect(200);
     }
     let who = json!({"directory": "local", "user_name": "admin", "password": PASSWORD});
     let session = Client::new(base_url, None)

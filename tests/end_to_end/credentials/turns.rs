@@ -12,13 +12,15 @@ use diesel::{QueryableByName, RunQueryDsl};
 use portcullis::audit::Actor;
 use portcullis::clock::Timestamp;
 use portcullis::lifecycle::{Cause, LifecycleError, remove_directory};
-use portcullis::store::credentials::{hold_with_owner, record_use, record_use_soon, record_uses};
-use portcullis::store::id::{CredentialId, DirectoryId};
+use portcullis::store::credentials::{
+    hold_with_owner, record_use, record_use_soon, record_uses, revoke_orphans,
+};
+use portcullis::store::id::{CredentialId, DirectoryId, PolicyId};
 use portcullis::store::{Database, DatabaseConnection, StoreError, resources};
 use serde_json::{Value, json};
 
 use crate::people::{Leaver, USER_SCHEMA};
-use crate::server::{Answer, DatabaseKind, TestServer};
+use crate::server::{DatabaseKind, TestServer};
 
 #[derive(QueryableByName)]
 struct Count {
@@ -92,7 +94,7 @@ fn user(name: &str) -> Value {
 fn answers_of(
     server: &TestServer,
     leaver: &Leaver<'_>,
-    deed: impl FnOnce() -> Answer + Send,
+    deed: impl FnOnce() -> u16 + Send,
     name: &str,
 ) -> (u16, u16) {
     let acting = Acting::begin(server, &leaver.scim_key.id, |_| Ok(()));
@@ -106,9 +108,17 @@ fn answers_of(
         // Without its turn it would be let in beside the first.
         until_waiting(&server.database, 2);
         acting.end();
-        let done = done.join().expect("an answer").status;
+        let done = done.join().expect("an answer");
         (done, created.join().expect("an answer").status)
     })
+}
+
+fn default_policy(server: &TestServer) -> PolicyId {
+    let policies = server.admin().get("/policies").expect(200).body;
+    let items = policies["items"].as_array().expect("a list");
+    let default = items.iter().find(|policy| policy["is_default"] == true);
+    let id = default.and_then(|policy| policy["id"].as_str());
+    PolicyId::new(id.expect("there is one"))
 }
 
 #[test]
@@ -117,20 +127,42 @@ fn who_comes_after_the_end_of_a_key_that_waits_waits_behind_it() {
     let admin = server.admin();
     let revoked = Leaver::arrange(&server, "revoked");
     let path = format!("/scim-keys/{}", revoked.scim_key.id);
-    let answers = answers_of(&server, &revoked, || admin.delete(&path), "late");
+    let answers = answers_of(&server, &revoked, || admin.delete(&path).status, "late");
     assert_eq!(answers, (204, 401));
 
     let rotated = Leaver::arrange(&server, "rotated");
     let path = format!("/scim-keys/{}/rotate", rotated.scim_key.id);
     let at_once = json!({"overlap_hours": 0});
-    let answers = answers_of(&server, &rotated, || admin.post(&path, &at_once), "later");
+    let answers = answers_of(
+        &server,
+        &rotated,
+        || admin.post(&path, &at_once).status,
+        "later",
+    );
     assert_eq!(answers, (201, 401));
 
     // The key of somebody who has left goes on working, as an orphan.
     let left = Leaver::arrange(&server, "left");
     let path = format!("/users/{}/deprovision", left.person.id);
-    let answers = answers_of(&server, &left, || admin.post(&path, &Value::Null), "orphan");
+    let answers = answers_of(
+        &server,
+        &left,
+        || admin.post(&path, &Value::Null).status,
+        "orphan",
+    );
     assert_eq!(answers, (200, 201));
+
+    // Until its grace is over, which no request does.
+    let sweep = || {
+        let (now, of_default) = (server.clock.now(), default_policy(&server));
+        let revoked = server.database.write_blocking(move |connection| {
+            revoke_orphans(connection, &of_default, true, now, "test", now)
+        });
+        u16::try_from(revoked.expect("the sweep succeeds").len()).expect("a few")
+    };
+    let (swept, created) = answers_of(&server, &left, sweep, "late too");
+    assert!(swept > 0);
+    assert_eq!(created, 401);
 
     let names = server.admin().get("/users").expect(200).text;
     assert!(!names.contains("late"), "{names}");

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::receivers::{MailServer, eventually};
 use super::{DAY, HOUR, MINUTE, deliver, happen, stored};
-use crate::people::USER_SCHEMA;
+use crate::people::{USER_SCHEMA, patch_of};
 use crate::server::{DatabaseKind, TestServer};
 
 const CONFIGURED: &str = "security@example.org";
@@ -205,6 +205,42 @@ fn mail_that_waits_is_not_sent_to_whoever_is_told_no_more(kind: DatabaseKind) {
     }
 }
 
+/// Whoever changes the address of somebody does not keep from them what is done with their account.
+fn what_concerns_a_person_reaches_the_address_that_they_had(kind: DatabaseKind) {
+    let mail = MailServer::start();
+    let server = start(kind, &mail);
+    let id = person(&server, "dora");
+    let (now, about) = (server.clock.now(), ResourceId::new(id.clone()));
+    server
+        .database
+        .write_blocking(move |connection| {
+            let notice = Notice::new(NoticeKind::TokenExpiring, "Your token expires in 7 days");
+            put(connection, now, notice.of(Some(&about)))
+        })
+        .expect("the database works");
+    let path = format!(
+        "/notices/{}",
+        super::notices(&server, "token_expiring")[0]["id"]
+            .as_str()
+            .expect("an id")
+    );
+    eventually("it is distributed", || {
+        deliver(&server);
+        let shown = server.admin().get(&path).expect(200).body;
+        (shown["deliveries"][0]["target"] == "dora@example.org").then_some(())
+    });
+    let moved =
+        json!([{"op": "replace", "path": "emails", "value": [{"value": "other@example.org"}]}]);
+    server
+        .scim()
+        .patch(&format!("/Users/{id}"), &patch_of(&moved))
+        .expect(200);
+    gather(&server);
+    let told = mail.wait_for("dora@example.org", 1);
+    assert_eq!(told[0]["subject"], "Your token expires in 7 days");
+    assert_eq!(mail.mails().len(), 1, "{:?}", mail.mails());
+}
+
 fn a_mail_server_that_is_away_is_tried_again(kind: DatabaseKind) {
     let mut mail = MailServer::start();
     let server = start(kind, &mail);
@@ -257,5 +293,6 @@ on_both! {
     a_flood_that_goes_on_is_a_mail_now_and_then
     what_concerns_a_person_is_told_to_them_alone
     mail_that_waits_is_not_sent_to_whoever_is_told_no_more
+    what_concerns_a_person_reaches_the_address_that_they_had
     a_mail_server_that_is_away_is_tried_again
 }
