@@ -156,13 +156,11 @@ impl Writer {
 
 fn run(mut connection: DatabaseConnection, jobs: &Receiver<Job>, meter: &WriterMeter) {
     let mut careful = 0;
-    let mut delay = CommitDelay::default();
     while let Ok(first) = jobs.recv() {
         let begun = Instant::now();
         meter.begin();
         let waiting = std::iter::once(first)
-            .chain(delay.arriving(jobs))
-            .take(BATCH)
+            .chain(jobs.try_iter().take(BATCH - 1))
             .inspect(|_| {
                 meter.queued.fetch_sub(1, Ordering::Relaxed);
             });
@@ -180,7 +178,6 @@ fn run(mut connection: DatabaseConnection, jobs: &Receiver<Job>, meter: &WriterM
             careful.saturating_sub(1)
         };
         meter.end(batch.jobs.len(), begun);
-        delay.note(&batch, meter.queued());
         for job in batch.jobs {
             job.release(if committed {
                 Ok(())
@@ -191,48 +188,6 @@ fn run(mut connection: DatabaseConnection, jobs: &Receiver<Job>, meter: &WriterM
     }
 }
 
-/// How long a commit waits for more to share it, as PostgreSQL's `commit_delay` does. Whoever has just been answered
-/// often writes again at once: to wait for them, for as long as a commit takes, costs less than a commit for each.
-/// Where one writes alone, nothing is waited for.
-#[derive(Debug, Default)]
-struct CommitDelay {
-    /// How many wrote lately: those whose transactions were committed last, and those who waited meanwhile.
-    writers: u64,
-    /// For how long they are waited for.
-    at_most: Duration,
-}
-
-/// No commit waits for longer, however slow the disk.
-const LONGEST_DELAY: Duration = Duration::from_millis(1);
-
-impl CommitDelay {
-    fn note(&mut self, batch: &Batch, queued: u64) {
-        let committed = u64::try_from(batch.jobs.len()).unwrap_or(u64::MAX);
-        self.writers = committed.saturating_add(queued);
-        self.at_most = batch.committing.min(LONGEST_DELAY);
-    }
-
-    /// What follows the first: all that wait, and what comes while it is waited for.
-    fn arriving<'jobs, T>(&self, jobs: &'jobs Receiver<T>) -> impl Iterator<Item = T> + 'jobs {
-        let (writers, at_most) = (self.writers, self.at_most);
-        let mut taken = 1;
-        let mut deadline = None;
-        std::iter::from_fn(move || {
-            let job = match jobs.try_recv() {
-                Ok(job) => job,
-                Err(_) if taken < writers => {
-                    let deadline = *deadline.get_or_insert_with(|| Instant::now() + at_most);
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    jobs.recv_timeout(left).ok()?
-                }
-                Err(_) => return None,
-            };
-            taken += 1;
-            Some(job)
-        })
-    }
-}
-
 /// Transactions that share a commit.
 struct Batch {
     /// Those that have run.
@@ -240,8 +195,6 @@ struct Batch {
     apart: Apart,
     /// Whether one of them failed.
     has_failed: bool,
-    /// How long the commit by itself took.
-    committing: Duration,
 }
 
 impl Batch {
@@ -254,7 +207,6 @@ impl Batch {
                 Apart::Never
             },
             has_failed: false,
-            committing: Duration::ZERO,
         }
     }
 
@@ -268,14 +220,12 @@ impl Batch {
         for job in waiting {
             self.run(connection, job)?;
         }
-        let begun = Instant::now();
         if let DatabaseConnection::Sqlite(sqlite) = connection
             && let Err(error) = AnsiTransactionManager::commit_transaction(sqlite)
         {
             roll_back(connection)?;
             return Err(error.into());
         }
-        self.committing = begun.elapsed();
         Ok(())
     }
 
@@ -365,71 +315,4 @@ fn roll_back(connection: &mut DatabaseConnection) -> Result<(), StoreError> {
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Longer than any test runs: whoever waits so long for nothing is not overlooked.
-    const FOREVER: Duration = Duration::from_secs(3600);
-
-    fn delay(writers: u64, at_most: Duration) -> CommitDelay {
-        CommitDelay { writers, at_most }
-    }
-
-    #[test]
-    fn who_writes_alone_waits_for_nobody() {
-        let (_sender, jobs) = sync_channel::<u8>(8);
-        assert_eq!(CommitDelay::default().arriving(&jobs).next(), None);
-        assert_eq!(delay(1, FOREVER).arriving(&jobs).next(), None);
-    }
-
-    #[test]
-    fn what_waits_shares_the_commit_whatever_its_number() {
-        let (sender, jobs) = sync_channel(8);
-        for job in 1..=5 {
-            sender.send(job).expect("there is room");
-        }
-        let taken: Vec<u8> = delay(1, FOREVER).arriving(&jobs).collect();
-        assert_eq!(taken, [1, 2, 3, 4, 5]);
-    }
-
-    #[test]
-    fn as_many_are_waited_for_as_wrote_lately() {
-        let (sender, jobs) = sync_channel(8);
-        let (asked, answer) = sync_channel(8);
-        std::thread::scope(|scope| {
-            // Each comes only once it is waited for.
-            scope.spawn(move || {
-                for job in answer {
-                    sender.send(job).expect("there is room");
-                }
-            });
-            let delay = delay(3, FOREVER);
-            let mut arriving = delay.arriving(&jobs);
-            for job in 1..=2_u8 {
-                asked.send(job).expect("there is room");
-                assert_eq!(arriving.next(), Some(job));
-            }
-            assert_eq!(arriving.next(), None);
-            drop(asked);
-        });
-    }
-
-    #[test]
-    fn who_does_not_come_is_waited_for_no_longer_than_a_commit_takes() {
-        let (_sender, jobs) = sync_channel::<u8>(8);
-        assert_eq!(delay(3, Duration::ZERO).arriving(&jobs).next(), None);
-        let mut batch = Batch::new(false);
-        let mut delay = CommitDelay::default();
-        for (took, at_most) in [
-            (Duration::from_micros(400), Duration::from_micros(400)),
-            (Duration::from_secs(1), LONGEST_DELAY),
-        ] {
-            batch.committing = took;
-            delay.note(&batch, 2);
-            assert_eq!((delay.writers, delay.at_most), (2, at_most));
-        }
-    }
 }
