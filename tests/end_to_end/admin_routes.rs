@@ -128,6 +128,45 @@ on_both_databases!(
     }
 );
 
+on_both_databases!(
+    an_orphaned_key_reads_makes_people_and_takes_away_and_does_nothing_else,
+    |server| {
+        let leaver = Leaver::arrange(server, "everything");
+        let names: Vec<&str> = Scope::ALL.iter().map(|scope| scope.name()).collect();
+        let key = json!({"name": "Everything", "scopes": names});
+        let session = server.with_token(&leaver.sessions[0]);
+        let key = session.post("/admin/v1/api-keys", &key).expect(201);
+        let secret = key.text_at("/secret");
+        let leave = format!("/users/{}/deprovision", leaver.person.id);
+        server.admin().post(&leave, &json!({})).expect(200);
+        let orphan = server.with_token(&secret);
+        for route in routes() {
+            let answer = call(&orphan, &route);
+            if route.orphans_may {
+                let what = format!("{} {}: {}", route.method, route.path, answer.text);
+                assert!(
+                    ![401, 403, 405, 500, 503].contains(&answer.status),
+                    "{what}"
+                );
+            } else {
+                assert_problem(&answer, 403, "forbidden", "an orphaned key", &route);
+            }
+        }
+        // What leads back in, for whoever has left and still knows their keys.
+        let back = format!("/admin/v1/users/{}/reactivate", leaver.person.id);
+        orphan.post(&back, &json!({})).expect(403);
+        let directory = format!("/admin/v1/directories/{}", leaver.person.directory_id);
+        let passwords = json!({"password_allowed": true});
+        orphan.patch(&directory, &passwords).expect(403);
+        let hook = json!({"url": "https://leaver.example.com/hook"});
+        orphan.post("/admin/v1/webhooks", &hook).expect(403);
+        // Once somebody answers for it, it does what its scopes say.
+        let adopt = format!("/api-keys/{}/adopt", key.id());
+        server.admin().post(&adopt, &json!({})).expect(200);
+        orphan.post("/admin/v1/webhooks", &hook).expect(201);
+    }
+);
+
 #[test]
 fn a_route_that_only_looks_needs_no_scope_to_change_and_one_that_changes_does() {
     for route in routes() {
@@ -161,8 +200,10 @@ fn the_documentation_names_every_route_with_its_scope() {
                 method,
                 path,
                 scope,
+                orphans_may,
             } = route;
-            format!("| `{method} {path}` | `{}` |", scope.name())
+            let orphans = if *orphans_may { "may" } else { "may not" };
+            format!("| `{method} {path}` | `{}` | {orphans} |", scope.name())
         })
         .collect();
     let text = include_str!("../../docs/admin-api.md");

@@ -24,7 +24,7 @@ use super::super::openapi::Operation;
 use super::super::problem::{Problem, ProblemKind};
 use super::page::PageQuery;
 use super::view::{AuditEventView, ChainedEventView, PlacedEventView, ReceiptView};
-use super::{Admin, AdminEndpoint, view};
+use super::{Admin, AdminEndpoint, Needed, view};
 
 pub(super) fn endpoints() -> Vec<AdminEndpoint> {
     let read = Scope::AuditRead;
@@ -279,7 +279,7 @@ async fn export_events(
 
 fn still_reads(request: HttpRequest, state: &web::Data<State>) -> StillMay {
     let server = state.clone();
-    Box::new(move || Admin::still_with(Scope::AuditRead, &request, &server))
+    Box::new(move || Admin::still_with(Needed::to_look(Scope::AuditRead), &request, &server))
 }
 
 /// Whether whoever is sent a stream still may see it.

@@ -24,15 +24,53 @@ pub struct AdminRoute {
     pub path: String,
     /// What the caller must have.
     pub scope: Scope,
+    /// Whether an orphaned key with the scope may call it.
+    pub orphans_may: bool,
 }
 
-/// The scopes that the methods of one path need.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Scopes(Vec<(Method, Scope)>);
+/// What a call asks of whoever makes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) struct Needed {
+    /// The scope that they must have.
+    pub(in super::super) scope: Scope,
+    /// Whether an orphaned key may. Such a key reads, makes people who cannot sign in yet, and takes access away.
+    /// Nobody answers for what else it would do, and whoever has left may still know its secret.
+    pub(in super::super) orphans_may: bool,
+}
 
-impl Scopes {
+impl Needed {
+    /// What looks and changes nothing.
+    pub(in super::super) fn to_look(scope: Scope) -> Self {
+        Self {
+            scope,
+            orphans_may: true,
+        }
+    }
+
+    /// What changes something.
+    pub(in super::super) fn to_change(scope: Scope) -> Self {
+        Self {
+            scope,
+            orphans_may: false,
+        }
+    }
+
+    fn by(method: &Method, scope: Scope, operation: &Operation) -> Self {
+        let looks = *method == Method::GET || scope.is_read_only();
+        Self {
+            scope,
+            orphans_may: looks || operation.is_for_orphans(),
+        }
+    }
+}
+
+/// What the methods of one path need.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Needs(Vec<(Method, Needed)>);
+
+impl Needs {
     /// What this method needs; `None` for one that is not offered.
-    pub(super) fn of(&self, method: &Method) -> Option<Scope> {
+    pub(super) fn of(&self, method: &Method) -> Option<Needed> {
         let asked = if *method == Method::HEAD {
             &Method::GET
         } else {
@@ -41,7 +79,7 @@ impl Scopes {
         self.0
             .iter()
             .find(|(known, _)| known == asked)
-            .map(|(_, scope)| *scope)
+            .map(|(_, needed)| *needed)
     }
 }
 
@@ -65,7 +103,7 @@ told_who_calls!(A B C D E);
 /// is there, so that nobody keeps their rights by holding a body back.
 #[derive(Clone)]
 struct CheckedAgain<F> {
-    scope: Scope,
+    needed: Needed,
     handler: F,
 }
 
@@ -79,7 +117,7 @@ where
     type Future = Pin<Box<dyn Future<Output = Self::Output>>>;
 
     fn call(&self, (request, state, args): (HttpRequest, web::Data<State>, Args)) -> Self::Future {
-        let checked = Admin::still_with(self.scope, &request, &state);
+        let checked = Admin::still_with(self.needed, &request, &state);
         let handler = self.handler.clone();
         Box::pin(async move {
             checked?;
@@ -91,7 +129,7 @@ where
 /// One path with its methods.
 pub(super) struct AdminEndpoint {
     endpoint: ApiEndpoint,
-    scopes: Scopes,
+    needs: Needs,
 }
 
 impl AdminEndpoint {
@@ -99,7 +137,7 @@ impl AdminEndpoint {
     pub(super) fn at(path: &str) -> Self {
         Self {
             endpoint: ApiEndpoint::at(path),
-            scopes: Scopes::default(),
+            needs: Needs::default(),
         }
     }
 
@@ -110,7 +148,7 @@ impl AdminEndpoint {
         Args: ToldWhoCalls + 'static,
         F::Output: Responder + 'static,
     {
-        let operation = self.needing(scope, Method::GET, operation);
+        let (_, operation) = self.needing(scope, Method::GET, operation);
         self.endpoint = self.endpoint.get(handler, operation);
         self
     }
@@ -122,8 +160,8 @@ impl AdminEndpoint {
         Args: ToldWhoCalls + 'static,
         F::Output: Responder + 'static,
     {
-        let operation = self.needing(scope, Method::POST, operation);
-        let handler = CheckedAgain { scope, handler };
+        let (needed, operation) = self.needing(scope, Method::POST, operation);
+        let handler = CheckedAgain { needed, handler };
         self.endpoint = self.endpoint.post(handler, operation);
         self
     }
@@ -135,8 +173,8 @@ impl AdminEndpoint {
         Args: ToldWhoCalls + 'static,
         F::Output: Responder + 'static,
     {
-        let operation = self.needing(scope, Method::PATCH, operation);
-        let handler = CheckedAgain { scope, handler };
+        let (needed, operation) = self.needing(scope, Method::PATCH, operation);
+        let handler = CheckedAgain { needed, handler };
         self.endpoint = self.endpoint.patch(handler, operation);
         self
     }
@@ -148,26 +186,38 @@ impl AdminEndpoint {
         Args: ToldWhoCalls + 'static,
         F::Output: Responder + 'static,
     {
-        let operation = self.needing(scope, Method::DELETE, operation);
+        let (_, operation) = self.needing(scope, Method::DELETE, operation);
         self.endpoint = self.endpoint.delete(handler, operation);
         self
     }
 
-    fn needing(&mut self, scope: Scope, method: Method, operation: Operation) -> Operation {
-        self.scopes.0.push((method, scope));
-        operation.of(Caller::WithScope(scope))
+    fn needing(
+        &mut self,
+        scope: Scope,
+        method: Method,
+        operation: Operation,
+    ) -> (Needed, Operation) {
+        let needed = Needed::by(&method, scope, &operation);
+        self.needs.0.push((method, needed));
+        let caller = if needed.orphans_may {
+            Caller::WithScope(scope)
+        } else {
+            Caller::WithScopeInCare(scope)
+        };
+        (needed, operation.of(caller))
     }
 
     /// What is offered here.
     pub(super) fn routes(&self) -> impl Iterator<Item = AdminRoute> {
         let operations = self.endpoint.operations().iter();
-        let scopes = self.scopes.0.iter();
+        let needs = self.needs.0.iter();
         operations
-            .zip(scopes)
-            .map(|(operation, (method, scope))| AdminRoute {
+            .zip(needs)
+            .map(|(operation, (method, needed))| AdminRoute {
                 method: method.clone(),
                 path: operation.path().to_owned(),
-                scope: *scope,
+                scope: needed.scope,
+                orphans_may: needed.orphans_may,
             })
     }
 
@@ -179,7 +229,7 @@ impl AdminEndpoint {
 
 impl HttpServiceFactory for AdminEndpoint {
     fn register(self, config: &mut AppService) {
-        self.endpoint.with_data(self.scopes).register(config);
+        self.endpoint.with_data(self.needs).register(config);
     }
 }
 
@@ -189,8 +239,9 @@ mod tests {
 
     #[test]
     fn a_method_that_names_no_scope_has_none() {
-        let scopes = Scopes(vec![(Method::GET, Scope::UsersRead)]);
-        assert_eq!(scopes.of(&Method::HEAD), Some(Scope::UsersRead));
-        assert_eq!(scopes.of(&Method::POST), None);
+        let needed = Needed::to_look(Scope::UsersRead);
+        let needs = Needs(vec![(Method::GET, needed)]);
+        assert_eq!(needs.of(&Method::HEAD), Some(needed));
+        assert_eq!(needs.of(&Method::POST), None);
     }
 }

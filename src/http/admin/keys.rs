@@ -82,6 +82,7 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
                     write,
                     revoke,
                     Operation::new("Revoke a key")
+                        .orphans_may()
                         .explained("It is kept for the record.")
                         .ends(),
                 ),

@@ -61,10 +61,11 @@ use super::State;
 use super::caller::{Undone, authenticate, insufficient_scope, stand_within, verify_again};
 use super::openapi::{Argument, Mounted};
 use super::problem::{Problem, ProblemKind};
-use endpoint::{AdminEndpoint, Scopes};
+use endpoint::{AdminEndpoint, Needs};
 use optional_json::OptionalJson;
 
 pub use endpoint::AdminRoute;
+pub(super) use endpoint::Needed;
 
 fn endpoints() -> Vec<AdminEndpoint> {
     let modules = [
@@ -136,32 +137,32 @@ pub(super) struct Admin {
     /// Its scopes, as far as they hold for this request: an access token may have fewer than its key.
     pub(super) scopes: Vec<String>,
     /// What they must have, still when something is changed.
-    pub(super) scope: Scope,
+    pub(super) needed: Needed,
 }
 
 impl Admin {
-    /// The caller, where they have this scope.
-    async fn with(scope: Scope, request: &HttpRequest, state: &State) -> Result<Self, Problem> {
+    /// The caller, where they have what is needed.
+    async fn with(needed: Needed, request: &HttpRequest, state: &State) -> Result<Self, Problem> {
         let caller = authenticate(request, state).await?;
         let rights = state
             .database
-            .read_now(|connection| rights_with(scope, connection, &caller.verified))?;
+            .read_now(|connection| rights_with(needed, connection, &caller.verified))?;
         Ok(Self {
             actor: caller.actor,
             rights,
             now: caller.requested_at,
             credential_id: caller.verified.credential.id,
             scopes: caller.verified.credential.scopes,
-            scope,
+            needed,
         })
     }
 
-    /// Whether the caller of a request that goes on for long still has this scope.
-    fn still_with(scope: Scope, request: &HttpRequest, state: &State) -> Result<(), Problem> {
+    /// Whether the caller of a request that goes on for long still has what is needed.
+    fn still_with(needed: Needed, request: &HttpRequest, state: &State) -> Result<(), Problem> {
         let verified = verify_again(request, state)?;
         state
             .database
-            .read_now(|connection| rights_with(scope, connection, &verified))?;
+            .read_now(|connection| rights_with(needed, connection, &verified))?;
         Ok(())
     }
 
@@ -201,7 +202,7 @@ impl Admin {
         let scopes = &mut verified.credential.scopes;
         scopes.retain(|scope| self.scopes.contains(scope));
         Ok(Self {
-            rights: rights_with(self.scope, connection, &verified)?,
+            rights: rights_with(self.needed, connection, &verified)?,
             ..self.clone()
         })
     }
@@ -226,11 +227,11 @@ impl FromRequest for Admin {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         Box::pin(async move {
-            let scope = request
-                .app_data::<Scopes>()
-                .and_then(|scopes| scopes.of(request.method()));
-            match (scope, request.app_data::<web::Data<State>>()) {
-                (Some(scope), Some(state)) => Self::with(scope, &request, state).await,
+            let needed = request
+                .app_data::<Needs>()
+                .and_then(|needs| needs.of(request.method()));
+            match (needed, request.app_data::<web::Data<State>>()) {
+                (Some(needed), Some(state)) => Self::with(needed, &request, state).await,
                 // What names no scope is nobody's.
                 _ => Err(Problem::new(
                     ProblemKind::Forbidden,
@@ -242,22 +243,33 @@ impl FromRequest for Admin {
 }
 
 pub(super) fn rights_with(
-    scope: Scope,
+    needed: Needed,
     connection: &mut DatabaseConnection,
     verified: &Verified,
 ) -> Result<Rights, Problem> {
     let rights = rights(connection, verified)?;
-    if rights.include(scope) {
-        return Ok(rights);
+    if !rights.include(needed.scope) {
+        return Err(insufficient(needed.scope));
     }
+    if !needed.orphans_may && verified.credential.orphaned_at.is_some() {
+        return Err(Problem::new(
+            ProblemKind::Forbidden,
+            "an orphaned key reads, makes people and takes access away, and does nothing else: somebody who is there \
+             must adopt it first",
+        ));
+    }
+    Ok(rights)
+}
+
+fn insufficient(scope: Scope) -> Problem {
     let problem = Problem::new(
         ProblemKind::InsufficientScope,
         format!("this needs the scope {}", scope.name()),
     );
-    Err(match insufficient_scope(scope.name()) {
+    match insufficient_scope(scope.name()) {
         Some(challenge) => problem.with_header(WWW_AUTHENTICATE, challenge),
         None => problem,
-    })
+    }
 }
 
 /// What whoever shows this credential may do.

@@ -79,7 +79,9 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
             .delete(
                 write,
                 revoke_credential,
-                Operation::new("Revoke a credential of a product").ends(),
+                Operation::new("Revoke a credential of a product")
+                    .orphans_may()
+                    .ends(),
             ),
         AdminEndpoint::at("/products/{id}/credentials/{credential}/rotate").post(
             write,

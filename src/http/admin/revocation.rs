@@ -19,17 +19,21 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
             Scope::PoliciesWrite,
             of_policy,
             Operation::new("Revoke the API tokens of everybody a policy holds for")
+                .orphans_may()
                 .shows::<RevokedView>(),
         ),
         AdminEndpoint::at("/products/{id}/revoke-tokens").post(
             Scope::TokensRevoke,
             of_product,
-            Operation::new("Revoke the API tokens for a product").shows::<RevokedView>(),
+            Operation::new("Revoke the API tokens for a product")
+                .orphans_may()
+                .shows::<RevokedView>(),
         ),
         AdminEndpoint::at("/directories/{id}/revoke-tokens").post(
             Scope::TokensRevoke,
             of_directory,
             Operation::new("Revoke the API tokens of everybody in a directory")
+                .orphans_may()
                 .shows::<RevokedView>(),
         ),
     ]

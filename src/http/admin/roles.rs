@@ -37,6 +37,7 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
             write,
             delete_assignment,
             Operation::new("Take a role from a person")
+                .orphans_may()
                 .ends()
                 .refuses(&[409]),
         ),
@@ -57,6 +58,7 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
             write,
             delete_mapping,
             Operation::new("Let a group give a role no more")
+                .orphans_may()
                 .ends()
                 .refuses(&[409]),
         ),

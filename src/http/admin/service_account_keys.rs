@@ -55,7 +55,7 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
             .delete(
                 write,
                 revoke,
-                Operation::new("Revoke a public key")
+                Operation::new("Revoke a public key").orphans_may()
                     .explained("And with it every access token that was issued for it.")
                     .ends(),
             ),

@@ -69,6 +69,7 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
             WRITE,
             disable,
             Operation::new("Disable a service account")
+                .orphans_may()
                 .explained("Its credentials work no more until it is enabled.")
                 .shows::<ServiceAccountView>(),
         ),
@@ -108,7 +109,11 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
                 show_token,
                 Operation::new("Show a token").shows::<CredentialView>(),
             )
-            .delete(WRITE, revoke_token, Operation::new("Revoke a token").ends()),
+            .delete(
+                WRITE,
+                revoke_token,
+                Operation::new("Revoke a token").orphans_may().ends(),
+            ),
         AdminEndpoint::at("/service-accounts/{id}/tokens/{token}/rotate").post(
             WRITE,
             rotate_token,

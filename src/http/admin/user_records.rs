@@ -47,6 +47,7 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
                 Scope::TokensRevoke,
                 end_sessions,
                 Operation::new("End all sessions of a person")
+                    .orphans_may()
                     .explained("They stay active, and may sign in again.")
                     .shows::<EndedView>(),
             ),
@@ -61,7 +62,9 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
             .delete(
                 Scope::TokensRevoke,
                 end_session,
-                Operation::new("End one session of a person").ends(),
+                Operation::new("End one session of a person")
+                    .orphans_may()
+                    .ends(),
             ),
     ]
 }

@@ -40,7 +40,7 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
             .post(
                 write,
                 create,
-                Operation::new("Make a person in the local directory")
+                Operation::new("Make a person in the local directory").orphans_may()
                     .explained("Those of other directories come from their identity providers.")
                     .creates::<UserView>()
                     .refuses(&[409]),
@@ -53,7 +53,7 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
         AdminEndpoint::at("/users/{id}/deprovision").post(
             write,
             deprovision,
-            Operation::new("Deprovision a person")
+            Operation::new("Deprovision a person").orphans_may()
                 .explained(
                     "Their tokens are revoked, their sessions end, and what they have made for others is flagged.",
                 )
@@ -76,12 +76,12 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
         AdminEndpoint::at("/users/{id}/tokens/{token}").delete(
             Scope::TokensRevoke,
             revoke_token,
-            Operation::new("Revoke an API token of a person").ends(),
+            Operation::new("Revoke an API token of a person").orphans_may().ends(),
         ),
         AdminEndpoint::at("/users/{id}/revoke-tokens").post(
             Scope::TokensRevoke,
             revoke_tokens,
-            Operation::new("Revoke all API tokens of a person").shows::<RevokedView>(),
+            Operation::new("Revoke all API tokens of a person").orphans_may().shows::<RevokedView>(),
         ),
         AdminEndpoint::at("/users/{id}/second-factor")
             .get(

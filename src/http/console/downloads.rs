@@ -7,7 +7,7 @@ use crate::policies::Scope;
 
 use super::super::State;
 use super::super::admin::audit::StillMay;
-use super::super::admin::rights_with;
+use super::super::admin::{Needed, rights_with};
 use super::super::caller::{AuthenticationFailure, verify_secret_again};
 use super::cookies::session_cookie;
 
@@ -19,7 +19,7 @@ pub(super) fn still_may(scope: Scope, request: HttpRequest, state: &web::Data<St
         let verified = verify_secret_again(session.expose(), &request, &server)?;
         server
             .database
-            .read_now(|connection| rights_with(scope, connection, &verified))?;
+            .read_now(|connection| rights_with(Needed::to_look(scope), connection, &verified))?;
         Ok(())
     })
 }

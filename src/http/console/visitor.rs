@@ -22,7 +22,7 @@ use crate::secret::PlainSecret;
 
 use super::super::State;
 use super::super::account::Person;
-use super::super::admin::{self, Admin};
+use super::super::admin::{self, Admin, Needed};
 use super::super::caller::{
     AuthenticationFailure, authenticate_secret, authenticate_secret_half_way,
     authenticate_unattended,
@@ -125,7 +125,7 @@ impl Visitor {
             now: self.now(),
             credential_id: caller.verified.credential.id.clone(),
             scopes: caller.verified.credential.scopes.clone(),
-            scope,
+            needed: Needed::to_change(scope),
         }
     }
 

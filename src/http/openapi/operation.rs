@@ -33,6 +33,7 @@ pub(in crate::http) struct Operation {
     answers: BTreeMap<u16, Response>,
     refusals: BTreeSet<u16>,
     schemas: Schemas,
+    orphans_may: bool,
 }
 
 /// Who may call.
@@ -42,6 +43,8 @@ pub(in crate::http) enum Caller {
     Anybody,
     /// Whoever has this scope of the admin interface.
     WithScope(Scope),
+    /// Whoever has this scope of the admin interface, but for orphaned keys.
+    WithScopeInCare(Scope),
     /// A signed-in person.
     Person,
     /// A product.
@@ -67,6 +70,7 @@ impl Operation {
             answers: BTreeMap::new(),
             refusals: BTreeSet::new(),
             schemas: Schemas::default(),
+            orphans_may: false,
         }
     }
 
@@ -80,6 +84,17 @@ impl Operation {
     pub(in crate::http) fn of(mut self, caller: Caller) -> Self {
         self.caller = caller;
         self
+    }
+
+    /// Also for orphaned keys, though it changes something: it gives nobody anything.
+    pub(in crate::http) fn orphans_may(mut self) -> Self {
+        self.orphans_may = true;
+        self
+    }
+
+    /// Whether that was said.
+    pub(in crate::http) fn is_for_orphans(&self) -> bool {
+        self.orphans_may
     }
 
     /// Refused in this form.
@@ -356,6 +371,10 @@ impl Mounted {
 fn description(explanation: Option<&str>, caller: Caller) -> Option<String> {
     let needed = match caller {
         Caller::WithScope(scope) => Some(format!("Needs the scope `{}`.", scope.name())),
+        Caller::WithScopeInCare(scope) => Some(format!(
+            "Needs the scope `{}`; an orphaned key may not.",
+            scope.name()
+        )),
         _ => None,
     };
     let texts: Vec<String> = explanation
@@ -370,7 +389,9 @@ fn requirements(caller: Caller) -> Vec<SecurityRequirement> {
     let none: [&str; 0] = [];
     match caller {
         Caller::Anybody => vec![SecurityRequirement::default()],
-        Caller::WithScope(scope) => vec![SecurityRequirement::new("admin", [scope.name()])],
+        Caller::WithScope(scope) | Caller::WithScopeInCare(scope) => {
+            vec![SecurityRequirement::new("admin", [scope.name()])]
+        }
         Caller::Person => vec![SecurityRequirement::new("session", none)],
         Caller::IdentityProvider => vec![SecurityRequirement::new("scim", none)],
         Caller::IdentityProviderOrPerson => vec![
