@@ -43,7 +43,7 @@ pub fn create(
         id: ProductId::generate(),
         name: checked_name(name)?,
         scopes: checked_scopes(scopes)?,
-        access_groups: checked_groups(connection, access_groups)?,
+        access_groups: checked_groups(connection, access_groups, &[])?,
         created_at: now,
         modified_at: now,
     };
@@ -52,7 +52,8 @@ pub fn create(
     Ok(product)
 }
 
-/// Changes a product; what is not given stays.
+/// Changes a product; what is not given stays. Groups that it names already may stay although they were deleted: who
+/// changes something else opens it to nobody.
 ///
 /// # Errors
 /// As [`create`]; [`PolicyError::NotFound`].
@@ -71,7 +72,7 @@ pub fn update(
         product.scopes = checked_scopes(scopes)?;
     }
     if let Some(groups) = &change.access_groups {
-        product.access_groups = checked_groups(connection, groups)?;
+        product.access_groups = checked_groups(connection, groups, &product.access_groups)?;
     }
     product.modified_at = now;
     products::update(connection, &product).map_err(taken)?;
@@ -168,10 +169,11 @@ fn checked_scopes(scopes: &[String]) -> Result<Vec<String>, PolicyError> {
     Ok(checked)
 }
 
-/// Each must be a group now; that one is deleted later lets nobody else in.
+/// Each must be a group now, or be `named` already; that one is deleted later lets nobody else in.
 fn checked_groups(
     connection: &mut DatabaseConnection,
     groups: &[ResourceId],
+    named: &[ResourceId],
 ) -> Result<Vec<ResourceId>, PolicyError> {
     if groups.len() > MAX_GROUPS {
         return Err(PolicyError::Invalid(format!(
@@ -181,7 +183,7 @@ fn checked_groups(
     let mut checked = groups.to_vec();
     checked.sort();
     checked.dedup();
-    for group in &checked {
+    for group in checked.iter().filter(|group| !named.contains(group)) {
         let found = resources::find_any(connection, group)?;
         if found.is_none_or(|found| found.resource_type != GROUP) {
             return Err(PolicyError::Invalid(format!(

@@ -51,6 +51,7 @@ mod policies;
 mod policy_change;
 mod policy_order;
 mod posted;
+mod product_change;
 mod product_parts;
 mod products;
 mod receipts;
@@ -126,6 +127,8 @@ fn pages() -> Vec<Page> {
         policies::pages,
         policy_change::pages,
         roles::pages,
+        // Before the pages of one product: `new` is no identifier.
+        product_change::pages,
         products::pages,
         product_parts::pages,
         service_accounts::pages,

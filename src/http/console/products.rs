@@ -1,35 +1,31 @@
-//! Products: what people's tokens are for, who may have such tokens, and their end.
+//! Products: what people's tokens are for, who may have such tokens, and their end. How one is made and changed is in
+//! `product_change`.
 
 use actix_web::{HttpResponse, web};
 use maud::{Markup, html};
-use serde::Deserialize;
 
 use crate::credentials::bulk::{TokensOf, revoke_tokens};
 use crate::credentials::products as ending;
-use crate::lifecycle::GROUP;
-use crate::policies::products::{self as rules, ProductChange};
+use crate::policies::products as rules;
 use crate::policies::{PolicyError, Scope};
 use crate::secret::SecretKind;
 use crate::store::credentials::{Counts, Search, newest};
-use crate::store::id::{ProductId, ResourceId};
+use crate::store::id::ProductId;
 use crate::store::product_instances::{self, Instance};
 use crate::store::products::{self, Product};
-use crate::store::{DatabaseConnection, resources};
 
 use super::super::State;
 use super::super::admin::endings;
 use super::answer::{Failure, see_other};
-use super::chosen::all_named;
 use super::frame::{Section, page};
 use super::impact::of_kind;
 use super::keys::{Names, credentials};
-use super::new_key::separated;
 use super::page::{Access, Page};
 use super::parts::{
-    Question, Typed as Narrowed, confirm, confirmation, empty, facts, field_with_hint, form,
-    heading, none_left, results, table,
+    Question, Typed as Narrowed, confirm, empty, facts, heading, none_left, results, table,
 };
-use super::posted::{Confirmed, Posted};
+use super::posted::Confirmed;
+use super::product_change::access_groups;
 use super::rows::ROWS;
 use super::typed_name::{Typed, typed};
 use super::visitor::Visitor;
@@ -41,14 +37,7 @@ pub(super) fn pages() -> Vec<Page> {
     let revoking = Access::With(Scope::TokensRevoke);
     vec![
         Page::at("/products").get(read, list),
-        // Before the page of one product: `new` is no identifier.
-        Page::at("/products/new")
-            .get(write, show_new)
-            .post(write, create),
         Page::at("/products/{id}").get(read, show),
-        Page::at("/products/{id}/change")
-            .get(write, show_change)
-            .post(write, change),
         Page::at("/products/{id}/revoke-tokens")
             .get(revoking, ask_revoke)
             .post(revoking, revoke),
@@ -127,7 +116,7 @@ async fn show(
         .read(move |connection| {
             let product = rules::find(connection, &id)?;
             let instances = product_instances::list(connection, &id)?;
-            let groups = labels(connection, &product.access_groups)?;
+            let groups = access_groups(connection, &product.access_groups)?;
             let search = Search {
                 kinds: vec![SecretKind::ProductCredential],
                 product: Some(id.clone()),
@@ -161,10 +150,12 @@ async fn show(
             }),
             ("Open to", html! {
                 @if groups.is_empty() { "everybody" }
-                @for (index, (id, name)) in groups.iter().enumerate() {
+                @for (index, group) in groups.iter().enumerate() {
                     @if index > 0 { ", " }
-                    a href={ "/console/groups/" (id) } { (name) }
+                    a href={ "/console/groups/" (group.id) } { (group.label()) }
+                    @if group.is_gone { " (deleted)" }
                 }
+                @if !groups.is_empty() && groups.iter().all(|group| group.is_gone) { ": nobody" }
             }),
             ("Its tokens", html! {
                 a href={ "/console/keys?kind=user-tokens&product=" (product.id) } { "Show people's tokens for it" }
@@ -225,147 +216,6 @@ fn instance_list(instances: &[Instance], place: &str, may_write: bool) -> Markup
         &["Name", "URL", "Since", "Actions"],
         &rows,
     )
-}
-
-/// What groups are called, in their order; one that is gone by its identifier.
-fn labels(
-    connection: &mut DatabaseConnection,
-    groups: &[ResourceId],
-) -> Result<Vec<(ResourceId, String)>, PolicyError> {
-    let known = resources::labels(connection, groups)?;
-    let named = groups.iter().map(|id| {
-        let name = known.get(id).cloned();
-        (id.clone(), name.unwrap_or_else(|| id.to_string()))
-    });
-    Ok(named.collect())
-}
-
-/// What the form of a product has.
-#[derive(Deserialize)]
-struct Wanted {
-    name: String,
-    #[serde(default)]
-    scopes: String,
-    /// Groups that stay.
-    #[serde(default)]
-    groups: Vec<ResourceId>,
-    /// What further groups are called, one on each line.
-    #[serde(default)]
-    further_groups: String,
-}
-
-impl Wanted {
-    fn access_groups(
-        &self,
-        connection: &mut DatabaseConnection,
-    ) -> Result<Vec<ResourceId>, PolicyError> {
-        let mut groups = self.groups.clone();
-        for group in all_named(connection, GROUP, &self.further_groups)? {
-            if !groups.contains(&group) {
-                groups.push(group);
-            }
-        }
-        Ok(groups)
-    }
-}
-
-fn product_fields(name: &str, scopes: &str, groups: &[(ResourceId, String)]) -> Markup {
-    html! {
-        (field_with_hint("Name", "As people know it, such as Wiki.", &html! {
-            input name="name" value=(name) maxlength="200" required autocomplete="off";
-        }))
-        (field_with_hint(
-            "Scopes",
-            "What its tokens can be limited to, with spaces between, such as pages:read pages:write.",
-            &html! { input name="scopes" value=(scopes) autocomplete="off" spellcheck="false"; },
-        ))
-        fieldset {
-            legend { "Who may have tokens for it" }
-            @for (id, label) in groups {
-                label.check { input type="checkbox" name="groups" value=(id) checked; span { (label) } }
-            }
-            (field_with_hint(
-                "Groups",
-                "Names or identifiers, one on each line. Where there are none at all, everybody may.",
-                &html! { textarea name="further_groups" rows="3" spellcheck="false" {} },
-            ))
-        }
-    }
-}
-
-async fn show_new(visitor: Visitor) -> Result<HttpResponse, Failure> {
-    let content = html! {
-        (heading("New product", Some(("/console/products", "Products")), &html! {}))
-        (form(&visitor, "/console/products/new", &html! {
-            (product_fields("", "", &[]))
-            button.primary { "Make the product" }
-        }))
-    };
-    Ok(page(&visitor, Section::Products, "New product", &content))
-}
-
-async fn create(sent: Posted<Wanted>, state: web::Data<State>) -> Result<HttpResponse, Failure> {
-    let wanted = sent.form;
-    let product = sent
-        .visitor
-        .admin(Scope::ProductsWrite)
-        .write(&state, move |connection, admin| {
-            let groups = wanted.access_groups(connection)?;
-            let scopes = separated(&wanted.scopes);
-            let (actor, now) = (&admin.actor, admin.now);
-            rules::create(connection, &wanted.name, &scopes, &groups, actor, now)
-        })
-        .await?;
-    Ok(see_other(&address(&product.id)))
-}
-
-async fn show_change(
-    visitor: Visitor,
-    state: web::Data<State>,
-    id: web::Path<String>,
-) -> Result<HttpResponse, Failure> {
-    let id = ProductId::new(id.into_inner());
-    let (product, groups) = state.database.read_now(|connection| {
-        let product = rules::find(connection, &id)?;
-        let groups = labels(connection, &product.access_groups)?;
-        Ok::<_, PolicyError>((product, groups))
-    })?;
-    let place = address(&id);
-    let asked = visitor.asked(&state)?;
-    let title = format!("Change {}", product.name);
-    let content = html! {
-        (heading(&title, Some((&place, &product.name)), &html! {}))
-        (form(&visitor, &format!("{place}/change"), &html! {
-            (product_fields(&product.name, &product.scopes.join(" "), &groups))
-            (confirmation(asked))
-            div.buttons {
-                button.primary { "Change it" }
-                a.button href=(place) { "Cancel" }
-            }
-        }))
-    };
-    Ok(page(&visitor, Section::Products, &title, &content))
-}
-
-async fn change(
-    sent: Confirmed<Wanted>,
-    state: web::Data<State>,
-    id: web::Path<String>,
-) -> Result<HttpResponse, Failure> {
-    let id = ProductId::new(id.into_inner());
-    let (wanted, product) = (sent.form, id.clone());
-    sent.visitor
-        .admin(Scope::ProductsWrite)
-        .write(&state, move |connection, admin| {
-            let change = ProductChange {
-                name: Some(wanted.name.clone()),
-                scopes: Some(separated(&wanted.scopes)),
-                access_groups: Some(wanted.access_groups(connection)?),
-            };
-            rules::update(connection, &product, &change, &admin.actor, admin.now)
-        })
-        .await?;
-    Ok(see_other(&format!("{}?done=product-changed", address(&id))))
 }
 
 /// So many of each kind, in words.

@@ -19,6 +19,7 @@ mod people;
 mod person_forgotten;
 mod policies;
 mod policy_order;
+mod product_access;
 mod products;
 mod readings;
 mod receipts;

@@ -46,7 +46,11 @@ on_both_databases!(
             "{}",
             refused.text
         );
-        let change = [("name", "Handbook"), ("scopes", "pages:read")];
+        let change = [
+            ("name", "Handbook"),
+            ("scopes", "pages:read"),
+            ("open_to_everybody", "true"),
+        ];
         browser.get(&format!("{place}/change")).expect(200);
         browser
             .submit(&format!("{place}/change"), &change)
