@@ -11,6 +11,10 @@ use serde::{Serialize, Serializer};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
+/// How far behind this node's clock another's may be, in seconds: more than clocks that nobody looks after drift apart,
+/// and little enough that few credentials expire within it.
+const SLOW_CLOCK_SECONDS: i64 = 3_600;
+
 impl Timestamp {
     /// From milliseconds since the epoch.
     #[must_use]
@@ -40,6 +44,13 @@ impl Timestamp {
     #[must_use]
     pub fn plus_days(self, days: i64) -> Self {
         self.plus_seconds(days.saturating_mul(86_400))
+    }
+
+    /// The earliest that it may be by the clock of another node when it is this by ours. What is ended here is ended
+    /// for that node too, which would go on accepting what has expired by our clock alone.
+    #[must_use]
+    pub fn by_a_slow_clock(self) -> Self {
+        self.plus_seconds(-SLOW_CLOCK_SECONDS)
     }
 
     /// Reads RFC 3339, whatever its offset; `None` for anything else.

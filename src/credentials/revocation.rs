@@ -89,7 +89,7 @@ pub fn revoke_presented(
     Ok(Outcome::Ended)
 }
 
-/// Which of these secrets are of credentials that could still be used.
+/// Which of these secrets are of credentials that could still be used, on a node whose clock is behind too.
 ///
 /// # Errors
 /// When the database fails.
@@ -98,7 +98,7 @@ pub fn still_usable(
     secrets: Vec<PlainSecret>,
     now: Timestamp,
 ) -> Result<Vec<PlainSecret>, CredentialError> {
-    let mut usable = Vec::new();
+    let (mut usable, now) = (Vec::new(), now.by_a_slow_clock());
     for secret in secrets {
         let found = table::find_with_owner(connection, &secret.hash())?;
         if found.is_some_and(|found| super::verify::has_not_ended(&found.credential, now).is_ok()) {

@@ -332,7 +332,7 @@ pub(super) fn end_all(
     actor: &Actor,
     now: Timestamp,
 ) -> Result<usize, CredentialError> {
-    let search = open_sessions::search(person, now);
+    let search = open_sessions::search(person, now.by_a_slow_clock());
     let (mut ended, mut before) = (0, None::<String>);
     loop {
         let found = table::newest(connection, &search, before.as_deref(), AT_ONCE)?;

@@ -184,8 +184,8 @@ pub(in super::super) fn of_tokens_of_directory(
     Ok((directory, counts))
 }
 
-/// How many API tokens of the people for whom a policy holds work, but for what blocks them, and end where all are
-/// revoked.
+/// How many API tokens of the people for whom a policy holds work by any node's clock, but for what blocks them, and
+/// end where all are revoked.
 ///
 /// # Errors
 /// [`PolicyError::NotFound`]; when the database fails.

@@ -193,14 +193,15 @@ pub fn revoke_of_directory(
     revoke_keys_where(connection, bound_to(directory), reason, now)
 }
 
-/// Revokes what works of that which belongs to something: what has expired goes with nobody's doing, and says so.
+/// Revokes what works by any node's clock of that which belongs to something: what has expired goes with nobody's
+/// doing, and says so.
 fn revoke_working_of(
     connection: &mut DatabaseConnection,
     holder: Holder<'_>,
     reason: &str,
     now: Timestamp,
 ) -> Result<Counts, StoreError> {
-    let working = works(now).push(" AND ").append(holder.holds());
+    let working = works_by_any_clock(now).push(" AND ").append(holder.holds());
     revoke_keys_where(connection, working, reason, now)
 }
 
@@ -288,7 +289,7 @@ pub(super) fn left_by(whose: Whose<'_>) -> Statement {
 }
 
 /// What works: neither revoked nor expired, nor succeeded and out of time.
-pub(super) fn works(now: Timestamp) -> Statement {
+fn works(now: Timestamp) -> Statement {
     Statement::sql("revoked_at IS NULL AND expires_at > ")
         .integer(now.as_millis())
         .push(" AND (retires_at IS NULL OR retires_at > ")
@@ -296,9 +297,14 @@ pub(super) fn works(now: Timestamp) -> Statement {
         .push(")")
 }
 
-/// What works and has no flag yet.
+/// What works, or may still do so by the clock of another node: what is ended has to end there too.
+pub(super) fn works_by_any_clock(now: Timestamp) -> Statement {
+    works(now.by_a_slow_clock())
+}
+
+/// What works by any node's clock and has no flag yet.
 pub(super) fn works_unflagged(now: Timestamp) -> Statement {
-    works(now).push(" AND orphaned_at IS NULL")
+    works_by_any_clock(now).push(" AND orphaned_at IS NULL")
 }
 
 /// Flags the working credentials of a service account, which its owner has left behind.

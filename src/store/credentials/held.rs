@@ -12,7 +12,7 @@ use crate::store::schema::credentials;
 use crate::store::sql::Statement;
 
 use super::Counts;
-use super::ending::{of_kinds, works};
+use super::ending::{of_kinds, works_by_any_clock};
 use super::holders::Holder;
 use super::impact::{Whose, count_where};
 
@@ -58,7 +58,7 @@ fn revoke_tokens_where(
         .execute(connection)
 }
 
-/// Revokes all working tokens of those for whom a policy holds.
+/// Revokes all tokens that work, by any node's clock, of those for whom a policy holds.
 ///
 /// # Errors
 /// When the database fails.
@@ -68,11 +68,13 @@ pub fn revoke_tokens_held(
     reason: &str,
     now: Timestamp,
 ) -> Result<usize, StoreError> {
-    let held = works(now).push(" AND ").append(holds_for_owner(policy));
+    let held = works_by_any_clock(now)
+        .push(" AND ")
+        .append(holds_for_owner(policy));
     revoke_tokens_where(connection, held, reason, now)
 }
 
-/// How many working tokens those have for whom a policy holds.
+/// How many tokens that work, by any node's clock, those have for whom a policy holds.
 ///
 /// # Errors
 /// When the database fails.
@@ -83,13 +85,13 @@ pub fn count_tokens_held(
 ) -> Result<Counts, StoreError> {
     let held = of_kinds(&[SecretKind::UserToken])
         .push(" AND ")
-        .append(works(now))
+        .append(works_by_any_clock(now))
         .push(" AND ")
         .append(holds_for_owner(policy));
     count_where(connection, held)
 }
 
-/// Revokes all working tokens that are limited to a product.
+/// Revokes all tokens that work, by any node's clock, and are limited to a product.
 ///
 /// # Errors
 /// When the database fails.
@@ -99,7 +101,7 @@ pub fn revoke_tokens_of_product(
     reason: &str,
     now: Timestamp,
 ) -> Result<usize, StoreError> {
-    let limited = works(now)
+    let limited = works_by_any_clock(now)
         .push(" AND ")
         .append(Holder::Product(product).holds());
     revoke_tokens_where(connection, limited, reason, now)

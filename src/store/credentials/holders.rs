@@ -10,7 +10,7 @@ use crate::store::id::{InstanceId, ProductId, ServiceAccountId};
 use crate::store::sql::Statement;
 
 use super::Counts;
-use super::ending::works;
+use super::ending::works_by_any_clock;
 
 /// What credentials belong to.
 #[derive(Debug, Clone, Copy)]
@@ -45,7 +45,7 @@ struct KindCount {
     number: i64,
 }
 
-/// How many credentials of each kind that belong to it work at an instant.
+/// How many credentials of each kind that belong to it work at an instant by any node's clock, and end with it.
 ///
 /// # Errors
 /// When the database fails.
@@ -56,7 +56,7 @@ pub fn count_working_of(
 ) -> Result<Counts, StoreError> {
     let found: Vec<KindCount> =
         Statement::sql("SELECT kind, COUNT(*) AS number FROM credentials WHERE ")
-            .append(works(now))
+            .append(works_by_any_clock(now))
             .push(" AND ")
             .append(holder.holds())
             .push(" GROUP BY kind ORDER BY kind")
