@@ -21,7 +21,7 @@ use crate::store::{DatabaseConnection, StoreError};
 
 use super::issue::active_person;
 use super::totp::{self, SECRET_LENGTH, base32};
-use super::{Credential, CredentialError, Issued, sessions};
+use super::{Credential, CredentialError, Issued, open_sessions, sessions};
 
 /// What the secret of an authenticator is sealed for.
 const PURPOSE: &str = "second_factor_secret";
@@ -287,6 +287,37 @@ pub fn renew_recovery_codes(
     Ok(codes)
 }
 
+/// What the reset of a person's second factor would end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ResetImpact {
+    /// How many sessions of theirs, counted up to [`open_sessions::MANY`].
+    pub sessions: i64,
+    /// How many recovery codes that are left.
+    pub recovery_codes: i64,
+    /// Whether their policy asks them to enrol again.
+    pub is_required: bool,
+}
+
+/// What [`reset`] would end.
+///
+/// # Errors
+/// [`CredentialError::NotFound`] where they have no second factor; when the database fails.
+pub fn impact_of_reset(
+    connection: &mut DatabaseConnection,
+    person: &ResourceId,
+    now: Timestamp,
+) -> Result<ResetImpact, CredentialError> {
+    if !factors::exists(connection, person)? {
+        return Err(CredentialError::NotFound("second factor"));
+    }
+    let standing = standing(connection, person, now)?;
+    Ok(ResetImpact {
+        sessions: open_sessions::count_open(connection, person, now)?,
+        recovery_codes: standing.recovery_codes,
+        is_required: standing.is_required,
+    })
+}
+
 /// Removes the second factor of somebody who has lost it, on an admin's word. Their sessions end: whoever has the
 /// lost one may have opened them. They are told.
 ///
@@ -298,18 +329,19 @@ pub fn reset(
     actor: &Actor,
     now: Timestamp,
 ) -> Result<(), CredentialError> {
+    let impact = impact_of_reset(connection, &person.id, now)?;
     if !factors::delete(connection, &person.id)? {
         return Err(CredentialError::NotFound("second factor"));
     }
-    let ended = table::revoke_kinds_of(
+    // Also those that have fallen idle long ago, which nobody has to be told of.
+    table::revoke_kinds_of(
         connection,
         &person.id,
         &[SecretKind::Session],
         "second_factor_reset",
         now,
     )?;
-    let ended: i64 = ended.values().sum();
-    let event = about(Action::SecondFactorReset, person).with("sessions_ended", ended);
+    let event = about(Action::SecondFactorReset, person).with("sessions_ended", impact.sessions);
     audit::record(connection, actor, now, event)?;
     let name = person.user_name.as_deref().unwrap_or("a person");
     let subject = format!(

@@ -46,6 +46,18 @@ pub fn find_for_update(
     }))
 }
 
+/// Whether a person has an authenticator, confirmed or not.
+///
+/// # Errors
+/// When the database fails.
+pub fn exists(
+    connection: &mut DatabaseConnection,
+    person: &ResourceId,
+) -> Result<bool, StoreError> {
+    let theirs = second_factors::table.find(person.as_str());
+    Ok(diesel::select(diesel::dsl::exists(theirs)).get_result(connection)?)
+}
+
 /// When a person's authenticator was confirmed; `None` where there is none that counts.
 ///
 /// # Errors

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::clock::Timestamp;
+use crate::credentials::second_factor::{self, ResetImpact};
 use crate::credentials::{CredentialError, open_sessions, service_accounts};
 use crate::lifecycle::{LifecycleError, USER, recovery};
 use crate::policies::{PolicyError, Role, Scope, instances, products};
@@ -30,8 +31,8 @@ use super::super::openapi::Operation;
 use super::super::problem::Problem;
 use super::{Admin, AdminEndpoint, directories, groups, users};
 
-/// Sessions and records are counted so far: what is asked before a click has an end.
-pub(in super::super) const MANY: i64 = 1_000;
+/// Sessions and records are counted so far.
+pub(in super::super) const MANY: i64 = open_sessions::MANY;
 
 pub(super) fn endpoints() -> Vec<AdminEndpoint> {
     vec![
@@ -48,6 +49,13 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
             Operation::new("Show how many sessions ending all of a person's would end")
                 .explained("They are counted up to 1000.")
                 .shows::<EndingView>(),
+        ),
+        AdminEndpoint::at("/users/{id}/second-factor/impact").get(
+            Scope::UsersRead,
+            second_factor_of_person,
+            Operation::new("Show what resetting the second factor of a person would end")
+                .explained("Sessions are counted up to 1000. Whoever has no second factor is answered 404.")
+                .shows::<ResetView>(),
         ),
         AdminEndpoint::at("/directories/{id}/revoke-tokens/impact").get(
             Scope::DirectoriesRead,
@@ -115,6 +123,19 @@ struct EndingView {
     revoked: Counts,
 }
 
+/// What would end with a second factor.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SecondFactorReset)]
+struct ResetView {
+    /// What would be revoked, by kind: all sessions end.
+    #[schema(value_type = BTreeMap<String, i64>)]
+    revoked: Counts,
+    /// How many recovery codes that are left would count no more.
+    recovery_codes: i64,
+    /// Whether their policy would ask them to set up another at their next sign-in.
+    required: bool,
+}
+
 /// What of a deleted person goes and what stays.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Forgetting)]
@@ -167,8 +188,22 @@ pub(in super::super) fn of_sessions_of_person(
     now: Timestamp,
 ) -> Result<(Resource, i64), PolicyError> {
     let person = users::find(connection, id)?;
-    let count = open_sessions::count_open(connection, id, MANY, now)?;
+    let count = open_sessions::count_open(connection, id, now)?;
     Ok((person, count))
+}
+
+/// A person, and what resetting their second factor would end.
+///
+/// # Errors
+/// [`CredentialError::NotFound`] where there is no such person or second factor; when the database fails.
+pub(in super::super) fn of_second_factor(
+    connection: &mut DatabaseConnection,
+    id: &ResourceId,
+    now: Timestamp,
+) -> Result<(Resource, ResetImpact), CredentialError> {
+    let person = users::find(connection, id)?;
+    let impact = second_factor::impact_of_reset(connection, id, now)?;
+    Ok((person, impact))
 }
 
 /// A directory, and how many API tokens of its people revoking all would end.
@@ -332,11 +367,33 @@ async fn sessions_of_person(
     let id = ResourceId::new(id.into_inner());
     ending(&state, move |connection| {
         let (_, count) = of_sessions_of_person(connection, &id, admin.now)?;
-        let counted = (SecretKind::Session.name().to_owned(), count);
-        let counts = std::iter::once(counted).filter(|(_, count)| *count > 0);
-        Ok::<_, PolicyError>(counts.collect())
+        Ok::<_, PolicyError>(sessions(count))
     })
     .await
+}
+
+/// So many sessions, as the kinds of what ends are counted.
+fn sessions(count: i64) -> Counts {
+    let counted = (SecretKind::Session.name().to_owned(), count);
+    let counts = std::iter::once(counted).filter(|(_, count)| *count > 0);
+    counts.collect()
+}
+
+async fn second_factor_of_person(
+    admin: Admin,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let id = ResourceId::new(id.into_inner());
+    let (_, impact) = state
+        .database
+        .read(move |connection| of_second_factor(connection, &id, admin.now))
+        .await?;
+    Ok(HttpResponse::Ok().json(ResetView {
+        revoked: sessions(impact.sessions),
+        recovery_codes: impact.recovery_codes,
+        required: impact.is_required,
+    }))
 }
 
 async fn tokens_of_directory(

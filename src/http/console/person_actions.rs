@@ -24,6 +24,7 @@ use super::parts::{Question, confirm, heading, secret};
 use super::posted::Confirmed;
 use super::sign_in::Nothing;
 use super::visitor::Visitor;
+use super::words::counted;
 
 pub(super) fn pages() -> Vec<Page> {
     let write = Access::With(Scope::UsersWrite);
@@ -182,22 +183,22 @@ async fn ask_reset(
 ) -> Result<HttpResponse, Failure> {
     let id = ResourceId::new(id.into_inner());
     let (wanted, now) = (id.clone(), visitor.now());
-    let (person, sessions) = state
+    let (person, reset) = state
         .database
-        .read(move |connection| endings::of_sessions_of_person(connection, &wanted, now))
+        .read(move |connection| endings::of_second_factor(connection, &wanted, now))
         .await?;
+    let (sessions, codes) = (reset.sessions, reset.recovery_codes);
     let name = person.label().unwrap_or("this person");
     let question = Question {
         title: &format!("Reset the second factor of {name}"),
         back: (&format!("/console/people/{id}"), name),
         consequences: html! {
             p {
-                "1 authenticator and its recovery codes count no more, and every session of " (name) " ends"
-                @if visitor.may(Scope::SessionsRead) {
-                    ": " @if sessions == endings::MANY { "at least " } (impact::of_kind("session", sessions))
-                }
-                ". "
-                "Their password alone signs them in then, unless a policy asks them to set up another."
+                "1 authenticator and " (counted(codes, "recovery code", "recovery codes"))
+                " count no more, and every session of " (name) " ends: "
+                @if sessions == endings::MANY { "at least " } (impact::of_kind("session", sessions)) ". "
+                @if reset.is_required { "Their policy asks them to set up another when they sign in with their password." }
+                @else { "Their password alone signs them in then." }
             }
             p { "Make sure that it is them who asks." }
         },

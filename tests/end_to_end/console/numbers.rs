@@ -242,6 +242,7 @@ on_both_databases!(what_something_would_end_is_a_call, |server| {
         format!("/policies/{nobody}/revoke-tokens"),
         format!("/users/{nobody}/revoke-tokens"),
         format!("/users/{nobody}/sessions"),
+        format!("/users/{nobody}/second-factor"),
         format!("/directories/{nobody}/revoke-tokens"),
         format!("/products/{nobody}"),
         format!("/products/{nobody}/revoke-tokens"),

@@ -268,7 +268,7 @@ on_both_databases!(
         let reset = format!("{place}/reset-second-factor");
         assert!(browser.get(&place).expect(200).text.contains(&reset));
         let asked = browser.get(&reset).expect(200).text;
-        assert!(asked.contains("1 authenticator and its recovery codes count no more"));
+        assert!(asked.contains("1 authenticator and 10 recovery codes count no more"));
         browser.submit(&reset, &[]).expect(303);
         let ended = server.with_token(&enrolled.session);
         ended.get("/account/v1/session").expect(401);

@@ -12,7 +12,20 @@ on_both_databases!(
         let half = ada.begin_sign_in();
         let path = format!("/users/{}/second-factor", ada.person.id);
         assert_eq!(server.admin().get(&path).expect(200).body["enrolled"], true);
+        let impact = format!("{path}/impact");
+        let would_end = json!({
+            "revoked": {"session": 2},
+            "recovery_codes": ada.recovery_codes.len(),
+            "required": false,
+        });
+        assert_eq!(server.admin().get(&impact).expect(200).body, would_end);
         server.admin().delete(&path).expect(204);
+        let event = server
+            .admin()
+            .get("/audit-events?action=second_factor.reset");
+        let event = event.expect(200).body["items"][0].clone();
+        assert_eq!(event["detail"]["sessions_ended"], 2, "{event}");
+        server.admin().get(&impact).expect(404);
 
         server
             .with_token(&ada.session)
