@@ -262,13 +262,9 @@ fn deliver_mail(
         .into_iter()
         .partition(|row| told.iter().any(|notice| notice.id == row.notice_id));
     if !kept.is_empty() {
-        let reason = Attempt {
-            error: outbox::NOT_TOLD.to_owned(),
-            status: None,
-        };
+        let now = clock.now();
         database.write_blocking(move |connection| {
-            kept.iter()
-                .try_for_each(|row| deliveries::not_delivered(connection, row, &reason, None))
+            deliveries::withheld(connection, &kept, outbox::NOT_TOLD, now)
         })?;
     }
     let Some(first) = sent.first() else {

@@ -20,6 +20,10 @@ pub const PENDING: &str = "pending";
 pub const DELIVERED: &str = "delivered";
 /// The state of what is not tried again.
 pub const FAILED: &str = "failed";
+/// The state of what was not sent, because whoever has the address is not to be told of it any more.
+pub const WITHHELD: &str = "withheld";
+/// All of them, in the order of what becomes of a delivery.
+pub const STATES: [&str; 4] = [PENDING, DELIVERED, FAILED, WITHHELD];
 
 /// A notice on its way to one receiver; times are in milliseconds since the epoch.
 #[derive(
@@ -38,7 +42,7 @@ pub struct DeliveryRow {
     pub target: String,
     /// The kind of the notice.
     pub kind: String,
-    /// [`PENDING`], [`DELIVERED`] or [`FAILED`].
+    /// One of [`STATES`].
     pub state: String,
     /// How often it was tried.
     pub attempts: i32,
@@ -308,7 +312,7 @@ fn claim(
     Ok(claimed)
 }
 
-/// They have arrived; a notice that has arrived everywhere is delivered.
+/// They have arrived; a notice that has arrived wherever it is to is delivered.
 ///
 /// # Errors
 /// When the database fails.
@@ -318,30 +322,72 @@ pub fn delivered(
     status: Option<i32>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let now = now.as_millis();
     for chunk in claimed.chunks(CHUNK) {
         let ids: Vec<String> = chunk.iter().map(|delivery| delivery.id.clone()).collect();
         diesel::update(deliveries::table.filter(deliveries::id.eq_any(ids)))
             .set((
                 deliveries::state.eq(DELIVERED),
-                deliveries::delivered_at.eq(now),
+                deliveries::delivered_at.eq(now.as_millis()),
                 deliveries::claimed_until.eq(None::<i64>),
                 deliveries::last_error.eq(None::<String>),
                 deliveries::last_status.eq(status),
             ))
             .execute(connection)?;
-        let told: Vec<String> = chunk.iter().map(|row| row.notice_id.clone()).collect();
-        let missing = deliveries::table
-            .filter(deliveries::notice_id.eq(notices::id))
-            .filter(deliveries::state.ne(DELIVERED));
-        diesel::update(
-            notices::table
-                .filter(notices::id.eq_any(told))
-                .filter(notices::delivered_at.is_null())
-                .filter(diesel::dsl::not(diesel::dsl::exists(missing))),
-        )
-        .set(notices::delivered_at.eq(now))
-        .execute(connection)?;
+        note_whole(connection, chunk, now)?;
+    }
+    Ok(())
+}
+
+/// Notes which notices of these deliveries have arrived wherever they are to.
+fn note_whole(
+    connection: &mut DatabaseConnection,
+    ended: &[DeliveryRow],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let told: Vec<String> = ended.iter().map(|row| row.notice_id.clone()).collect();
+    let arrived = deliveries::table
+        .filter(deliveries::notice_id.eq(notices::id))
+        .filter(deliveries::state.eq(DELIVERED));
+    let missing = deliveries::table
+        .filter(deliveries::notice_id.eq(notices::id))
+        .filter(deliveries::state.ne_all([DELIVERED, WITHHELD]));
+    diesel::update(
+        notices::table
+            .filter(notices::id.eq_any(told))
+            .filter(notices::delivered_at.is_null())
+            .filter(diesel::dsl::exists(arrived))
+            .filter(diesel::dsl::not(diesel::dsl::exists(missing))),
+    )
+    .set(notices::delivered_at.eq(now.as_millis()))
+    .execute(connection)?;
+    Ok(())
+}
+
+/// They are not sent, for this reason, and not tried again.
+///
+/// # Errors
+/// When the database fails.
+pub fn withheld(
+    connection: &mut DatabaseConnection,
+    claimed: &[DeliveryRow],
+    reason: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    for chunk in claimed.chunks(CHUNK) {
+        let ids: Vec<String> = chunk.iter().map(|delivery| delivery.id.clone()).collect();
+        // A node that was slower than its claim takes nothing back that another has delivered.
+        let rows = deliveries::table
+            .filter(deliveries::id.eq_any(ids))
+            .filter(deliveries::state.eq(PENDING));
+        diesel::update(rows)
+            .set((
+                deliveries::state.eq(WITHHELD),
+                deliveries::claimed_until.eq(None::<i64>),
+                deliveries::last_error.eq(reason),
+                deliveries::last_status.eq(None::<i32>),
+            ))
+            .execute(connection)?;
+        note_whole(connection, chunk, now)?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Deliveries as people look for them, the newest first: those to one receiver, and those to all of them. What is done
 //! with them is in [`super::deliveries`].
 
-use super::deliveries::{DeliveryRow, FAILED, PENDING};
+use super::deliveries::{DeliveryRow, FAILED, PENDING, WITHHELD};
 use super::error::StoreError;
 use super::sql::Statement;
 use super::{DatabaseConnection, SqlDialect, walk};
@@ -35,6 +35,7 @@ pub fn list(
 enum Ended {
     Failed,
     Pending,
+    Withheld,
     Otherwise,
 }
 
@@ -43,6 +44,7 @@ impl Ended {
         match state {
             Some(FAILED) => Self::Failed,
             Some(PENDING) => Self::Pending,
+            Some(WITHHELD) => Self::Withheld,
             _ => Self::Otherwise,
         }
     }
@@ -52,6 +54,7 @@ impl Ended {
         match (self, state) {
             (Self::Failed, _) => Statement::sql("state = 'failed'"),
             (Self::Pending, _) => Statement::sql("state = 'pending'"),
+            (Self::Withheld, _) => Statement::sql("state = 'withheld'"),
             (Self::Otherwise, Some(state)) => Statement::sql("state = ").text(state),
             (Self::Otherwise, None) => Statement::sql("TRUE"),
         }
@@ -78,7 +81,7 @@ fn page(
     // The index of those on their way has them by when they are due.
     let id = match ended {
         Ended::Pending => ended.beside("id", dialect),
-        Ended::Failed | Ended::Otherwise => "id".to_owned(),
+        Ended::Failed | Ended::Withheld | Ended::Otherwise => "id".to_owned(),
     };
     let mut statement = Statement::sql("SELECT * FROM deliveries WHERE ").append(condition);
     if let Some(before) = before {
@@ -94,7 +97,7 @@ fn page(
 pub struct Selection {
     /// By `mail` or by `webhook`.
     pub channel: Option<String>,
-    /// [`PENDING`], [`DELIVERED`] or [`FAILED`].
+    /// One of [`super::deliveries::STATES`].
     pub state: Option<String>,
     /// Of notices of this kind.
     pub kind: Option<String>,
@@ -177,6 +180,13 @@ mod tests {
             (Some(FAILED), None, Some("a"), "deliveries_failed"),
             (Some(FAILED), Some("mail"), None, "deliveries_failed"),
             (Some(PENDING), None, Some("a"), "deliveries_due"),
+            (Some(WITHHELD), None, None, "deliveries_withheld"),
+            (
+                Some(WITHHELD),
+                Some("mail"),
+                Some("a"),
+                "deliveries_withheld",
+            ),
             (
                 None,
                 None,

@@ -21,7 +21,7 @@ const LOCK_PAUSE: Duration = Duration::from_millis(100);
 
 /// The migrations that make an index beside writers, which is no transaction, each with its index: what breaks off
 /// leaves the index behind, and the next start would find its name taken.
-const BESIDE_WRITERS: [(&str, &str); 9] = [
+const BESIDE_WRITERS: [(&str, &str); 10] = [
     ("00000000000015", "deliveries_failed"),
     ("00000000000016", "credentials_by_expiry"),
     ("00000000000017", "receipts_by_time"),
@@ -31,6 +31,7 @@ const BESIDE_WRITERS: [(&str, &str); 9] = [
     ("00000000000021", "deleted_people_by_user_name"),
     ("00000000000022", "deleted_people_by_display_name"),
     ("00000000000023", "credentials_by_product"),
+    ("00000000000026", "deliveries_withheld"),
 ];
 
 /// Applies what is pending and gives the versions applied now.

@@ -7,7 +7,7 @@ use utoipa::IntoParams;
 use crate::notices::redelivery::redeliver as send_again;
 use crate::notices::{NoticeError, NoticeKind};
 use crate::policies::Scope;
-use crate::store::deliveries::{self, DELIVERED, DeliveryRow, FAILED, PENDING, Selection};
+use crate::store::deliveries::{self, DeliveryRow, STATES, Selection};
 use crate::store::id::DeliveryId;
 
 use super::super::State;
@@ -47,7 +47,7 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
 struct Wanted {
     /// `mail` or `webhook`
     channel: Option<String>,
-    /// `pending`, `delivered` or `failed`
+    /// `pending`, `delivered`, `failed` or `withheld`
     state: Option<String>,
     /// Of notices of this kind only
     kind: Option<String>,
@@ -56,9 +56,10 @@ struct Wanted {
 /// Refuses what is no state of a delivery.
 pub(super) fn check_state(state: Option<&str>) -> Result<(), NoticeError> {
     match state {
-        Some(name) if ![PENDING, DELIVERED, FAILED].contains(&name) => Err(NoticeError::Invalid(
-            format!("state is {name:?}; it must be {PENDING}, {DELIVERED} or {FAILED}"),
-        )),
+        Some(name) if !STATES.contains(&name) => Err(NoticeError::Invalid(format!(
+            "state is {name:?}; it must be one of {}",
+            STATES.join(", ")
+        ))),
         _ => Ok(()),
     }
 }

@@ -9,7 +9,9 @@ use serde::Deserialize;
 use crate::clock::Timestamp;
 use crate::notices::NoticeKind;
 use crate::policies::Scope;
-use crate::store::deliveries::{self, DELIVERED, DeliveryRow, FAILED, PENDING, Selection};
+use crate::store::deliveries::{
+    self, DELIVERED, DeliveryRow, FAILED, PENDING, Selection, WITHHELD,
+};
 use crate::store::id::{DeliveryId, WebhookId};
 use crate::store::webhooks::{self, Webhook};
 use crate::store::{StoreError, notices};
@@ -41,11 +43,12 @@ pub(super) fn pages() -> Vec<Page> {
 }
 
 /// The states, as forms name them.
-pub(super) const STATES: [(&str, &str); 4] = [
+pub(super) const STATES: [(&str, &str); 5] = [
     ("", "Any state"),
     (PENDING, "Pending"),
     (DELIVERED, "Delivered"),
     (FAILED, "Failed"),
+    (WITHHELD, "Withheld"),
 ];
 const CHANNELS: [(&str, &str); 3] = [
     ("", "By mail or webhook"),
@@ -125,7 +128,8 @@ async fn list(
         p.muted {
             @if state.channels.mail.is_some() { "Notices are sent by mail and by webhook." }
             @else { "No mail is set up on this server: notices are sent by webhook alone." }
-            " What does not arrive is tried again for three days."
+            " What does not arrive is tried again for three days; mail is withheld from whoever has left or lost their \
+             role while it waited."
         }
         (filters(LIST, &html! {
             (field("Way", &select("channel", &filter.channel, &CHANNELS)))
@@ -194,6 +198,7 @@ fn standing(delivery: &DeliveryRow, now: Timestamp) -> Markup {
     let tone = match delivery.state.as_str() {
         DELIVERED => "ok",
         PENDING => "warn",
+        WITHHELD => "off",
         _ => "bad",
     };
     html! {

@@ -2,7 +2,7 @@
 
 use portcullis::config::{MailEncryption, MailSettings, Settings};
 use portcullis::store::StoreError;
-use portcullis::store::deliveries::{self, DeliveryRow, FAILED, PENDING};
+use portcullis::store::deliveries::{self, DeliveryRow, FAILED, PENDING, WITHHELD};
 use portcullis::store::id::DeliveryId;
 use portcullis::store::notices::{self, NoticeRow};
 use serde_json::{Value, json};
@@ -249,6 +249,14 @@ on_both_databases!(
         }
         let failed = stood(server, "mail", "ada@example.org", FAILED, 0);
         stood(server, "mail", "old@example.org", FAILED, 8 * DAY);
+        // Nothing is wrong with what was not to be sent any more.
+        let withheld = stood(server, "mail", "left@example.org", WITHHELD, 0);
+        let of_state = |state: &str| {
+            let path = format!("/deliveries?state={state}");
+            let found = server.admin().get(&path).expect(200).body;
+            ids(&found).contains(&withheld.as_str())
+        };
+        assert_eq!([FAILED, WITHHELD].map(of_state), [false, true]);
         let told = attention();
         for part in [
             "1 delivery has failed within a week: somebody was not told of something.",

@@ -194,9 +194,11 @@ fn mail_that_waits_is_not_sent_to_whoever_is_told_no_more(kind: DatabaseKind) {
         told.iter().all(|mail| mail["to"] == json!([CONFIGURED])),
         "{told:?}"
     );
+    let notice = server.admin().get(&path).expect(200).body;
+    assert!(notice["delivered_at"].is_string(), "{notice}");
     for delivery in ended {
         let is_told = delivery["target"] == CONFIGURED;
-        let expected = if is_told { "delivered" } else { "failed" };
+        let expected = if is_told { "delivered" } else { "withheld" };
         assert_eq!(delivery["state"], expected, "{delivery}");
         let reason = "whoever has this address is not told of this any more: they have left, lost their role, or \
                       have another address now";

@@ -83,7 +83,8 @@ pub struct DeliveryView {
     channel: String,
     /// The mail address, or the identifier of the webhook.
     target: String,
-    /// `pending`, `delivered` or `failed`.
+    /// `pending`, `delivered`, `failed`, or `withheld`: not sent, as whoever has the address is not to be told of it any
+    /// more.
     state: String,
     attempts: i32,
     created_at: Timestamp,

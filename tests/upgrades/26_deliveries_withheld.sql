@@ -1,0 +1,2 @@
+INSERT INTO deliveries (id, notice_id, channel, target, kind, state, attempts, created_at, next_attempt_at, give_up_at, claimed_until, delivered_at, last_error, last_status) VALUES
+    ('01900000-0000-7000-8000-000000000261', '01900000-0000-7000-8000-000000000191', 'mail', 'left@example.org', 'admin_deprovisioned', 'withheld', 1, 1700000004000, 1700000004000, 1700000009000, NULL, NULL, 'whoever has this address is not told of this any more', NULL);
