@@ -1,4 +1,4 @@
-//! `scim-key`, `api-key` and `orphaned-key`
+//! `scim-key` and `api-key`
 
 use clap::{Args, Subcommand};
 
@@ -25,15 +25,6 @@ const COLUMNS: [&str; 8] = [
     "expires_at",
     "last_used_at",
     "orphaned_at",
-];
-const ORPHAN_COLUMNS: [&str; 7] = [
-    "id",
-    "kind",
-    "name",
-    "prefix",
-    "created_by.user_name",
-    "orphaned_at",
-    "orphaned_reason",
 ];
 
 /// What to do with SCIM keys.
@@ -126,13 +117,6 @@ fn rate(text: &str) -> Result<Rate, std::num::ParseIntError> {
     text.parse().map(Rate::Own)
 }
 
-/// What to do with orphaned keys.
-#[derive(Debug, Subcommand)]
-pub(super) enum OrphanedKeyCommand {
-    /// Lists orphaned keys of every kind
-    List,
-}
-
 /// What is said of a new key of either kind.
 #[derive(Debug, Args)]
 pub(super) struct NewKey {
@@ -221,21 +205,6 @@ pub(super) fn run_api(
             )
         }
         ApiKeyCommand::Any(command) => run_any(kind, command, context),
-    }
-}
-
-pub(super) fn run_orphaned(
-    command: &OrphanedKeyCommand,
-    context: &CommandContext,
-) -> Result<(), CommandError> {
-    match command {
-        OrphanedKeyCommand::List => {
-            let selection = Selection {
-                orphaned: true,
-                ..Selection::default()
-            };
-            list(context, &selection, &ORPHAN_COLUMNS)
-        }
     }
 }
 

@@ -16,6 +16,7 @@ mod logging;
 mod manual;
 mod master_key;
 mod notice;
+mod orphaned_key;
 mod otlp;
 mod output;
 mod policy;
@@ -57,9 +58,10 @@ use backup::BackupArguments;
 use config::ConfigCommand;
 use context::CommandContext;
 use directory::DirectoryCommand;
-use key::{ApiKeyCommand, OrphanedKeyCommand, ScimKeyCommand};
+use key::{ApiKeyCommand, ScimKeyCommand};
 use master_key::MasterKeyCommand;
 use notice::NoticeCommand;
+use orphaned_key::OrphanedKeyCommand;
 use output::Output;
 use policy::PolicyCommand;
 use product::ProductCommand;
@@ -329,7 +331,7 @@ fn run_command(
         Command::Directory(command) => directory::run(command, &open(settings)?),
         Command::ScimKey(command) => key::run_scim(command, &open(settings)?),
         Command::ApiKey(command) => key::run_api(command, &open(settings)?),
-        Command::OrphanedKey(command) => key::run_orphaned(&command, &open(settings)?),
+        Command::OrphanedKey(command) => orphaned_key::run(command, &open(settings)?),
         Command::User(command) => user::run(command, &open(settings)?),
         Command::Role(command) => role::run(command, &open(settings)?),
         Command::Policy(command) => policy::run(command, &open(settings)?),

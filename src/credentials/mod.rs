@@ -14,6 +14,7 @@ pub mod issue;
 pub mod keys;
 pub mod last_use;
 pub mod open_sessions;
+pub mod orphans;
 pub mod passwords;
 pub mod products;
 pub mod public_keys;

@@ -1,4 +1,5 @@
-//! What the command line does with people beside the admin interface: searched, and their sessions seen and ended.
+//! What the command line does beside the admin interface: people searched, their sessions seen and ended, and what they
+//! have left behind looked for and seen to.
 
 use serde_json::{Value, json};
 
@@ -115,5 +116,94 @@ fn sessions_are_listed_and_ended_one_or_all_and_each_event_is_shown() {
         let same = server.client("/admin/v1", key).get(&path).expect(200).body;
         assert_eq!(shown, same);
         assert_eq!(shown["detail"], json!({"reason": "ended_by_admin"}));
+    }
+}
+
+#[test]
+fn orphans_are_narrowed_and_many_are_seen_to_at_once_or_none_is() {
+    for kind in databases() {
+        let deployment = Deployment::create(kind);
+        let made = deployment.run(&["user", "create", "--user-name", "ada"]);
+        let ada = made["id"].as_str().expect("an id");
+        deployment.run(&["role", "assign", ada, "admin"]);
+        let link = deployment.run(&["user", "password-link", ada]);
+        let server = deployment.serve();
+        let anonymous = Client::new(&server.base_url, None);
+        let body = json!({"link": link["secret"], "password": PASSWORD});
+        anonymous.post("/account/v1/password", &body).expect(204);
+        let body = json!({"user_name": "ada", "password": PASSWORD});
+        let opened = anonymous.post("/account/v1/session", &body).expect(201);
+        let client = server.client("/admin/v1", &opened.text_at("/token"));
+        let directory = json!({"name": "Works", "dialect": "lenient"});
+        let directory = client.post("/directories", &directory).expect(201).id();
+        let path = format!("/directories/{directory}/scim-keys");
+        let scim = client.post(&path, &json!({"name": "Payroll"})).expect(201);
+        let [first, second, third] = ["Build one", "Build two", "Watch"].map(|name| {
+            let key = json!({"name": name, "scopes": ["users:read"]});
+            client.post("/api-keys", &key).expect(201).id()
+        });
+        let scim = scim.id();
+        deployment.run(&["user", "deprovision", ada]);
+
+        let found = |narrowed: &[&str]| {
+            let listed = deployment.run(&[&["orphaned-key", "list"], narrowed].concat());
+            each(&listed, "id")
+        };
+        let all = [&scim, &first, &second, &third].map(String::clone);
+        assert_eq!(found(&[]), all);
+        assert_eq!(found(&["--left-by", ada, "--unused-days", "1"]), all);
+        assert_eq!(found(&["--left-by", &first]), Vec::<String>::new());
+        assert_eq!(
+            found(&["--search", "bUILD"]),
+            [&first, &second].map(String::clone)
+        );
+        assert_eq!(found(&["--kind", "scim_key"]), std::slice::from_ref(&scim));
+        let (status, error) = deployment.try_run(&["orphaned-key", "list", "--kind", "session"]);
+        assert_eq!(status, Some(2), "{error}");
+        assert!(error.contains("invalid value 'session'"), "{error}");
+
+        let refused = |action: &str, ids: &[&str], reason: &str| {
+            let command = [&["orphaned-key", action], ids].concat();
+            let (status, error) = deployment.try_run(&command);
+            assert_eq!(status, Some(1), "{command:?}: {error}");
+            assert!(error.contains(reason), "{command:?}: {error}");
+        };
+        // Nobody is there to be asked.
+        let question = "2 orphaned keys will be taken over: Payroll (scim_key, pcscim_";
+        refused("adopt", &[&scim, &first], question);
+        refused(
+            "rotate",
+            &[&first],
+            "1 orphaned key will be given successors: Build one",
+        );
+        refused("revoke", &[&first], "confirm it with --yes");
+        refused("revoke", &[&first, "none", "--yes"], "there is no key none");
+        assert_eq!(found(&[]), all);
+
+        let adopted = deployment.run(&["orphaned-key", "adopt", &first, &scim, "--yes"]);
+        assert_eq!(each(&adopted, "id"), [&scim, &first].map(String::clone));
+        assert_eq!(adopted["items"][0]["orphaned_at"], Value::Null);
+        let why = format!("Payroll ({scim}): the key is not orphaned");
+        refused("revoke", &[&third, &scim, "--yes"], &why);
+        assert_eq!(found(&[]), [&second, &third].map(String::clone));
+
+        let rotate = [
+            "orphaned-key",
+            "rotate",
+            &second,
+            "--overlap-hours",
+            "0",
+            "--yes",
+        ];
+        let issued = deployment.run(&rotate);
+        assert_eq!(
+            each(&issued, "predecessor_id"),
+            std::slice::from_ref(&second)
+        );
+        let secret = issued["items"][0]["secret"].as_str().expect("a secret");
+        server.client("/admin/v1", secret).get("/users").expect(200);
+        let revoked = deployment.run(&["orphaned-key", "revoke", &third, "--yes"]);
+        assert_eq!(revoked, json!({"revoked": 1}));
+        assert_eq!(found(&[]), Vec::<String>::new());
     }
 }

@@ -162,7 +162,7 @@ pub(super) fn examine_keys(
         count => findings.remark(
             "orphans",
             format_args!("{count} keys work on whose makers have left"),
-            "portcullis orphaned-key list, then adopt, rotate or revoke each",
+            "portcullis orphaned-key list, then portcullis orphaned-key adopt, rotate or revoke",
         ),
     }
     Ok(())

@@ -1,21 +1,17 @@
 //! What leavers have left behind: keys and tokens of every kind in one list, and many of them adopted, rotated or
 //! revoked at once, all of them or none. What is done with one alone is beside where that one is.
 
-use std::collections::BTreeSet;
-
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::credentials::keys;
 use crate::credentials::view::CredentialView;
-use crate::credentials::{Credential, CredentialError, Issued};
-use crate::policies::{Rights, Scope};
-use crate::secret::SecretKind;
-use crate::store::credentials::{self as table, Selection};
+use crate::credentials::{Credential, CredentialError, Issued, keys, orphans};
+use crate::policies::Scope;
+use crate::store::DatabaseConnection;
+use crate::store::credentials::Selection;
 use crate::store::id::{CredentialId, ResourceId};
-use crate::store::{DatabaseConnection, StoreError, service_accounts};
 
 use super::super::State;
 use super::super::openapi::Operation;
@@ -29,38 +25,6 @@ use super::{Admin, AdminEndpoint, view};
 
 /// Whoever may change keys of some kind; what each key needs is looked at beside it.
 pub(in super::super) const WRITE: Scope = Scope::ScimKeysWrite;
-/// At most so many are named at once.
-pub(in super::super) const MOST: usize = 100;
-
-/// The kinds that can be left behind, each with the scopes of those who see and of those who change it.
-const KINDS: [(SecretKind, Scope, Scope); 5] = [
-    (
-        SecretKind::ScimKey,
-        Scope::ScimKeysRead,
-        Scope::ScimKeysWrite,
-    ),
-    (
-        SecretKind::AdminKey,
-        Scope::ApiKeysRead,
-        Scope::ApiKeysWrite,
-    ),
-    (
-        SecretKind::ServiceAccountToken,
-        Scope::ServiceAccountsRead,
-        Scope::ServiceAccountsWrite,
-    ),
-    (
-        SecretKind::ServiceAccountKey,
-        Scope::ServiceAccountsRead,
-        Scope::ServiceAccountsWrite,
-    ),
-    (
-        SecretKind::ProductCredential,
-        Scope::ProductsRead,
-        Scope::ProductsWrite,
-    ),
-];
-
 pub(super) fn endpoints() -> Vec<AdminEndpoint> {
     vec![
         AdminEndpoint::at("/orphaned-keys").get(
@@ -159,22 +123,9 @@ async fn list_orphans(
 ) -> Result<HttpResponse, Problem> {
     let selection = Selection {
         left_by: left.into_inner().left_by.map(ResourceId::new),
-        ..orphans(&admin.rights)
+        ..orphans::seen_by(&admin.rights)
     };
     list(&state, &query, selection, &admin).await
-}
-
-/// The orphans that somebody with these rights may see.
-pub(in super::super) fn orphans(rights: &Rights) -> Selection {
-    Selection {
-        kinds: KINDS
-            .into_iter()
-            .filter(|(_, read, _)| rights.include(*read))
-            .map(|(kind, ..)| kind)
-            .collect(),
-        orphaned: true,
-        ..Selection::default()
-    }
 }
 
 async fn adopt(
@@ -265,19 +216,11 @@ pub(in super::super) async fn revoke_by(
     state: &State,
     ids: Vec<CredentialId>,
 ) -> Result<usize, Problem> {
-    let revoked = with_each(admin, state, ids, |connection, key, admin| {
-        let (actor, now) = (&admin.actor, admin.now);
-        keys::revoke(
-            connection,
-            key.kind,
-            &key.id,
-            "revoked_by_admin",
-            actor,
-            now,
-        )?;
-        Ok(key.revoked_at.is_none())
-    });
-    Ok(revoked.await?.into_iter().filter(|is_new| *is_new).count())
+    admin
+        .write(state, move |connection, admin| {
+            orphans::revoke(connection, &ids, &admin.rights, &admin.actor, admin.now)
+        })
+        .await
 }
 
 async fn with_each<T: Send + 'static>(
@@ -290,93 +233,9 @@ async fn with_each<T: Send + 'static>(
 ) -> Result<Vec<T>, Problem> {
     admin
         .write(state, move |connection, admin| {
-            let held = held(connection, &ids, &admin.rights)?;
-            held.iter()
-                .map(|key| act(connection, key, admin).map_err(|error| about(key, error)))
-                .collect::<Result<Vec<T>, CredentialError>>()
+            orphans::with_each(connection, &ids, &admin.rights, |connection, key| {
+                act(connection, key, admin)
+            })
         })
         .await
-}
-
-/// The named orphans, each of which somebody with these rights may change, in the order in which they were made.
-///
-/// # Errors
-/// [`CredentialError::Invalid`] where none is named, too many are, or one that there is not;
-/// [`CredentialError::Forbidden`] for a kind that is not theirs to change; [`CredentialError::Conflict`] for what is
-/// no orphan; when the database fails.
-pub(in super::super) fn chosen(
-    connection: &mut DatabaseConnection,
-    ids: &[CredentialId],
-    rights: &Rights,
-) -> Result<Vec<Credential>, CredentialError> {
-    checked(connection, ids, rights, table::find)
-}
-
-/// The same, held until the transaction ends: the service accounts before what they have, as those do who disable
-/// them, and what is named always in the same order.
-fn held(
-    connection: &mut DatabaseConnection,
-    ids: &[CredentialId],
-    rights: &Rights,
-) -> Result<Vec<Credential>, CredentialError> {
-    let found = chosen(connection, ids, rights)?;
-    let accounts: BTreeSet<_> = found
-        .iter()
-        .filter_map(|key| key.service_account_id.as_ref())
-        .collect();
-    for account in accounts {
-        service_accounts::lock_shared(connection, account)?;
-    }
-    checked(connection, ids, rights, table::find_for_update)
-}
-
-fn checked(
-    connection: &mut DatabaseConnection,
-    ids: &[CredentialId],
-    rights: &Rights,
-    find: fn(&mut DatabaseConnection, &CredentialId) -> Result<Option<Credential>, StoreError>,
-) -> Result<Vec<Credential>, CredentialError> {
-    let ids: BTreeSet<_> = ids.iter().collect();
-    if ids.is_empty() {
-        return Err(CredentialError::Invalid(
-            "choose at least one key".to_owned(),
-        ));
-    }
-    if ids.len() > MOST {
-        return Err(CredentialError::Invalid(format!(
-            "{} keys are named; at most {MOST} are taken at once",
-            ids.len()
-        )));
-    }
-    let mut keys = Vec::with_capacity(ids.len());
-    for id in ids {
-        let key = find(connection, id)?;
-        let key = key.ok_or_else(|| CredentialError::Invalid(format!("there is no key {id}")))?;
-        let scope = KINDS.into_iter().find(|(kind, ..)| *kind == key.kind);
-        let Some((_, _, write)) = scope else {
-            return Err(CredentialError::Invalid(format!("there is no key {id}")));
-        };
-        if !rights.include(write) {
-            return Err(CredentialError::Forbidden(format!(
-                "{id}: this needs {}",
-                write.name()
-            )));
-        }
-        if key.orphaned_at.is_none() {
-            let text = "the key is not orphaned".to_owned();
-            return Err(about(&key, CredentialError::Conflict(text)));
-        }
-        keys.push(key);
-    }
-    Ok(keys)
-}
-
-/// Says which of many keys it is about.
-fn about(key: &Credential, error: CredentialError) -> CredentialError {
-    let named = |text| format!("{} ({}): {text}", key.name, key.id);
-    match error {
-        CredentialError::Conflict(text) => CredentialError::Conflict(named(text)),
-        CredentialError::Forbidden(text) => CredentialError::Forbidden(named(text)),
-        other => other,
-    }
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::clock::Timestamp;
+use crate::credentials::orphans::seen_by;
 use crate::lifecycle::{GROUP, USER};
 use crate::policies::{Rights, Scope};
 use crate::secret::SecretKind;
@@ -23,7 +24,6 @@ use super::super::background;
 use super::super::metrics::Known;
 use super::super::openapi::Operation;
 use super::super::problem::Problem;
-use super::orphans::orphans as seen_orphans;
 use super::{Admin, AdminEndpoint, credentials};
 
 /// For how long what leavers have lost is counted.
@@ -210,11 +210,7 @@ fn stored(
         certificate: None,
     };
     if may(Scope::ScimKeysRead) {
-        shown.orphaned_keys = Some(orphans::count(
-            connection,
-            &seen_orphans(rights).kinds,
-            now,
-        )?);
+        shown.orphaned_keys = Some(orphans::count(connection, &seen_by(rights).kinds, now)?);
     }
     if may(Scope::ServiceAccountsRead) {
         shown.orphaned_service_accounts = Some(orphans::count_accounts(connection)?);

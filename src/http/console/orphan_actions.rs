@@ -6,14 +6,13 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use crate::credentials::orphans::chosen as chosen_keys;
 use crate::credentials::{Credential, CredentialError};
 use crate::store::id::CredentialId;
 
 use super::super::State;
 use super::super::admin::keys::Rotation;
-use super::super::admin::orphans::{
-    WRITE as WRITING, adopt_by, chosen as chosen_keys, revoke_by, rotate_by,
-};
+use super::super::admin::orphans::{WRITE as WRITING, adopt_by, revoke_by, rotate_by};
 use super::answer::{Failure, see_other};
 use super::frame::{Section, page};
 use super::kinds::Kind;

@@ -6,6 +6,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use crate::credentials::Credential;
+use crate::credentials::orphans::seen_by;
 use crate::policies::Scope;
 use crate::store::StoreError;
 use crate::store::credentials::{Search, Standing, newest};
@@ -13,7 +14,7 @@ use crate::store::id::ResourceId;
 use crate::store::service_accounts::{self as accounts, ServiceAccount};
 
 use super::super::State;
-use super::super::admin::orphans::{self, orphans};
+use super::super::admin::orphans;
 use super::answer::Failure;
 use super::frame::{Section, page};
 use super::keys::{Names, UNUSED, days_before};
@@ -65,7 +66,7 @@ pub(super) async fn shown_list(
     told: &Markup,
 ) -> Result<HttpResponse, Failure> {
     let now = visitor.now();
-    let seen = orphans(&visitor.rights).kinds;
+    let seen = seen_by(&visitor.rights).kinds;
     let known: Vec<Kind> = KINDS
         .into_iter()
         .filter(|kind| seen.contains(&kind.secret))
