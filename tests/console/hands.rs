@@ -197,9 +197,23 @@ async fn the_current_section_is_in_sight_on_a_narrow_screen() {
         );
         assert_eq!(place.await, true, "{page}");
     }
+    // The keyboard comes to them in the order in which they are seen.
+    let order = script(
+        &browser,
+        "const links = Array.from(document.querySelectorAll('nav.sections a')); \
+         const left = link => link.getBoundingClientRect().left; \
+         const seen = links.toSorted((one, other) => left(one) - left(other)); \
+         return links.length > 10 && links.every((link, at) => link === seen[at]);",
+    );
+    assert_eq!(order.await, true);
     // Whatever else the keyboard comes to is not behind it.
     browser.go(&house.at("/me")).await;
-    for section in ["Overview", "Keys and tokens", "Audit log"] {
+    for section in [
+        "Overview",
+        "Keys and tokens",
+        "Service accounts",
+        "Audit log",
+    ] {
         tab_to(&browser, section).await;
         let place = script(
             &browser,

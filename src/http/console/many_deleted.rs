@@ -185,11 +185,17 @@ async fn recover(
     sent: Confirmed<Chosen>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Failure> {
+    if sent.form.id.is_empty() {
+        return none_chosen(&sent.visitor, &state).await;
+    }
     recover_by(sent.visitor.admin(WRITE), &state, sent.form.id).await?;
     Ok(see_other(&format!("{LIST}?done=people-recovered")))
 }
 
 async fn forget(sent: Confirmed<Chosen>, state: web::Data<State>) -> Result<HttpResponse, Failure> {
+    if sent.form.id.is_empty() {
+        return none_chosen(&sent.visitor, &state).await;
+    }
     check_number(&sent.form.typed, sent.form.id.len())?;
     forget_by(sent.visitor.admin(WRITE), &state, sent.form.id).await?;
     Ok(see_other(&format!("{LIST}?done=people-forgotten")))

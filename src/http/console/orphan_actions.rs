@@ -122,6 +122,14 @@ async fn ask_revoke(
     ask(&visitor, &state, &request, &REVOKE).await
 }
 
+/// The list again, where nothing was chosen in it.
+async fn none_chosen(visitor: &Visitor, state: &State) -> Result<HttpResponse, Failure> {
+    let told = html! { p role="alert" { (sentence(NONE_CHOSEN)) } };
+    let mut response = shown_list(visitor, state, Filter::default(), &told).await?;
+    *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+    Ok(response)
+}
+
 async fn ask(
     visitor: &Visitor,
     state: &State,
@@ -130,10 +138,7 @@ async fn ask(
 ) -> Result<HttpResponse, Failure> {
     let chosen: Chosen = query(request)?;
     if chosen.id.is_empty() {
-        let told = html! { p role="alert" { (sentence(NONE_CHOSEN)) } };
-        let mut response = shown_list(visitor, state, Filter::default(), &told).await?;
-        *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-        return Ok(response);
+        return none_chosen(visitor, state).await;
     }
     let (ended, left): (Vec<_>, Vec<_>) = state
         .database
@@ -199,11 +204,17 @@ fn listed(keys: &[(Kind, Credential)]) -> Markup {
 }
 
 async fn adopt(sent: Confirmed<Chosen>, state: web::Data<State>) -> Result<HttpResponse, Failure> {
+    if sent.form.id.is_empty() {
+        return none_chosen(&sent.visitor, &state).await;
+    }
     adopt_by(sent.visitor.admin(WRITING), &state, sent.form.id).await?;
     Ok(see_other("/console/orphans?done=keys-adopted"))
 }
 
 async fn revoke(sent: Confirmed<Ended>, state: web::Data<State>) -> Result<HttpResponse, Failure> {
+    if sent.form.id.is_empty() {
+        return none_chosen(&sent.visitor, &state).await;
+    }
     if sent.form.id.len() > 1 {
         check_number(&sent.form.typed, sent.form.id.len())?;
     }
@@ -214,6 +225,9 @@ async fn revoke(sent: Confirmed<Ended>, state: web::Data<State>) -> Result<HttpR
 async fn rotate(sent: Confirmed<Chosen>, state: web::Data<State>) -> Result<HttpResponse, Failure> {
     let visitor = sent.visitor;
     let ids = sent.form.id;
+    if ids.is_empty() {
+        return none_chosen(&visitor, &state).await;
+    }
     let issued = rotate_by(visitor.admin(WRITING), &state, ids, Rotation::default()).await?;
     let content = html! {
         (heading("The successors", Some((LIST, "Orphaned keys")), &html! {}))
