@@ -13,8 +13,8 @@ use portcullis::audit::Actor;
 use portcullis::clock::Timestamp;
 use portcullis::lifecycle::{Cause, unassign_role};
 use portcullis::policies::{Role, Scope};
-use portcullis::store::credentials::{revoke, revoke_all_of};
-use portcullis::store::id::{CredentialId, ResourceId};
+use portcullis::store::credentials::{flag_orphans_of, revoke, revoke_all_of};
+use portcullis::store::id::{CredentialId, PolicyId, ResourceId};
 use portcullis::store::{DatabaseConnection, StoreError};
 use serde_json::{Value, json};
 
@@ -227,6 +227,29 @@ on_both_databases!(
         let products = server.admin().get("/products").expect(200);
         let items = products.body["items"].as_array().expect("a list");
         assert!(items.iter().all(|product| product["name"] != "Late"));
+    }
+);
+
+on_both_databases!(
+    a_key_whose_maker_leaves_while_it_asks_lets_nobody_in_any_more,
+    |server| {
+        let leaver = Leaver::arrange(server, "leaver");
+        let key = json!({"name": "Hooks", "scopes": ["notifications:write"]});
+        let session = server.with_token(&leaver.sessions[0]);
+        let key = session.post("/admin/v1/api-keys", &key).expect(201);
+        let client = server.with_token(&key.text_at("/secret"));
+        let id = ResourceId::new(leaver.person.id.as_str());
+        let ending = move |connection: &mut DatabaseConnection| {
+            let (policy, now) = (
+                PolicyId::new("00000000-0000-7000-8000-000000000001"),
+                Timestamp::from_millis(0),
+            );
+            flag_orphans_of(connection, &id, &policy, "test", now).map(drop)
+        };
+        let hook = json!({"url": "https://leaver.example.com/hook"});
+        asked_during(server, ending, || client.post("/admin/v1/webhooks", &hook)).expect(403);
+        let webhooks = server.admin().get("/webhooks").expect(200);
+        assert_eq!(webhooks.body["items"], json!([]));
     }
 );
 
