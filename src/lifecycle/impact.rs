@@ -15,6 +15,7 @@ use crate::store::{
 };
 
 use super::owners::is_last_owner;
+use super::resting::{RoleByGroups, roles_by_groups};
 use super::rights::has_lost;
 use super::{LifecycleError, USER};
 
@@ -29,8 +30,10 @@ pub struct Impact {
     pub orphaned: Vec<Credential>,
     /// How many service accounts would be left behind.
     pub accounts_orphaned: i64,
-    /// Who would lose which roles.
+    /// Who would lose which roles for good.
     pub roles_lost: Vec<RoleLoss>,
+    /// The roles that would rest while the person who leaves is inactive, since groups give them.
+    pub roles_resting: Vec<RoleByGroups>,
     /// Whether it would leave nobody with the owner role, so that it is refused by hand.
     pub last_owner: bool,
 }
@@ -110,8 +113,14 @@ pub fn impact_of_leaving(
         ..Impact::default()
     };
     impact.leave(connection, whose, now)?;
-    let roles = roles::roles_of(connection, id)?;
-    impact.lose(person, roles);
+    // As the cascade does: what was granted goes, and memberships are the identity provider's.
+    let mut granted: Vec<String> = roles::list_assignments(connection, Some(id))?
+        .into_iter()
+        .map(|assignment| assignment.role)
+        .collect();
+    granted.sort();
+    impact.lose(person, granted);
+    impact.roles_resting = roles_by_groups(connection, id)?;
     Ok(impact)
 }
 

@@ -13,6 +13,7 @@ mod membership;
 mod owners;
 pub mod recovery;
 mod resources;
+mod resting;
 mod rights;
 
 pub use deprovision::{Reason, repeat_deactivation};
@@ -24,6 +25,7 @@ pub use impact::{
 pub use membership::MemberChange;
 pub use owners::refuse_last_owner;
 pub use resources::{Change, create, create_at_once, delete, update};
+pub use resting::{GivingGroup, Returning, RoleByGroups, impact_of_returning, roles_by_groups};
 pub use rights::{unassign_role, unmap_group};
 
 use crate::audit::Actor;

@@ -133,9 +133,14 @@ fn follow_activity(
         return deprovision(connection, after, Reason::Deactivated, is_repeated, cause);
     }
     if !before.active {
-        let event = Event::new(Action::UserReactivated)
+        let mut event = Event::new(Action::UserReactivated)
             .within(&after.directory_id)
             .to(USER, after.id.as_str(), after.label());
+        // Those that their groups give rested, and count again.
+        let roles = roles::roles_of(connection, &after.id)?;
+        if !roles.is_empty() {
+            event = event.with("roles", roles);
+        }
         audit::record(connection, &cause.actor, cause.now, event)?;
     }
     Ok(())

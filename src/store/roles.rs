@@ -1,7 +1,7 @@
 //! Roles: granted to a person, or to the members of a mapped group.
 
 use diesel::prelude::*;
-use diesel::sql_types::Text;
+use diesel::sql_types::{Nullable, Text};
 
 use crate::clock::Timestamp;
 
@@ -67,6 +67,38 @@ pub fn roles_of(
     let rows: Vec<RoleRow> =
         Statement::fixed(ROLES_OF, &[person.as_str(), person.as_str()]).load(connection)?;
     Ok(rows.into_iter().map(|row| row.role).collect())
+}
+
+/// A role that a person has by a group.
+#[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
+pub struct ByGroup {
+    /// The role's name.
+    #[diesel(sql_type = Text)]
+    pub role: String,
+    /// The group that is mapped to it; the person is in it, or in one within it.
+    #[diesel(sql_type = Text)]
+    pub group_id: String,
+    /// What the group is called.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub group_name: Option<String>,
+}
+
+const BY_GROUPS: &str = "WITH RECURSIVE ancestors (id) AS (
+    SELECT group_id FROM memberships WHERE member_id = ?
+    UNION SELECT m.group_id FROM memberships m JOIN ancestors a ON m.member_id = a.id)
+SELECT p.role, p.group_id, r.display_name AS group_name
+FROM role_mappings p JOIN ancestors a ON a.id = p.group_id JOIN resources r ON r.id = p.group_id
+ORDER BY p.role, r.display_name, p.group_id";
+
+/// The roles that a person has by membership, with each group that gives one, by role and name.
+///
+/// # Errors
+/// When the database fails.
+pub fn by_groups(
+    connection: &mut DatabaseConnection,
+    person: &ResourceId,
+) -> Result<Vec<ByGroup>, StoreError> {
+    Statement::fixed(BY_GROUPS, &[person.as_str()]).load(connection)
 }
 
 /// What is taken away before the roles of a person are counted.

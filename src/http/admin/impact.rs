@@ -1,4 +1,5 @@
-//! What a deprovisioning, the loss of a role or the removal of a directory would end; nothing is written.
+//! What a deprovisioning, the loss of a role or the removal of a directory would end, and what a reactivation would bring
+//! back; nothing is written.
 
 use actix_web::{HttpResponse, web};
 
@@ -11,7 +12,7 @@ use crate::store::id::{DirectoryId, ResourceId, RoleMappingId};
 use super::super::State;
 use super::super::openapi::Operation;
 use super::super::problem::Problem;
-use super::policy_view::ImpactView;
+use super::policy_view::{ImpactView, ReactivationImpactView};
 use super::{Admin, AdminEndpoint, policy_view};
 
 pub(super) fn endpoints() -> Vec<AdminEndpoint> {
@@ -20,6 +21,13 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
             Scope::UsersRead,
             of_leaving,
             Operation::new("Show what deprovisioning a person would end").shows::<ImpactView>(),
+        ),
+        AdminEndpoint::at("/users/{id}/reactivate/impact").get(
+            Scope::UsersRead,
+            of_returning,
+            Operation::new("Show what reactivating a person would bring back")
+                .explained("The roles that their groups give rest while they are inactive.")
+                .shows::<ReactivationImpactView>(),
         ),
         AdminEndpoint::at("/roles/assignments/{user}/{role}/impact").get(
             Scope::RolesRead,
@@ -68,6 +76,19 @@ async fn of_leaving(
         lifecycle::impact_of_leaving(connection, &id, now)
     })
     .await
+}
+
+async fn of_returning(
+    _: Admin,
+    state: web::Data<State>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let id = ResourceId::new(id.into_inner());
+    let returning = state
+        .database
+        .read(move |connection| lifecycle::impact_of_returning(connection, &id))
+        .await?;
+    Ok(HttpResponse::Ok().json(policy_view::reactivation(&returning)))
 }
 
 async fn of_unassigning(

@@ -5,14 +5,14 @@ use utoipa::ToSchema;
 
 use crate::clock::Timestamp;
 use crate::credentials::view::{CredentialView, PersonReference, view};
-use crate::lifecycle::{self, RoleLoss};
+use crate::lifecycle::{self, GivingGroup, Returning, RoleByGroups, RoleLoss};
 use crate::policies::Role;
 use crate::policies::authentication::{
     self as rules, Explanation, PendingChange, Settings, SettingsChange,
 };
 use crate::secret::SecretKind;
 use crate::store::credentials::Counts;
-use crate::store::id::PolicyId;
+use crate::store::id::{PolicyId, ResourceId};
 use crate::store::policies::PolicyMember;
 use crate::store::resources::Resource;
 
@@ -174,7 +174,10 @@ pub struct ImpactView {
     orphaned: Counts,
     /// The keys that would be left behind, of the kinds that the caller may see.
     orphaned_keys: Vec<CredentialView>,
+    /// Who would lose which roles for good.
     roles_lost: Vec<RoleLossView>,
+    /// The roles that would rest while the person is inactive, and be theirs again when they are reactivated.
+    roles_resting: Vec<RoleByGroupsView>,
     /// Whether it would leave nobody with the owner role, so that it is refused.
     last_owner: bool,
 }
@@ -202,7 +205,54 @@ pub fn impact(
         orphaned: impact.orphaned_counts(),
         orphaned_keys: keys.map(|key| view(key, now)).collect(),
         roles_lost: impact.roles_lost.iter().map(role_loss).collect(),
+        roles_resting: impact.roles_resting.iter().map(role_by_groups).collect(),
         last_owner: impact.last_owner,
+    }
+}
+
+/// A role that groups give to somebody.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = RoleByGroups)]
+pub struct RoleByGroupsView {
+    #[schema(value_type = Role)]
+    role: String,
+    /// The groups that are mapped to it, of which they are members, or of a group within.
+    groups: Vec<GivingGroupView>,
+}
+
+/// A group that gives a role.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = GivingGroup)]
+pub struct GivingGroupView {
+    id: ResourceId,
+    #[schema(required)]
+    display_name: Option<String>,
+}
+
+fn role_by_groups(role: &RoleByGroups) -> RoleByGroupsView {
+    let group = |group: &GivingGroup| GivingGroupView {
+        id: group.id.clone(),
+        display_name: group.name.clone(),
+    };
+    RoleByGroupsView {
+        role: role.role.clone(),
+        groups: role.groups.iter().map(group).collect(),
+    }
+}
+
+/// What a reactivation would bring back.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = ReactivationImpact)]
+pub struct ReactivationImpactView {
+    /// The roles that rest, and would be theirs again at once; nothing else comes back.
+    roles: Vec<RoleByGroupsView>,
+}
+
+/// What a reactivation would bring back.
+#[must_use]
+pub fn reactivation(returning: &Returning) -> ReactivationImpactView {
+    ReactivationImpactView {
+        roles: returning.roles.iter().map(role_by_groups).collect(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::lifecycle::Impact;
+use crate::lifecycle::{GivingGroup, Impact, RoleByGroups};
 
 use super::words::{counted, grouped};
 
@@ -37,8 +37,26 @@ pub(super) fn told(impact: &Impact) -> Markup {
                     (loss.roles.join(", ")) "."
                 }
             }
+            @for resting in &impact.roles_resting {
+                li {
+                    "The role " (resting.role) ", which " (giving(resting))
+                    ", rests while they are inactive, and is theirs again when they are reactivated. Only their "
+                    "identity provider takes them out of a group."
+                }
+            }
             @if impact.last_owner { li { strong { "This would leave nobody with the owner role, and is refused." } } }
         }
+    }
+}
+
+/// Which groups give a role: `the group Ops gives`.
+pub(super) fn giving(role: &RoleByGroups) -> String {
+    let name = |group: &GivingGroup| group.name.clone().unwrap_or_else(|| group.id.to_string());
+    let names: Vec<String> = role.groups.iter().map(name).collect();
+    if names.len() == 1 {
+        format!("the group {} gives", names.concat())
+    } else {
+        format!("the groups {} give", names.join(", "))
     }
 }
 

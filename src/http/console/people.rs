@@ -367,6 +367,10 @@ fn rows(known: &Known) -> Vec<(&'static str, Markup)> {
             html! {
                 @if known.roles.is_empty() { span.muted { "none" } }
                 @for role in &known.roles { (badge("warn", role.name())) " " }
+                // What was granted has gone with the deprovisioning; what is left, groups give.
+                @if !person.active && !known.roles.is_empty() {
+                    span.muted { "by a group; rests while they are inactive" }
+                }
             },
         ),
         (

@@ -71,7 +71,11 @@ async fn ask_deprovision(
         consequences: html! {
             p { (name) " becomes inactive, and cannot sign in any more." }
             (impact::told(&impact))
-            p { "Reactivating them later brings none of this back." }
+            @if impact.roles_resting.is_empty() {
+                p { "Reactivating them later brings none of this back." }
+            } @else {
+                p { "Reactivating them later brings nothing else of this back." }
+            }
         },
         fields: html! {},
         button: "Deprovision",
@@ -99,13 +103,27 @@ async fn ask_reactivate(
     id: web::Path<String>,
 ) -> Result<HttpResponse, Failure> {
     let id = ResourceId::new(id.into_inner());
-    let person = found(&state, &id)?;
-    let name = person.label().unwrap_or("this person");
+    let wanted = id.clone();
+    let returning = state
+        .database
+        .read(move |connection| lifecycle::impact_of_returning(connection, &wanted))
+        .await?;
+    let name = returning.person.label().unwrap_or("this person");
     let question = Question {
         title: &format!("Reactivate {name}"),
         back: (&format!("/console/people/{id}"), name),
         consequences: html! {
             p { (name) " may sign in and make tokens again. No token, session or key of before works again." }
+            @if !returning.roles.is_empty() {
+                ul.impact {
+                    @for role in &returning.roles {
+                        li {
+                            "They have the role " strong { (role.role) } " again at once, which "
+                            (impact::giving(role)) "."
+                        }
+                    }
+                }
+            }
         },
         fields: html! {},
         button: "Reactivate",

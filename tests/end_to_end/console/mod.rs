@@ -17,6 +17,7 @@ mod orphans;
 mod own;
 mod people;
 mod person_forgotten;
+mod person_resting;
 mod policies;
 mod policy_order;
 mod product_access;

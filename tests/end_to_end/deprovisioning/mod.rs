@@ -4,6 +4,7 @@ mod authority;
 mod kept;
 mod records;
 mod repeated;
+mod resting;
 mod returning;
 mod role_loss;
 mod together;

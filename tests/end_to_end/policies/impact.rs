@@ -121,7 +121,7 @@ on_both_databases!(
                 told,
                 json!({
                     "people": 0, "revoked": {}, "orphaned": {}, "orphaned_keys": [],
-                    "roles_lost": [], "last_owner": false,
+                    "roles_lost": [], "roles_resting": [], "last_owner": false,
                 }),
                 "{path}"
             );

@@ -66,6 +66,8 @@ pub struct UserView {
 pub struct UserWithRolesView {
     #[serde(flatten)]
     user: UserView,
+    /// Those of somebody who is not active are given by groups, and rest: they count for nothing until the person is
+    /// active again.
     #[schema(value_type = Vec<Role>)]
     roles: Vec<&'static str>,
 }
