@@ -277,6 +277,25 @@ fn inherited_creator(
     Ok(maker)
 }
 
+/// Whether somebody who is there and may answers for a key. Its flag says so where it has one; a key that somebody
+/// else has rotated has none, and whoever made it and has left may still know its secret while it works.
+///
+/// # Errors
+/// When the database fails.
+pub fn is_answered_for(
+    connection: &mut DatabaseConnection,
+    key: &Credential,
+) -> Result<bool, CredentialError> {
+    if key.orphaned_at.is_some() {
+        return Ok(false);
+    }
+    let Some(maker) = &key.created_by else {
+        return Ok(true);
+    };
+    let person = resources::find_any(connection, &maker.id)?;
+    Ok(person.is_some_and(|person| person.active) && administers(connection, &maker.id)?)
+}
+
 /// A person who is active, and stays so until the transaction ends.
 ///
 /// # Errors

@@ -36,7 +36,7 @@ pub mod view;
 mod tests;
 
 pub use crate::store::credentials::{Account, Creator, Credential, Found, Owner};
-pub use issue::{Issued, NewCredential, issue, refuse_nobodys};
+pub use issue::{Issued, NewCredential, is_answered_for, issue, refuse_nobodys};
 pub use last_use::LastUse;
 pub use verify::{Refusal, Verified, verify};
 

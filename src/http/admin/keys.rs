@@ -24,6 +24,18 @@ use super::page::PageQuery;
 use super::view::IssuedView;
 use super::{Admin, AdminEndpoint, OptionalJson, created, view};
 
+/// An orphaned key ends no SCIM key: without its synchronisation nobody would leave a directory any more.
+fn revoking(collection: &str) -> Operation {
+    let operation = Operation::new("Revoke a key")
+        .explained("It is kept for the record.")
+        .ends();
+    if collection == SCIM_KEYS.name {
+        operation
+    } else {
+        operation.orphans_may()
+    }
+}
+
 pub(super) fn endpoints() -> Vec<AdminEndpoint> {
     let mut endpoints = vec![
         AdminEndpoint::at("/directories/{id}/scim-keys")
@@ -78,14 +90,7 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
                         .shows::<CredentialView>()
                         .refuses(&[409]),
                 )
-                .delete(
-                    write,
-                    revoke,
-                    Operation::new("Revoke a key")
-                        .orphans_may()
-                        .explained("It is kept for the record.")
-                        .ends(),
-                ),
+                .delete(write, revoke, revoking(name)),
         );
         endpoints.push(AdminEndpoint::at(&format!("{one}/rotate")).post(
             write,

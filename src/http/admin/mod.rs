@@ -50,7 +50,7 @@ use serde::Serialize;
 use crate::audit::Actor;
 use crate::clock::Timestamp;
 use crate::credentials::sessions::usable_roles;
-use crate::credentials::{CredentialError, Verified};
+use crate::credentials::{CredentialError, Verified, is_answered_for};
 use crate::lifecycle::Cause;
 use crate::policies::{Rights, Scope};
 use crate::secret::SecretKind;
@@ -251,7 +251,8 @@ pub(super) fn rights_with(
     if !rights.include(needed.scope) {
         return Err(insufficient(needed.scope));
     }
-    if !needed.orphans_may && verified.credential.orphaned_at.is_some() {
+    let key = &verified.credential;
+    if !needed.orphans_may && verified.owner.is_none() && !is_answered_for(connection, key)? {
         return Err(Problem::new(
             ProblemKind::Forbidden,
             "an orphaned key reads, makes people and takes access away, and does nothing else: somebody who is there \

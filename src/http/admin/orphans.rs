@@ -60,7 +60,7 @@ pub(super) fn endpoints() -> Vec<AdminEndpoint> {
         AdminEndpoint::at("/orphaned-keys/revoke").post(
             WRITE,
             revoke,
-            Operation::new("Revoke many keys whose makers have left").orphans_may()
+            Operation::new("Revoke many keys whose makers have left")
                 .explained(
                     "All of them or none. They are kept for the record, and those that were revoked before are \
                      not counted. A key of another kind than SCIM keys needs the scope that its own calls need, too.",

@@ -387,6 +387,38 @@ fn a_write_waits(server: &TestServer) -> bool {
     })
 }
 
+on_both_databases!(
+    a_key_that_somebody_else_has_rotated_lets_its_maker_back_in_no_more_than_an_orphan,
+    |server| {
+        let leaver = Leaver::arrange(server, "leaver");
+        let session = server.with_token(&leaver.sessions[0]);
+        let make = |name: &str| {
+            let key = json!({"name": name, "scopes": ["users:write", "api-keys:write"]});
+            let key = session.post("/admin/v1/api-keys", &key).expect(201);
+            (key.id(), server.with_token(&key.text_at("/secret")))
+        };
+        let rotate = |id: &str| {
+            let path = format!("/api-keys/{id}/rotate");
+            server.admin().post(&path, &json!({})).expect(201);
+        };
+        let (before, after) = (make("Rotated before"), make("Rotated after"));
+        rotate(&before.0);
+        let path = format!("/users/{}", leaver.person.id);
+        let leave = format!("{path}/deprovision");
+        server.admin().post(&leave, &Value::Null).expect(200);
+        rotate(&after.0);
+        let back = format!("/admin/v1{path}/reactivate");
+        for (name, client) in [("before", before.1), ("after", after.1)] {
+            let refused = client.post(&back, &Value::Null);
+            assert_eq!(refused.status, 403, "{name}: {}", refused.text);
+            // It works on beside its successor, for what takes away.
+            client
+                .post(&format!("/admin/v1{leave}"), &Value::Null)
+                .expect(200);
+        }
+    }
+);
+
 on_both_databases!(a_key_that_a_leaver_has_kept_gives_nobody_a_role, |server| {
     let accomplice = other(server, "accomplice");
     let leaver = Leaver::arrange(server, "leaver");
