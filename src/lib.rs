@@ -10,6 +10,7 @@ pub mod config;
 pub mod credentials;
 pub mod gate;
 pub mod http;
+pub mod legible;
 pub mod lifecycle;
 pub mod meter;
 pub mod notices;

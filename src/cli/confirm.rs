@@ -2,6 +2,8 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 
+use crate::legible::escaped;
+
 use super::CommandError;
 
 /// Goes on where it was confirmed beforehand (`--yes`) or is on the terminal, by typing `yes`.
@@ -22,6 +24,7 @@ pub(super) fn confirm(what: &str, confirmed: bool) -> Result<(), CommandError> {
         what: "asking for confirmation".to_owned(),
         cause,
     };
+    let what = escaped(what);
     write!(stderr, "{what}. This cannot be undone. Type yes to go on: ").map_err(failed)?;
     stderr.flush().map_err(failed)?;
     let mut answer = String::new();

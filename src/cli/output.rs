@@ -1,10 +1,13 @@
-//! Answers: tables for people, and for programs the JSON that the admin interface gives.
+//! Answers: tables for people, and for programs the JSON that the admin interface gives. Names come from whoever may
+//! edit a profile at an identity provider, so nothing of what is stored reaches a terminal as it is.
 
 use std::io::{ErrorKind, Write};
 
 use comfy_table::{Table, presets};
 use serde::Serialize;
 use serde_json::{Value, json};
+
+use crate::legible::{escaped, json_escaped};
 
 use super::CommandError;
 
@@ -32,7 +35,11 @@ impl Output {
         table.load_style(presets::UTF8_FULL_CONDENSED);
         table.set_header(columns.iter().map(|path| path.replace(['_', '.'], " ")));
         for item in &items {
-            table.add_row(columns.iter().map(|path| cell(item, path)));
+            table.add_row(
+                columns
+                    .iter()
+                    .map(|path| escaped(&cell(item, path)).into_owned()),
+            );
         }
         print(&table.to_string())
     }
@@ -47,7 +54,8 @@ impl Output {
         table.load_style(presets::UTF8_FULL_CONDENSED);
         for (name, value) in item.as_object().into_iter().flatten() {
             if !value.is_null() {
-                table.add_row([name.replace('_', " "), text(value)]);
+                let name = name.replace('_', " ");
+                table.add_row([escaped(&name), escaped(&text(value))]);
             }
         }
         print(&table.to_string())
@@ -58,7 +66,7 @@ impl Output {
         if self.json {
             return print_json(&json!({"done": what}));
         }
-        print(what)
+        print(&escaped(what))
     }
 }
 
@@ -80,7 +88,7 @@ fn values<T: Serialize>(items: &[T]) -> Result<Vec<Value>, CommandError> {
 }
 
 fn print_json(value: &Value) -> Result<(), CommandError> {
-    print(&serde_json::to_string_pretty(value)?)
+    print(&json_escaped(&serde_json::to_string_pretty(value)?))
 }
 
 fn cell(item: &Value, path: &str) -> String {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::config::{MasterKey, MasterKeyError, Settings};
 use crate::credentials::resealing::MASTER_KEY_CHECK;
+use crate::legible::escaped;
 use crate::scim::path::AttributePath;
 use crate::scim::schema::Registry;
 use crate::scim::schema::SchemaError;
@@ -297,7 +298,7 @@ pub(super) fn is_key_of(
     Ok(known.is_none_or(|known| keys.iter().any(|key| key.fingerprint() == known)))
 }
 
-/// An error with its causes in one line.
+/// An error with its causes in one line; it may hold what is stored.
 pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -309,7 +310,7 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
         }
         cause = error.source();
     }
-    text.replace('\n', " ").trim_end().to_owned()
+    escaped(text.replace('\n', " ").trim_end()).into_owned()
 }
 
 #[cfg(all(test, unix))]

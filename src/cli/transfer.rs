@@ -12,6 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use crate::audit::Actor;
+use crate::legible::{escaped, json_escaped};
 use crate::provisioning::transfer::{self, Import, Line, Refusal, Report};
 use crate::provisioning::{Context, ProvisioningError};
 use crate::store::{resource_counts, snapshot};
@@ -135,9 +136,9 @@ fn tell(refusals: &[Refusal], context: &CommandContext, progress: &ProgressBar) 
     for Refusal { line, error } in refusals {
         let text = if context.output.json {
             let error = error.to_json();
-            json!({"line": line, "error": error}).to_string()
+            json_escaped(&json!({"line": line, "error": error}).to_string()).into_owned()
         } else {
-            format!("line {line}: {error}")
+            escaped(&format!("line {line}: {error}")).into_owned()
         };
         progress.suspend(|| eprintln!("{text}"));
     }

@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 
 use crate::audit::chain::ChainError;
 use crate::credentials::CredentialError;
+use crate::legible::escaped;
 use crate::lifecycle::LifecycleError;
 use crate::notices::NoticeError;
 use crate::policies::PolicyError;
@@ -359,15 +360,15 @@ impl From<ProvisioningError> for Problem {
     }
 }
 
-/// An error with its causes, for the log.
+/// An error with its causes, for the log. A database tells in it what it was sent.
 pub struct Chain<'a>(pub &'a (dyn std::error::Error + 'static));
 
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}", self.0)?;
+        write!(formatter, "{}", escaped(&self.0.to_string()))?;
         let mut cause = self.0.source();
         while let Some(error) = cause {
-            write!(formatter, ": {error}")?;
+            write!(formatter, ": {}", escaped(&error.to_string()))?;
             cause = error.source();
         }
         Ok(())

@@ -28,7 +28,9 @@ const ROOMS: [&str; 11] = [
     "scim",
 ];
 /// Usable by every room but the protocol core, and using no room themselves.
-const FOUNDATIONS: [&str; 6] = ["config", "clock", "gate", "meter", "secret", "sealed"];
+const FOUNDATIONS: [&str; 7] = [
+    "config", "clock", "gate", "legible", "meter", "secret", "sealed",
+];
 
 /// What keeps the protocol core pure: no I/O, clock, threads, HTTP or SQL.
 const IMPURE_CRATES: [&str; 8] = [

@@ -207,3 +207,59 @@ fn orphans_are_narrowed_and_many_are_seen_to_at_once_or_none_is() {
         assert_eq!(found(&[]), Vec::<String>::new());
     }
 }
+
+/// What an identity provider calls people must not clear a screen, forge a row or run backwards in it.
+#[test]
+fn no_name_steers_the_terminal_that_shows_it() {
+    const STEERS: &str = "esc\u{1b}[2J\u{1b}[31mred@x.com";
+    const HIDES: &str = "\u{1b}]0;owned\u{7}\u{9b}31m\u{202e}Nobody\u{2028}\r\n│ all │ is │ well │";
+    for kind in databases() {
+        let deployment = Deployment::create(kind);
+        let server = deployment.serve();
+        let scim = server.client("/scim/v2", deployment.first("scim_key"));
+        let body = json!({
+            "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+            "userName": STEERS,
+            "displayName": HIDES,
+        });
+        let id = scim.post("/Users", &body).expect(201).id();
+
+        let events = deployment.run(&["audit", "list"]);
+        let is_theirs = |event: &&Value| event["target"]["id"] == id.as_str();
+        let mut events = events["items"].as_array().expect("a list").iter();
+        let event = events.find(is_theirs).expect("their creation is on record");
+        let event = event["id"].as_str().expect("an id").to_owned();
+        let ways: [&[&str]; 5] = [
+            &["user", "list", "--search", "esc"],
+            &["user", "show", &id],
+            &["audit", "list"],
+            &["audit", "show", &event],
+            &["user", "deprovision", &id],
+        ];
+        for arguments in ways {
+            let shown = deployment.shown(arguments);
+            let is_raw =
+                |c: &char| (c.is_control() && *c != '\n') || "\u{202e}\u{2028}".contains(*c);
+            assert_eq!(shown.chars().find(is_raw), None, "{arguments:?}: {shown}");
+            // What is shown of them is the one name or the other.
+            let names = ["esc\\u{1b}[2J\\u{1b}[31mred@x.com", "\\u{1b}]0;owned\\u{7}"];
+            assert!(names.iter().any(|name| shown.contains(name)), "{shown}");
+        }
+        let shown = deployment.shown(&["user", "list", "--search", "esc"]);
+        let name = "\\u{1b}]0;owned\\u{7}\\u{9b}31m\\u{202e}Nobody\\u{2028}\\u{d}\\u{a}│ all │ is │ well │";
+        assert!(shown.contains(name), "{shown}");
+        // One row between the rules above and below it.
+        assert_eq!(shown.lines().count(), 5, "{shown}");
+
+        let found = deployment.run(&["user", "list", "--search", "esc"]);
+        assert_eq!(each(&found, "user_name"), [STEERS]);
+        assert_eq!(each(&found, "display_name"), [HIDES]);
+        // Nor does JSON, whose strings may hold such characters as they are.
+        let arguments = ["--json", "user", "list", "--search", "esc"];
+        let printed = deployment.shown(&arguments);
+        assert!(
+            printed.contains("\\u009b31m\\u202eNobody\\u2028"),
+            "{printed}"
+        );
+    }
+}

@@ -98,6 +98,15 @@ impl Deployment {
         serde_json::from_slice(&self.output(arguments).stdout).unwrap_or(Value::Null)
     }
 
+    /// Runs a command to its end, which must be a good one, and gives what it shows to people.
+    #[track_caller]
+    pub fn shown(&self, arguments: &[&str]) -> String {
+        let mut command = self.command_for_people(arguments);
+        let output = command.output().expect("the binary can be started");
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).expect("it is text")
+    }
+
     fn output(&self, arguments: &[&str]) -> Output {
         self.command(arguments)
             .output()
@@ -105,6 +114,12 @@ impl Deployment {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command_for_people(arguments);
+        command.arg("--json");
+        command
+    }
+
+    fn command_for_people(&self, arguments: &[&str]) -> Command {
         let url = self.database_url();
         let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
         for (name, _) in std::env::vars_os() {
@@ -117,7 +132,6 @@ impl Deployment {
             .env("PORTCULLIS_API_KEY_RATE", "0")
             .env("PORTCULLIS_SESSION_RATE", "0")
             .args(arguments)
-            .arg("--json")
             .arg("--data-dir")
             .arg(&self.database.directory)
             .args(["--database-url", &url])

@@ -10,11 +10,12 @@ use utoipa::ToSchema;
 use crate::clock::Timestamp;
 use crate::credentials::passwords::{Changed, OwnChange};
 use crate::credentials::sessions::{self, Candidate};
-use crate::credentials::{CredentialError, passwords, verify};
+use crate::credentials::{CredentialError, Verified, passwords, verify};
 use crate::secret::{PlainSecret, SecretKind};
+use crate::store::directories::{self, DirectoryKind};
 use crate::store::id::CredentialId;
 use crate::store::passwords::{self as stored_passwords, StoredPassword};
-use crate::store::{DatabaseConnection, TransactionError as _, resources};
+use crate::store::{DatabaseConnection, StoreError, TransactionError as _, resources};
 
 use super::super::State;
 use super::super::caller::{AuthenticationFailure, source_ip};
@@ -232,13 +233,14 @@ async fn set_password(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Sets the password of the person a one-time link was made for.
+/// Sets the password of the person a one-time link was made for. Gives the name of the directory that they sign in to,
+/// where it is not the local one.
 pub(in super::super) async fn set_password_by_link(
     request: &HttpRequest,
     state: &State,
     link: &str,
     password: String,
-) -> Result<(), Problem> {
+) -> Result<Option<String>, Problem> {
     let now = state.clock.now();
     let address = source_ip(request, state);
     // Hashing is slow: only for a link that works.
@@ -252,6 +254,9 @@ pub(in super::super) async fn set_password_by_link(
             AuthenticationFailure::Store(error) => error.into(),
             _ => no_link(),
         })?;
+    let directory = state
+        .database
+        .read_now(|connection| named_directory(connection, &verified))?;
     let hashed = state.hashing(move || passwords::hash(&password)).await??;
     // The person acts, though nobody is signed in.
     let actor = verified.actor(address);
@@ -259,7 +264,20 @@ pub(in super::super) async fn set_password_by_link(
         .database
         .write(move |connection| passwords::set_by_link(connection, &link, &hashed, &actor, now))
         .await?;
-    Ok(())
+    Ok(directory)
+}
+
+/// What the directory of a credential's owner is called, where it is not the local one.
+fn named_directory(
+    connection: &mut DatabaseConnection,
+    verified: &Verified,
+) -> Result<Option<String>, StoreError> {
+    let Some(owner) = &verified.owner else {
+        return Ok(None);
+    };
+    let found = directories::find(connection, &owner.directory_id)?;
+    let named = found.filter(|directory| directory.kind != DirectoryKind::Local);
+    Ok(named.map(|directory| directory.name))
 }
 
 fn no_link() -> Problem {

@@ -4,8 +4,9 @@
 //! element has a style or a script of its own, which the browser would refuse.
 
 use actix_web::HttpResponse;
-use maud::{DOCTYPE, Markup, html};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use crate::legible::in_order;
 use crate::policies::Scope;
 
 use super::assets::{HTMX_URL, SCRIPT_URL, STYLE_URL};
@@ -313,7 +314,7 @@ pub(super) fn answer(document: &Markup) -> HttpResponse {
 }
 
 fn document(title: &str, kind: &str, body: &Markup) -> Markup {
-    html! {
+    let document = html! {
         (DOCTYPE)
         html lang="en" {
             head {
@@ -330,7 +331,9 @@ fn document(title: &str, kind: &str, body: &Markup) -> Markup {
             }
             body.(kind) { (body) }
         }
-    }
+    };
+    // Names are others' to choose, and must not turn a sentence around them backwards.
+    PreEscaped(in_order(document.into_string()))
 }
 
 /// The mark of the house: a gate.

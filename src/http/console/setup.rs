@@ -117,7 +117,10 @@ async fn submit(
     }
     let set = set_password_by_link(&request, &state, link.expose(), submission.password).await;
     match set {
-        Ok(()) => with_cookie(page(StatusCode::OK, &done()), forgotten(&state)),
+        Ok(directory) => {
+            let answer = page(StatusCode::OK, &done(directory.as_deref()));
+            with_cookie(answer, forgotten(&state))
+        }
         Err(problem) if problem.status_code() == StatusCode::NOT_FOUND => {
             let answer = page(StatusCode::NOT_FOUND, &no_link());
             with_cookie(answer, forgotten(&state))
@@ -145,11 +148,20 @@ fn no_link() -> Markup {
     }
 }
 
-fn done() -> Markup {
+/// The directory is none of what has to be remembered to sign in.
+fn done(directory: Option<&str>) -> Markup {
+    let sign_in = directory.map_or_else(
+        || "/console/sign-in".to_owned(),
+        |name| {
+            let mut query = url::form_urlencoded::Serializer::new(String::new());
+            query.append_pair("directory", name);
+            format!("/console/sign-in?{}", query.finish())
+        },
+    );
     html! {
         h1 { "The password is set" }
         p { "This link works no more." }
-        p { a.button.primary href="/console/sign-in" { "Sign in" } }
+        p { a.button.primary href=(sign_in) { "Sign in" } }
     }
 }
 

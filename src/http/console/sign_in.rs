@@ -52,6 +52,7 @@ struct Place {
     next: Option<String>,
     ended: Option<bool>,
     signed_out: Option<bool>,
+    directory: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -109,11 +110,12 @@ async fn show(state: web::Data<State>, place: web::Query<Place>) -> HttpResponse
         None
     };
     let notice = told.map(|text| html! { p.done role="status" { (text) } });
+    let known = place.directory.as_deref().map(|name| ("", Some(name)));
     sign_in_page(
         &state,
         HttpResponse::Ok(),
         notice.as_ref(),
-        None,
+        known,
         place.next.as_deref(),
     )
 }

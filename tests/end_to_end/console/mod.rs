@@ -12,6 +12,7 @@ mod keys;
 mod lists;
 mod long_lists;
 mod my_password;
+mod names;
 mod numbers;
 mod orphans;
 mod own;

@@ -41,6 +41,16 @@ on_both_databases!(
         let done = browser.send("/console/setup", &fields).expect(200);
         assert_eq!(done.header("set-cookie"), Some(gone));
         browser.get("/console/setup").expect(404);
+        // It leads to a sign-in that knows the directory, which they need not.
+        let (_, place) = done
+            .text
+            .split_once("href=\"/console/sign-in?")
+            .expect("a way on");
+        let query = place.split('"').next().expect("it ends");
+        let sign_in = Browser::new(server).get(&format!("/console/sign-in?{query}"));
+        let known = format!("name=\"directory\" value=\"{}\"", person.directory_name);
+        assert!(sign_in.text.contains(&known), "{}", sign_in.text);
+        assert!(sign_in.text.contains("<details open"), "{}", sign_in.text);
         Browser::new(server).sign_in(&person).expect(303);
 
         // Once more, it is opened, and sets nothing.
