@@ -352,10 +352,10 @@ fn store(
     members: &[MemberChange],
     named: Vec<String>,
 ) -> Result<Written, ProvisioningError> {
-    // Taking the attribute away changes nothing: nobody becomes active by it, and it is read, found and exported as
-    // what holds.
-    if resource_type.name == USER && !document.contains_key(ACTIVE) {
-        document.insert(ACTIVE.to_owned(), Value::Bool(before.active));
+    // Taking the attribute away makes nobody active: who is not is read, found and exported as inactive all the same.
+    // Of who is active it is unassigned then (RFC 7644 section 3.5.2.2), which means the same to everybody.
+    if resource_type.name == USER && !before.active && !document.contains_key(ACTIVE) {
+        document.insert(ACTIVE.to_owned(), Value::Bool(false));
     }
     let (resource, side) = resource_of(context, resource_type, before.id.clone(), &document)?;
     let change = Change {
