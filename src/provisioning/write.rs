@@ -209,7 +209,7 @@ pub fn replace(
         context,
         resource_type,
         &before,
-        document,
+        &document,
         &changes,
         named,
     )?;
@@ -254,7 +254,7 @@ pub fn patch(
         context,
         resource_type,
         &before,
-        document,
+        &document,
         &changes,
         named,
     )?;
@@ -306,7 +306,7 @@ pub(super) fn add_members(
         context,
         resource_type,
         &before,
-        document,
+        &document,
         &changes,
         named,
     )
@@ -337,7 +337,7 @@ pub fn set_active(
         context,
         resource_type,
         &before,
-        document,
+        &document,
         &[],
         named,
     )
@@ -348,16 +348,15 @@ fn store(
     context: &Context,
     resource_type: &ResourceType,
     before: &Resource,
-    mut document: Map<String, Value>,
+    document: &Map<String, Value>,
     members: &[MemberChange],
     named: Vec<String>,
 ) -> Result<Written, ProvisioningError> {
-    // Taking the attribute away makes nobody active: who is not is read, found and exported as inactive all the same.
-    // Of who is active it is unassigned then (RFC 7644 section 3.5.2.2), which means the same to everybody.
-    if resource_type.name == USER && !before.active && !document.contains_key(ACTIVE) {
-        document.insert(ACTIVE.to_owned(), Value::Bool(false));
+    let (mut resource, side) = resource_of(context, resource_type, before.id.clone(), document)?;
+    // Taking the attribute away makes nobody active.
+    if !document.contains_key(ACTIVE) {
+        resource.active = before.active;
     }
-    let (resource, side) = resource_of(context, resource_type, before.id.clone(), &document)?;
     let change = Change {
         resource,
         side,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+use crate::people::patch_of;
 use crate::people::{GROUP_SCHEMA, USER_SCHEMA};
 use crate::process::Deployment;
 use crate::server::databases;
@@ -137,6 +138,32 @@ fn what_is_exported_and_imported_elsewhere_is_the_same_directory() {
         let outer = client.get("/Groups?filter=displayName+eq+%22Outer%22");
         let outer = outer.expect(200);
         assert_eq!(outer.text_at("/Resources/0/members/0/display"), "Inner");
+    }
+}
+
+#[test]
+fn whoever_is_inactive_is_so_in_an_export_also_where_a_client_took_the_attribute_away() {
+    for kind in databases() {
+        let deployment = Deployment::create(kind);
+        let server = deployment.serve();
+        let scim = server.client("/scim/v2", deployment.first("scim_key"));
+        let id = scim.post("/Users", &person(1)).expect(201).id();
+        for operation in [
+            json!({"op": "replace", "path": "active", "value": false}),
+            json!({"op": "remove", "path": "active"}),
+        ] {
+            let body = patch_of(&json!([operation]));
+            scim.patch(&format!("/Users/{id}"), &body).expect(200);
+        }
+        let exported = export(&deployment, "exported");
+        let lines = essence(&exported);
+        let line = lines.iter().find(|line| line["id"] == *id);
+        assert_eq!(line.expect("they are exported")["active"], false);
+
+        let second = Deployment::create(kind);
+        import(&second, &exported, &["--keep-ids"]);
+        let found = second.run(&["user", "show", &id]);
+        assert_eq!(found["active"], false);
     }
 }
 

@@ -1,8 +1,10 @@
 //! A directory as lines.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
-use crate::lifecycle::GROUP;
+use crate::lifecycle::{GROUP, USER};
 use crate::provisioning::context::Context;
 use crate::provisioning::error::ProvisioningError;
 use crate::provisioning::representation;
@@ -37,8 +39,9 @@ pub fn export(
         .partition(|resource_type| resource_type.name == GROUP);
     for resource_type in others.iter().chain(&groups) {
         let is_wanted = each(connection, context, resource_type, |_, resource| {
+            let resource = said_inactive(resource)?;
             let text =
-                representation::alone(context, resource_type, &Projection::default(), resource)?;
+                representation::alone(context, resource_type, &Projection::default(), &resource)?;
             Ok(line(&text, 1))
         })?;
         if !is_wanted {
@@ -54,6 +57,20 @@ pub fn export(
         }
     }
     Ok(())
+}
+
+/// The same resource, of whose person the document says that they are inactive where they are: a client may have taken
+/// the attribute away, and without it an import would take them for active.
+fn said_inactive(resource: &Resource) -> Result<Cow<'_, Resource>, StoreError> {
+    if resource.active || resource.resource_type != USER {
+        return Ok(Cow::Borrowed(resource));
+    }
+    let mut document = representation::parse_document(resource)?;
+    document.insert("active".to_owned(), Value::Bool(false));
+    Ok(Cow::Owned(Resource {
+        document: Value::Object(document).to_string(),
+        ..resource.clone()
+    }))
 }
 
 /// Does something with every resource of a type; false where it was stopped.
