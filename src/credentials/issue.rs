@@ -259,16 +259,13 @@ fn inherited_creator(
         return Ok(None);
     };
     let maker = table::find(connection, id)?.and_then(|credential| credential.created_by);
-    let is_left = match &maker {
-        None => false,
-        Some(maker) => {
-            let person = resources::lock_shared(connection, &maker.id)?;
-            !person.is_some_and(|person| person.active) || !administers(connection, &maker.id)?
-        }
-    };
+    if let Some(maker) = &maker {
+        resources::lock_shared(connection, &maker.id)?;
+    }
     // Read once the maker is held, so that one who leaves meanwhile has flagged it.
-    let key = table::find(connection, id)?;
-    if is_left || key.is_some_and(|key| key.orphaned_at.is_some()) {
+    if let Some(key) = table::find(connection, id)?
+        && !is_answered_for(connection, &key)?
+    {
         return Err(CredentialError::Forbidden(
             "an orphaned key makes, adopts and rotates nothing: somebody who is there must adopt it first"
                 .to_owned(),

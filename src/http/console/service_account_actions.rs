@@ -4,7 +4,10 @@
 use actix_web::{HttpResponse, web};
 use maud::html;
 
-use crate::credentials::service_accounts as rules;
+use crate::audit::Actor;
+use crate::clock::Timestamp;
+use crate::credentials::{CredentialError, service_accounts as rules};
+use crate::store::DatabaseConnection;
 use crate::store::credentials::Counts;
 use crate::store::id::ServiceAccountId;
 use crate::store::service_accounts::ServiceAccount;
@@ -119,18 +122,14 @@ async fn disable(
     state: web::Data<State>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Failure> {
-    let id = ServiceAccountId::new(id.into_inner());
-    let account = id.clone();
-    sent.visitor
-        .admin(WRITE)
-        .write(&state, move |connection, admin| {
-            rules::disable(connection, &account, &admin.actor, admin.now)
-        })
-        .await?;
-    Ok(see_other(&format!(
-        "{}?done=account-disabled",
-        address(&id)
-    )))
+    switch(
+        &sent.visitor,
+        &state,
+        id,
+        rules::disable,
+        "account-disabled",
+    )
+    .await
 }
 
 async fn enable(
@@ -138,15 +137,32 @@ async fn enable(
     state: web::Data<State>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Failure> {
+    switch(&sent.visitor, &state, id, rules::enable, "account-enabled").await
+}
+
+type Switch = fn(
+    &mut DatabaseConnection,
+    &ServiceAccountId,
+    &Actor,
+    Timestamp,
+) -> Result<ServiceAccount, CredentialError>;
+
+async fn switch(
+    visitor: &Visitor,
+    state: &State,
+    id: web::Path<String>,
+    switch: Switch,
+    done: &str,
+) -> Result<HttpResponse, Failure> {
     let id = ServiceAccountId::new(id.into_inner());
     let account = id.clone();
-    sent.visitor
+    visitor
         .admin(WRITE)
-        .write(&state, move |connection, admin| {
-            rules::enable(connection, &account, &admin.actor, admin.now)
+        .write(state, move |connection, admin| {
+            switch(connection, &account, &admin.actor, admin.now)
         })
         .await?;
-    Ok(see_other(&format!("{}?done=account-enabled", address(&id))))
+    Ok(see_other(&format!("{}?done={done}", address(&id))))
 }
 
 async fn ask_delete(
